@@ -1,0 +1,56 @@
+# Quittance. `make help` lists what there is to say.
+# Everything is built inside this folder: .venv and .venv-stack (environments), .cache (downloads), build (packages),
+# .local (the local stack's state), out (results).
+
+PYTHON ?=
+export PYTHON
+
+VENV := .venv
+STACK_VENV := .venv-stack
+RUN := $(VENV)/bin/python
+SOURCES := $(wildcard app.py chalicelib infra tests bench)
+# Rules and values: checked with mypy --strict. The rest talks to libraries that have no types.
+STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain)
+
+.DEFAULT_GOAL := help
+.PHONY: help env stack-env demo up down reset test check bench package lock
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+
+env:
+	@sh infra/environment.sh $(VENV) requirements/dev.txt
+
+stack-env:
+	@sh infra/environment.sh $(STACK_VENV) requirements/stack.txt
+
+demo: env stack-env ## Run one steel trade from deposit to reconciled statement, on this machine
+	@$(RUN) -m infra.demo
+
+up: env stack-env ## Start the local stack in the background and write out/stack.json
+	@$(RUN) -m infra.stack up
+
+down: env ## Stop the local stack and keep its state
+	@$(RUN) -m infra.stack down
+
+reset: env ## Stop the local stack and forget its state
+	@$(RUN) -m infra.stack reset
+
+test: env stack-env ## Run every test (store tests need a JDK and npm)
+	@$(RUN) -m pytest
+
+check: env ## Lint, format, types, import contracts, templates
+	@echo "==> ruff" && $(VENV)/bin/ruff check $(SOURCES)
+	@echo "==> format" && $(VENV)/bin/ruff format --check $(SOURCES)
+	@echo "==> types" && $(VENV)/bin/mypy $(STRICT)
+	@echo "==> import contracts" && $(VENV)/bin/lint-imports --no-cache
+	@echo "==> templates" && $(RUN) -m infra.check
+
+bench: env ## Measure import times and the size of the package
+	@$(RUN) -m bench.imports
+
+package: env ## Build the Lambda package of STAGE (local, dev or prod)
+	@$(RUN) -m infra.build $(or $(STAGE),local)
+
+lock: env ## Refresh the lock files within the ranges of requirements/*.in
+	@sh infra/lock.sh

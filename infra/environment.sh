@@ -1,0 +1,33 @@
+#!/bin/sh
+# Builds one virtual environment from one lock file, and leaves it alone as long as the lock stays the same.
+#   sh infra/environment.sh .venv requirements/dev.txt
+set -eu
+venv=$1
+lock=$2
+
+if cmp -s "$lock" "$venv/installed.txt" && "$venv/bin/python" -c '' 2>/dev/null; then
+    exit 0
+fi
+
+# The first of these that is 3.11 or later and can make environments; PYTHON=... overrides the search.
+usable='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'
+for candidate in ${PYTHON:-python3.12 python3.13 python3.11 python3 python3.14 python}; do
+    if "$candidate" -c "$usable" 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+if [ -z "${python:-}" ]; then
+    echo "Quittance needs Python 3.11 or later with its venv module, and found none." >&2
+    echo "Install one (Debian: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3.12" >&2
+    exit 1
+fi
+
+echo "==> $venv: installing $lock for $("$python" --version) (half a minute, once)"
+rm -rf "$venv"
+"$python" -m venv "$venv"
+"$venv/bin/pip" install -qq --disable-pip-version-check --require-hashes -r "$lock" || {
+    echo "Could not install $lock; the lines above say why. Is the package index reachable?" >&2
+    exit 1
+}
+cp "$lock" "$venv/installed.txt"

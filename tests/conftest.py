@@ -1,0 +1,73 @@
+"""Fixtures every room shares: DynamoDB Local and tables of one's own. A room's builders live beside its tests."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import dynamodb_local
+from tests.support.dynamodb_local import Tables
+
+# Set before any AWS client is made: a test that forgets an endpoint must fail, not reach an account of the developer's.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="local",
+    AWS_SECRET_ACCESS_KEY="local",
+    AWS_DEFAULT_REGION="eu-central-1",
+    AWS_EC2_METADATA_DISABLED="true",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+)
+os.environ.pop("AWS_PROFILE", None)
+
+_unavailable: list[str] = []
+
+
+def cannot_run(reason: str) -> None:
+    """End the asking test: skipped with a loud line at the end of the run, failed where CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    _unavailable.append(reason)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly which tier this run left out."""
+    for reason in sorted(set(_unavailable)):
+        terminalreporter.write_line(f"!!! NOT TESTED: {reason} ({_unavailable.count(reason)} tests)", red=True)
+
+
+@pytest.fixture(scope="session")
+def _dynamodb() -> Iterator[str | dynamodb_local.CannotRun]:
+    # The refusal is handed on, not raised: each test that needs the server is then skipped by its own name.
+    try:
+        with dynamodb_local.running() as endpoint:
+            yield endpoint
+    except dynamodb_local.CannotRun as refusal:
+        yield refusal
+
+
+@pytest.fixture(scope="session")
+def dynamodb_endpoint(_dynamodb: str | dynamodb_local.CannotRun) -> str:
+    """The address of a DynamoDB Local that lives as long as the session."""
+    if isinstance(_dynamodb, dynamodb_local.CannotRun):
+        cannot_run(str(_dynamodb))
+    return str(_dynamodb)
+
+
+@pytest.fixture(scope="session")
+def session_tables(dynamodb_endpoint: str) -> Tables:
+    """One set of tables for the whole session; tests keep apart by tenant."""
+    return dynamodb_local.create_tables(dynamodb_endpoint, f"session-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def tables(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
+    """A set of empty tables of this test's own; the environment points at them as it would on Lambda."""
+    made = dynamodb_local.create_tables(dynamodb_endpoint, f"test-{uuid.uuid4().hex[:12]}")
+    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", made.prefix)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", made.endpoint)
+    yield made
+    dynamodb_local.delete_tables(made)

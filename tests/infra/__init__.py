@@ -1,0 +1,1 @@
+"""Tests of the templates, the policies, the package and the local stack."""
