@@ -1,0 +1,231 @@
+"""camt.052, camt.053 and camt.054 of any version, as banks really write them.
+
+Deviations from the standard are read where their meaning is plain, and named in `Statement.warnings`; amounts,
+currencies and directions of entries and balances are never guessed. Message pagination (MsgPgntn) is not read: banks
+fill it wrongly, and footing and sequence numbers tell what is missing. Whether the figures hold is for `proof`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from chalicelib.messages import xml
+from chalicelib.messages.camt_detail import read_detail
+from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.model import (
+    AccountId,
+    AccountReport,
+    Balance,
+    Detail,
+    Entry,
+    Kind,
+    Statement,
+    Status,
+)
+from chalicelib.messages.values import count, day, instant, minor_units
+from chalicelib.messages.xml import Node, Outer, children, find, text
+
+CONTAINERS: dict[str, tuple[Kind, str]] = {
+    "BkToCstmrStmt": ("statement", "Stmt"),
+    "BkToCstmrAcctRpt": ("report", "Rpt"),
+    "BkToCstmrDbtCdtNtfctn": ("notification", "Ntfctn"),
+}
+MAX_STATEMENTS = 10_000
+_STATUSES: dict[str, Status] = {"BOOK": "booked", "PDNG": "pending", "FUTR": "pending", "INFO": "info"}
+_SIGNS = {"CRDT": 1, "CREDIT": 1, "DBIT": -1, "DEBIT": -1}
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was met since the last statement ended."""
+
+    kind: Kind
+    message_id: str = ""
+    created_at: datetime | None = None
+    balances: list[Balance] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    details: list[Detail] = field(default_factory=list)
+    warnings: set[str] = field(default_factory=set)
+    statements: list[Statement] = field(default_factory=list)
+
+
+def read(body: bytes, container: str) -> AccountReport:
+    """The whole message whose root holds `container` (a key of CONTAINERS). Raises MessageUnreadable.
+
+    One pass; no more than one transaction's elements are in memory at a time.
+    """
+    kind, wrapper = CONTAINERS[container]
+    reading = _Reading(kind)
+    steps = {"GrpHdr": _header, "Bal": _balance, "TxDtls": _detail, "Ntry": _entry, wrapper: _statement}
+    for node, outer in xml.stream(body, frozenset(steps)):
+        steps[node.name](node, outer, reading)
+    if not reading.statements:
+        raise MessageUnreadable("missing_element", "the message holds no statement", element=wrapper)
+    return AccountReport(kind, reading.message_id, reading.created_at, tuple(reading.statements))
+
+
+def _header(node: Node, outer: Outer, reading: _Reading) -> None:
+    reading.message_id = text(node, "MsgId")
+    reading.created_at = instant(text(node, "CreDtTm"))
+
+
+def _balance(node: Node, outer: Outer, reading: _Reading) -> None:
+    choice = find(node, "Tp", "CdOrPrtry")
+    sign_text = text(node, "CdtDbtInd")
+    if not sign_text:
+        reading.warnings.add("balance_without_sign")
+    amount, currency = _amount(node, outer, reading)
+    sign = _sign(sign_text or "CRDT", "Bal/CdtDbtInd")
+    code = text(choice, "Cd") or text(choice, "Prtry")
+    reading.balances.append(Balance(code, sign * amount, currency, _day_of(node, "Dt", reading)))
+
+
+def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
+    entry = outer.outer
+    if entry.name != "Ntry":
+        return
+    sign = _SIGNS.get(entry.text("CdtDbtInd").upper(), 1)
+    detail, warnings = read_detail(node, credit=sign > 0, reversal=_is_true(entry.text("RvslInd")))
+    reading.details.append(detail)
+    reading.warnings |= warnings
+
+
+def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
+    amount, currency = _amount(node, outer, reading)
+    sign = _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd")
+    entry = Entry(
+        amount_minor=sign * amount,
+        currency=currency,
+        status=_status(node, reading),
+        reversal=_is_true(text(node, "RvslInd")),
+        bank_reference=text(node, "AcctSvcrRef"),
+        entry_reference=text(node, "NtryRef"),
+        booked_on=_day_of(node, "BookgDt", reading),
+        valued_on=_day_of(node, "ValDt", reading),
+        details=_settle(reading.details, sign * amount, currency),
+        stated_details=_stated_details(node),
+        info=text(node, "AddtlNtryInf"),
+    )
+    reading.details.clear()
+    reading.entries.append(entry)
+    reading.warnings |= _entry_warnings(entry)
+
+
+def _settle(details: list[Detail], amount_minor: int, currency: str) -> tuple[Detail, ...]:
+    """An entry's only detail, when the bank gives it no amount of its own, is worth the whole entry."""
+    if len(details) == 1 and details[0].amount_minor is None and not details[0].currency:
+        return (replace(details[0], amount_minor=amount_minor, currency=currency),)
+    return tuple(details)
+
+
+def _entry_warnings(entry: Entry) -> set[str]:
+    warnings = set()
+    held = len(entry.details)
+    if entry.stated_details is not None and held and entry.stated_details != held:
+        warnings.add("details_missing" if entry.stated_details > held else "details_beyond_count")
+    if any(detail.currency not in ("", entry.currency) for detail in entry.details):
+        warnings.add("detail_in_another_currency")
+    elif held and held == (entry.stated_details or held):
+        amounts = [detail.amount_minor for detail in entry.details]
+        known = [amount for amount in amounts if amount is not None]
+        if len(known) == held and sum(known) != entry.amount_minor:
+            warnings.add("details_do_not_add_up")
+    return warnings
+
+
+def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
+    if len(reading.statements) >= MAX_STATEMENTS:
+        raise MessageUnreadable("message_too_large", "more statements than a message may have", maximum=MAX_STATEMENTS)
+    _check_summary(node, reading)
+    reading.statements.append(
+        Statement(
+            kind=reading.kind,
+            message_id=reading.message_id,
+            statement_id=text(node, "Id"),
+            electronic_sequence=count(text(node, "ElctrncSeqNb")),
+            legal_sequence=count(text(node, "LglSeqNb")),
+            account=_account(node, reading),
+            created_at=instant(text(node, "CreDtTm")) or reading.created_at,
+            starts_at=instant(text(node, "FrToDt", "FrDtTm")),
+            ends_at=instant(text(node, "FrToDt", "ToDtTm")),
+            balances=tuple(reading.balances),
+            entries=tuple(reading.entries),
+            warnings=tuple(sorted(reading.warnings)),
+        )
+    )
+    reading.balances.clear()
+    reading.entries.clear()
+    reading.warnings.clear()
+
+
+def _account(node: Node, reading: _Reading) -> AccountId:
+    account = find(node, "Acct")
+    currency = text(account, "Ccy") or _main_currency(reading)
+    iban = text(account, "Id", "IBAN").replace(" ", "").upper()
+    other = text(account, "Id", "Othr", "Id")
+    if not (iban or other):
+        reading.warnings.add("account_missing")
+    return AccountId(iban, other, currency, text(account, "Ownr", "Nm") or text(account, "Ownr", "Pty", "Nm"))
+
+
+def _main_currency(reading: _Reading) -> str:
+    """The currency of the balances, else of the entries, when the account does not say its own."""
+    stated = {each.currency for each in reading.balances} or {each.currency for each in reading.entries}
+    return stated.pop() if len(stated) == 1 else ""
+
+
+def _check_summary(node: Node, reading: _Reading) -> None:
+    stated = count(text(node, "TxsSummry", "TtlNtries", "NbOfNtries"))
+    if stated is not None and stated != len(reading.entries):
+        reading.warnings.add("entry_count_differs")
+
+
+def _amount(node: Node, outer: Outer, reading: _Reading) -> tuple[int, str]:
+    """The amount of an entry or balance; one without a currency is in the account's."""
+    amount, where = find(node, "Amt"), f"{node.name}/Amt"
+    if amount is None:
+        raise MessageUnreadable("missing_element", "an amount is missing", element=where)
+    currency = amount.currency
+    if not currency:
+        reading.warnings.add("amount_without_currency")
+        currency = outer.text("Acct", "Ccy").upper()
+    return minor_units(amount.text, currency, element=where), currency
+
+
+def _sign(indicator: str, where: str) -> int:
+    try:
+        return _SIGNS[indicator.upper()]
+    except KeyError:
+        raise MessageUnreadable("invalid_direction", "neither credit nor debit", element=where) from None
+
+
+def _status(node: Node, reading: _Reading) -> Status:
+    """Text in old versions, a code in new ones. A missing status is booked only where all of it is meant to be."""
+    holder = find(node, "Sts")
+    code = text(holder) or text(holder, "Cd") or text(holder, "Prtry")
+    if code.upper() in _STATUSES:
+        return _STATUSES[code.upper()]
+    reading.warnings.add("status_unknown" if code else "status_missing")
+    return "booked" if reading.kind == "statement" and not code else "info"
+
+
+def _is_true(indicator: str) -> bool:
+    return indicator.lower() in ("true", "1")
+
+
+def _day_of(node: Node, name: str, reading: _Reading) -> date | None:
+    holder = find(node, name)
+    written = text(holder, "Dt") or text(holder, "DtTm") or text(holder)
+    found = day(written)
+    if found is None and written:
+        reading.warnings.add("date_unreadable")
+    return found
+
+
+def _stated_details(node: Node) -> int | None:
+    stated = [
+        count(text(batch, "NbOfTxs")) for details in children(node, "NtryDtls") for batch in children(details, "Btch")
+    ]
+    known = [number for number in stated if number is not None]
+    return sum(known) if known else None

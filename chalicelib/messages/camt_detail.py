@@ -1,0 +1,81 @@
+"""One transaction of a camt entry (TxDtls): references, the other party, what the payer wrote."""
+
+from __future__ import annotations
+
+from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.model import Detail
+from chalicelib.messages.values import minor_units, reference
+from chalicelib.messages.xml import Node, children, find, text
+
+
+def read_detail(node: Node, *, credit: bool, reversal: bool) -> tuple[Detail, set[str]]:
+    """The transaction and its warnings. `credit` and `reversal` are the entry's, for what the transaction leaves out.
+
+    An amount that cannot be read is left out with a warning: only entries move money, details explain it.
+    """
+    refs = find(node, "Refs")
+    own_direction = text(node, "CdtDbtInd").upper()
+    credit = own_direction == "CRDT" if own_direction in ("CRDT", "DBIT") else credit
+    amount, currency, warnings = _amount(node)
+    returned = find(node, "RtrInf")
+    name, account = _counterparty(node, payer=credit != (reversal or returned is not None))
+    detail = Detail(
+        amount_minor=amount if credit or amount is None else -amount,
+        currency=currency,
+        end_to_end_id=reference(text(refs, "EndToEndId")),
+        instruction_id=reference(text(refs, "InstrId")),
+        message_id=reference(text(refs, "MsgId")),
+        transaction_id=reference(text(refs, "TxId")),
+        bank_reference=reference(text(refs, "AcctSvcrRef")),
+        creditor_references=_creditor_references(node),
+        remittance=_remittance(node),
+        counterparty_name=name,
+        counterparty_iban=text(account, "Id", "IBAN").replace(" ", "").upper(),
+        counterparty_account=text(account, "Id", "Othr", "Id"),
+        return_reason=text(returned, "Rsn", "Cd") or text(returned, "Rsn", "Prtry"),
+        info=text(node, "AddtlTxInf"),
+    )
+    return detail, warnings
+
+
+def _amount(node: Node) -> tuple[int | None, str, set[str]]:
+    """What was booked: Amt, in older versions AmtDtls/TxAmt. The instructed amount is another matter and not read."""
+    found = find(node, "Amt")
+    if found is None:
+        found = find(node, "AmtDtls", "TxAmt", "Amt")
+    if found is None:
+        return None, "", set()
+    try:
+        return minor_units(found.text, found.currency, element="TxDtls/Amt"), found.currency, set()
+    except MessageUnreadable:
+        return None, found.currency, {"detail_amount_unreadable"}
+
+
+def _counterparty(node: Node, *, payer: bool) -> tuple[str, Node | None]:
+    """The name and account of the other side: who paid us, or whom we paid; of a return, whom we had paid."""
+    parties = find(node, "RltdPties")
+    sides = ("Dbtr", "Cdtr") if payer else ("Cdtr", "Dbtr")
+    for side in sides:
+        party, account = find(parties, side), find(parties, side + "Acct")
+        name = text(party, "Nm") or text(party, "Pty", "Nm")
+        if name or account is not None:
+            return name, account
+    return "", None
+
+
+def _creditor_references(node: Node) -> tuple[str, ...]:
+    """Structured references, as the payer quoted them, in order."""
+    remittance = find(node, "RmtInf")
+    quoted = (find(each, "CdtrRefInf") for each in children(remittance, "Strd"))
+    found = (text(each, "Ref") or text(each, "CdtrRef") for each in quoted)
+    return tuple(each for each in found if each)
+
+
+def _remittance(node: Node) -> tuple[str, ...]:
+    """The payer's own words, line by line, and numbers of the documents it names."""
+    remittance = find(node, "RmtInf")
+    lines = [each.text for each in children(remittance, "Ustrd")]
+    for structured in children(remittance, "Strd"):
+        lines += [text(document, "Nb") for document in children(structured, "RfrdDocInf")]
+        lines += [each.text for each in children(structured, "AddtlRmtInf")]
+    return tuple(line for line in lines if line)

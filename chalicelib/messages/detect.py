@@ -1,0 +1,20 @@
+"""Any message a bank sends, read by the reader of its kind: the root element decides, or the JSON type."""
+
+from __future__ import annotations
+
+from chalicelib.messages import callback_json, camt, pacs004, pain002, xml
+from chalicelib.messages.model import Message
+
+_CONTAINERS = frozenset({*camt.CONTAINERS, pain002.CONTAINER, pacs004.CONTAINER})
+
+
+def read(body: bytes) -> Message:
+    """The message in these bytes. Raises MessageUnreadable; `unknown_message_type` when it is of no known kind."""
+    if body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        return callback_json.read(body.removeprefix(b"\xef\xbb\xbf"))
+    container, _ = xml.sniff(body, _CONTAINERS)
+    if container == pain002.CONTAINER:
+        return pain002.read(body)
+    if container == pacs004.CONTAINER:
+        return pacs004.read(body)
+    return camt.read(body, container)

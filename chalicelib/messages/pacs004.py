@@ -1,0 +1,48 @@
+"""pacs.004: payments that had settled and come back, with the bank's reason for each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from chalicelib.messages import xml
+from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.model import PaymentReturn, ReturnReport
+from chalicelib.messages.values import day, instant, minor_units, reference
+from chalicelib.messages.xml import Node, find, text
+
+CONTAINER = "PmtRtr"
+
+
+def read(body: bytes) -> ReturnReport:
+    """The returns. Raises MessageUnreadable; `missing_element` when there is none or one lacks its amount."""
+    message_id, original, settled = "", "", ""
+    created_at: datetime | None = None
+    returns: list[PaymentReturn] = []
+    for node, outer in xml.stream(body, frozenset({"GrpHdr", "OrgnlGrpInf", "TxInf"})):
+        if node.name == "GrpHdr":
+            message_id, created_at = text(node, "MsgId"), instant(text(node, "CreDtTm"))
+            settled = text(node, "IntrBkSttlmDt")
+        elif node.name == "TxInf":
+            returns.append(_return(node, original, settled))
+        elif outer.name == CONTAINER:
+            original = text(node, "OrgnlMsgId")
+    if not returns:
+        raise MessageUnreadable("missing_element", "the message returns no payment", element="TxInf")
+    return ReturnReport(message_id, created_at, tuple(returns))
+
+
+def _return(node: Node, original: str, settled: str) -> PaymentReturn:
+    amount = find(node, "RtrdIntrBkSttlmAmt")
+    if amount is None:
+        raise MessageUnreadable("missing_element", "an amount is missing", element="RtrdIntrBkSttlmAmt")
+    reason = find(node, "RtrRsnInf", "Rsn")
+    return PaymentReturn(
+        return_id=text(node, "RtrId"),
+        original_message_id=text(node, "OrgnlGrpInf", "OrgnlMsgId") or original,
+        end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
+        instruction_id=reference(text(node, "OrgnlInstrId")),
+        amount_minor=minor_units(amount.text, amount.currency, element="RtrdIntrBkSttlmAmt"),
+        currency=amount.currency,
+        reason=text(reason, "Cd") or text(reason, "Prtry"),
+        settled_on=day(text(node, "IntrBkSttlmDt") or settled),
+    )

@@ -1,0 +1,86 @@
+"""pain.002: what the bank says of a payment file, of its batches and of each payment in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chalicelib.messages import xml
+from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.model import BatchStatus, PaymentStatus, StatusReport
+from chalicelib.messages.values import instant, reference
+from chalicelib.messages.xml import Node, Outer, children, find, text
+
+CONTAINER = "CstmrPmtStsRpt"
+
+
+@dataclass(slots=True)
+class _Reading:
+    message_id: str = ""
+    created_at: datetime | None = None
+    original_message_id: str = ""
+    group_status: str = ""
+    group_reason: str = ""
+    batches: list[BatchStatus] = field(default_factory=list)
+    payments: list[PaymentStatus] = field(default_factory=list)
+
+
+def read(body: bytes) -> StatusReport:
+    """The status report. Raises MessageUnreadable; `missing_element` when it names no original file.
+
+    A payment the bank lists without a status of its own has that of its batch, else that of the file.
+    """
+    reading = _Reading()
+    steps = {"GrpHdr": _header, "OrgnlGrpInfAndSts": _group, "TxInfAndSts": _payment, "OrgnlPmtInfAndSts": _batch}
+    for node, outer in xml.stream(body, frozenset(steps)):
+        steps[node.name](node, outer, reading)
+    if not reading.original_message_id:
+        raise MessageUnreadable("missing_element", "the report names no payment file", element="OrgnlMsgId")
+    return StatusReport(
+        message_id=reading.message_id,
+        created_at=reading.created_at,
+        original_message_id=reading.original_message_id,
+        group_status=reading.group_status,
+        group_reason=reading.group_reason,
+        batches=tuple(reading.batches),
+        payments=tuple(reading.payments),
+    )
+
+
+def _header(node: Node, outer: Outer, reading: _Reading) -> None:
+    reading.message_id = text(node, "MsgId")
+    reading.created_at = instant(text(node, "CreDtTm"))
+
+
+def _group(node: Node, outer: Outer, reading: _Reading) -> None:
+    reading.original_message_id = text(node, "OrgnlMsgId")
+    reading.group_status = text(node, "GrpSts")
+    reading.group_reason, _ = _reason(node)
+
+
+def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
+    reason, info = _reason(node)
+    reading.payments.append(
+        PaymentStatus(
+            end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
+            instruction_id=reference(text(node, "OrgnlInstrId")),
+            batch_id=outer.text("OrgnlPmtInfId"),
+            status=text(node, "TxSts") or outer.text("PmtInfSts") or reading.group_status,
+            reason=reason,
+            info=info,
+        )
+    )
+
+
+def _batch(node: Node, outer: Outer, reading: _Reading) -> None:
+    reason, _ = _reason(node)
+    reading.batches.append(BatchStatus(text(node, "OrgnlPmtInfId"), text(node, "PmtInfSts"), reason))
+
+
+def _reason(node: Node) -> tuple[str, str]:
+    """The first reason's code (or the bank's own word) and its additional lines, joined."""
+    information = find(node, "StsRsnInf")
+    if information is None:
+        return "", ""
+    lines = [each.text for each in children(information, "AddtlInf")]
+    return text(information, "Rsn", "Cd") or text(information, "Rsn", "Prtry"), " ".join(filter(None, lines))

@@ -1,0 +1,67 @@
+"""Texts of bank messages as exact values: amounts, days, instants, counts."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.money import MAX_MINOR, exponent
+from chalicelib.messages.errors import MessageUnreadable
+
+_DECIMAL = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,15}", re.ASCII)
+MAX_AMOUNT_TEXT = 40
+NOT_PROVIDED = frozenset({"NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE"})
+
+
+def minor_units(text: str, currency: str, *, element: str) -> int:
+    """A decimal text in minor units, exactly: `("1767433.6300", "CNY") -> 176743363`. Never negative.
+
+    More decimals than the currency has are read when they are zeros. Raises MessageUnreadable `invalid_amount`
+    (no plain decimal, a sign, or too exact) or `unknown_currency`, naming `element`.
+    """
+    decimals = _exponent(currency, element)
+    found = _DECIMAL.fullmatch(text) if len(text) <= MAX_AMOUNT_TEXT else None
+    whole, part = (found["whole"], found["part"] or "") if found else ("", "")
+    kept, rest = part[:decimals].ljust(decimals, "0"), part[decimals:]
+    if not (whole or part) or rest.strip("0"):
+        raise MessageUnreadable("invalid_amount", "no plain decimal of this currency", element=element)
+    minor = int(whole + kept or "0")
+    if minor > MAX_MINOR:
+        raise MessageUnreadable("invalid_amount", "more than 28 digits", element=element)
+    return minor
+
+
+def _exponent(currency: str, element: str) -> int:
+    try:
+        return exponent(currency)
+    except InvalidInput:
+        raise MessageUnreadable("unknown_currency", "no active ISO 4217 currency", element=element) from None
+
+
+def day(text: str) -> date | None:
+    """The day a date or date-time text begins with; None when it is no day of the calendar."""
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def instant(text: str) -> datetime | None:
+    """A date-time as an aware UTC instant; one without an offset is read as UTC, and None is no date-time."""
+    try:
+        parsed = datetime.fromisoformat(text)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def count(text: str) -> int | None:
+    """A non-negative whole number, or None."""
+    return int(text) if _COUNT.fullmatch(text) else None
+
+
+def reference(text: str) -> str:
+    """An identification, with the standard's placeholder for a missing one read as missing."""
+    return "" if text.upper() in NOT_PROVIDED else text
