@@ -1,0 +1,48 @@
+"""The Chalice application: which routes and workers there are. No rule and no query is here."""
+
+from __future__ import annotations
+
+from chalice.app import Chalice
+
+from chalicelib.access import routes as access
+from chalicelib.access.domain import SCOPES
+from chalicelib.ledger import routes as ledger
+from chalicelib.ledger import worker as ledger_worker
+from chalicelib.web import openapi
+from chalicelib.web.endpoint import Request, Router
+
+app = Chalice(app_name="quittance")
+app.api.binary_types = [
+    "application/octet-stream",
+    "application/x-tar",
+    "application/zip",
+    "application/xml",
+    "text/xml",
+]
+
+router = Router(__name__)
+
+
+@router.endpoint("GET", "/v1/health", scope=None, answer=dict)
+def get_health(request: Request) -> dict[str, str]:
+    """Say that the API answers."""
+    return {"status": "ok"}
+
+
+@router.endpoint("GET", "/v1/openapi.json", scope=None, answer=dict)
+def get_openapi(request: Request) -> dict[str, object]:
+    """Read this document."""
+    return openapi_document()
+
+
+ROUTERS = (router, access.router, ledger.router)
+WORKERS = (ledger_worker.worker,)
+
+
+def openapi_document() -> dict[str, object]:
+    """The OpenAPI document of every route."""
+    return openapi.document((route for part in ROUTERS for route in part.routes), SCOPES)
+
+
+for part in (*ROUTERS, *WORKERS):
+    app.register_blueprint(part.blueprint)

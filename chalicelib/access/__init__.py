@@ -1,0 +1,1 @@
+"""Tenants, their clients, and the tokens these get."""

@@ -1,0 +1,73 @@
+"""Tenants, clients and what a client may do."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+
+from chalicelib.core.errors import InvalidInput, Unauthenticated
+
+SCOPES = {
+    "ledger:read": "read accounts, entries, history and the trial balance",
+    "ledger:write": "open accounts, post entries",
+    "parties:read": "read parties",
+    "parties:write": "register parties and their bank details",
+    "trades:read": "read trades and templates",
+    "trades:write": "open trades, give evidence, settle and release",
+    "credit:read": "read credit lines",
+    "credit:write": "open credit lines, draw on them",
+    "banking:read": "read payouts and unmatched receipts",
+    "recon:read": "read statements, matches, breaks and exports",
+    "recon:write": "upload statements, resolve breaks",
+}
+"""Every scope, with what it lets a client do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """One marketplace with its own books."""
+
+    tenant_id: str
+    name: str
+    created_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program of a tenant. The secret has 256 random bits, so a plain digest keeps it safe."""
+
+    client_id: str
+    tenant_id: str
+    secret_sha256: str
+    scopes: tuple[str, ...]
+
+
+def digest_of(secret: str) -> str:
+    """The digest under which a client secret is kept."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def granted(client: Client | None, *, secret: str, wanted: str) -> frozenset[str]:
+    """The scopes a client gets for its secret: those wanted, or all it has.
+
+    Raises Unauthenticated `client_unknown` (no such client and wrong secret look alike), or InvalidInput
+    `scope_not_allowed`.
+    """
+    kept = client.secret_sha256 if client else digest_of("")
+    if not hmac.compare_digest(kept, digest_of(secret)) or client is None:
+        raise Unauthenticated("client_unknown", "no such client, or the secret is wrong")
+    scopes = frozenset(wanted.split()) or frozenset(client.scopes)
+    if not scopes <= frozenset(client.scopes):
+        raise InvalidInput("scope_not_allowed", "the client does not have that scope", field="scope")
+    return scopes
+
+
+def known_scopes(wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes, `*` standing for all. Raises InvalidInput `unknown_scope`."""
+    if wanted == ("*",):
+        return tuple(SCOPES)
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown:
+        raise InvalidInput("unknown_scope", "no such scope", field="scopes", scope=unknown[0])
+    return wanted

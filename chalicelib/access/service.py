@@ -1,0 +1,60 @@
+"""Tokens for clients; tenants and clients made by operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.access import store
+from chalicelib.access.domain import Client, Tenant, digest_of, granted, known_scopes
+from chalicelib.core.call import Call
+from chalicelib.core.ids import derived_id
+from chalicelib.core.instants import instant_text
+from chalicelib.security.tokens import LIFETIME, Principal, mint_token
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+
+OPERATOR = "operator"
+"""The tenant under which operators' own commands are journalled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token, its lifetime in seconds, and the scopes it has, space between them."""
+
+    access_token: str
+    expires_in: int
+    scope: str
+
+
+def issue_token(client_id: str, secret: str, scope: str, *, now: datetime) -> Token:
+    """A token for a client that knows its secret. `now` is the wall clock."""
+    client = store.find_client(client_id) if client_id else None
+    scopes = granted(client, secret=secret, wanted=scope)
+    tenant = client.tenant_id if client else ""
+    token = mint_token(Principal(tenant, client_id, scopes), now=now)
+    return Token(token, int(LIFETIME.total_seconds()), " ".join(sorted(scopes)))
+
+
+def create_tenant(call: Call, name: str) -> Outcome:
+    """Create the tenant of this name; its id derives from the name, so that saying it twice makes one."""
+    tenant = Tenant(derived_id("ten", name), name, instant_text(call.now))
+
+    def decide(_: object) -> Plan:
+        item = journal_item(call, "tenant.created", subject=tenant.tenant_id, data={"tenant_id": tenant.tenant_id})
+        return Plan(item, (store.create_tenant(tenant),))
+
+    return once(call, decide)
+
+
+def create_client(call: Call, tenant_id: str, scopes: tuple[str, ...], *, secret: str) -> Outcome:
+    """Create a client of a tenant with a secret that only the caller keeps."""
+    client = Client(call.new_id("cli"), tenant_id, digest_of(secret), known_scopes(scopes))
+
+    def decide(_: object) -> Plan:
+        facts = {"client_id": client.client_id, "tenant_id": tenant_id}
+        return Plan(
+            journal_item(call, "client.created", subject=client.client_id, data=facts), (store.create_client(client),)
+        )
+
+    return once(call, decide)

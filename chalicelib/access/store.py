@@ -1,0 +1,37 @@
+"""Where tenants and clients are kept: they stand above tenants, so no tenant owns their records."""
+
+from __future__ import annotations
+
+from chalicelib.access.domain import Client, Tenant
+from chalicelib.storage.commit import Write
+from chalicelib.storage.reads import get
+from chalicelib.storage.records import create, take
+from chalicelib.storage.tables import Key, record_key
+
+
+def tenant_key(tenant_id: str) -> Key:
+    """Where a tenant is kept."""
+    return record_key("tenant", tenant_id)
+
+
+def client_key(client_id: str) -> Key:
+    """Where a client is kept."""
+    return record_key("client", client_id)
+
+
+def find_client(client_id: str) -> Client | None:
+    """The client with this id, or None."""
+    key = client_key(client_id)
+    item = get(key)
+    record = None if item is None else take({key: item}, key, Client)
+    return record.value if record else None
+
+
+def create_tenant(tenant: Tenant) -> Write:
+    """Create a tenant; Conflict `tenant_exists` where it stands."""
+    return create(tenant_key(tenant.tenant_id), tenant, exists="tenant_exists")
+
+
+def create_client(client: Client) -> Write:
+    """Create a client; Conflict `client_exists` where it stands."""
+    return create(client_key(client.client_id), client, exists="client_exists")

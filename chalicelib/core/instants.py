@@ -1,0 +1,36 @@
+"""Instants as aware UTC datetimes, and their one text form: sortable, microseconds, always a Z."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from chalicelib.core.errors import Defect, InvalidInput
+
+LONG_AGO = "0001-01-01T00:00:00.000000Z"
+"""Sorts before every instant: an account that was never closed for a period is closed until then."""
+
+
+def instant_text(instant: datetime) -> str:
+    """`2026-11-02T09:00:00.000000Z`. A naive datetime is a defect."""
+    if instant.tzinfo is None:
+        raise Defect("instants are aware")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def parse_instant(text: str, field: str = "instant") -> datetime:
+    """The instant a text names (any ISO 8601 form with an offset). Raises InvalidInput `invalid_instant`."""
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        parsed = None
+    if parsed is None or parsed.tzinfo is None:
+        raise InvalidInput("invalid_instant", f"{field} is an ISO 8601 instant with an offset", field=field)
+    return parsed.astimezone(UTC)
+
+
+def parse_date(text: str, field: str = "date") -> date:
+    """The day a text names (`2026-11-02`). Raises InvalidInput `invalid_date`."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput("invalid_date", f"{field} is an ISO 8601 date", field=field) from None

@@ -1,0 +1,1 @@
+"""The ledger: accounts of five kinds, balanced entries, balances, history and the trial balance."""

@@ -1,0 +1,155 @@
+"""The ledger's commands and questions: open an account, post an entry, prove the trial balance, page through history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from chalicelib.core.call import Call
+from chalicelib.core.errors import Busy
+from chalicelib.core.money import exponent
+from chalicelib.ledger import store
+from chalicelib.ledger.domain import Account, Entry, Kind, Posting, check_occurred_at, new_account
+from chalicelib.storage.journal import JournalItem, journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found, Page
+from chalicelib.storage.tables import HistoryRow, Item
+
+SNAPSHOT_TRIES = 5
+PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """Open an account of the caller's own. Limits in minor units on the account's normal side."""
+
+    name: str
+    kind: Kind
+    currency: str
+    floor: int | None = None
+    ceiling: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PostEntry:
+    """Book balanced postings. `occurred_at` None means now."""
+
+    kind: str
+    postings: tuple[Posting, ...]
+    occurred_at: datetime | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """All accounts at one instant, and the sum of debits less credits for each currency: zero, or the books are wrong."""
+
+    accounts: tuple[Account, ...]
+    differences: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page of lines (HistoryRow), whose they are, and whether the newest version is among them."""
+
+    account: Account
+    page: Page
+    complete: bool
+
+
+def open_account(call: Call, command: OpenAccount) -> Outcome:
+    """Open an account. Facts: the account's id and terms."""
+    exponent(command.currency)
+    account = new_account(
+        Account(
+            account_id=call.new_id("acc"),
+            name=command.name,
+            kind=command.kind,
+            currency=command.currency,
+            floor=command.floor,
+            ceiling=command.ceiling,
+        )
+    )
+
+    def decide(_: Found) -> Plan:
+        item = journal_item(call, "account.opened", subject=account.account_id, data=account_facts(account))
+        return Plan(item, (store.open_account(call.tenant, account, opened_by=call),))
+
+    return once(call, decide)
+
+
+def post_entry(call: Call, command: PostEntry) -> Outcome:
+    """Book an entry of 2 to 90 postings: one transaction, no read before."""
+    occurred_at = check_occurred_at(command.occurred_at or call.now, now=call.now)
+    entry = Entry(command.kind, command.postings, occurred_at, reference=command.reference)
+    return once(call, lambda _: store.plan_entry(call, entry))
+
+
+def get_account(tenant: str, account_id: str) -> Account:
+    """An account, read strongly. Raises NotFound `account_not_found`."""
+    return store.load_account(tenant, account_id)
+
+
+def get_entry(tenant: str, entry_id: str) -> JournalItem:
+    """An entry by its id. Raises NotFound `entry_not_found`."""
+    return store.load_entry(tenant, entry_id)
+
+
+def list_accounts(tenant: str, *, after: Item | None, limit: int) -> tuple[list[Account], Item | None]:
+    """One page of a tenant's accounts by id, and where the next begins."""
+    return store.list_accounts(tenant, after=after, limit=limit)
+
+
+def history(tenant: str, account_id: str, *, after: Item | None, limit: int) -> History:
+    """One page of an account's lines, newest first. Lines follow the balance by a moment: see `complete`."""
+    account = store.load_account(tenant, account_id)
+    page = store.history_page(tenant, account_id, after=after, limit=limit, newest_first=True)
+    newest = cast("HistoryRow", page.items[0]).version if page.items else 0
+    return History(account, page, complete=after is not None or newest >= account.version)
+
+
+def trial_balance(tenant: str) -> TrialBalance:
+    """Every balance of a tenant as of one instant, summed.
+
+    The accounts are collected twice; when no version has moved between the two, all balances stood together at the
+    instant between them (a double-collect snapshot). Raises Busy `try_again` when they never hold still.
+    """
+    accounts = _all_accounts(tenant)
+    for _ in range(SNAPSHOT_TRIES):
+        again = _all_accounts(tenant)
+        if [(a.account_id, a.version) for a in accounts] == [(a.account_id, a.version) for a in again]:
+            return TrialBalance(tuple(again), _sums(again))
+        accounts = again
+    raise Busy("try_again", "the books are moving too fast for a snapshot: try again")
+
+
+def account_facts(account: Account) -> dict[str, object]:
+    """An account's own terms, as journalled when it is opened."""
+    return {
+        "account_id": account.account_id,
+        "name": account.name,
+        "kind": account.kind.value,
+        "currency": account.currency,
+        "purpose": account.purpose.value,
+        "owner": account.owner,
+        "floor": account.floor,
+        "ceiling": account.ceiling,
+    }
+
+
+def _all_accounts(tenant: str) -> list[Account]:
+    accounts: list[Account] = []
+    after: Item | None = None
+    while True:
+        page, after = store.list_accounts(tenant, after=after, limit=PAGE)
+        accounts += page
+        if after is None:
+            return accounts
+
+
+def _sums(accounts: list[Account]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for account in accounts:
+        sums[account.currency] = sums.get(account.currency, 0) + account.balance
+    return dict(sorted(sums.items()))

@@ -1,0 +1,70 @@
+"""The platform's token-signing keys, kept in Secrets Manager as a JWK set: the first signs, all verify.
+
+A rotation puts a new key first and leaves the old one until the last token it signed has expired.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import time
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import boto3
+from cryptography.hazmat.primitives.asymmetric import ec
+
+CACHE_SECONDS = 300
+RECHECK_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class KeySet:
+    """JWKs with private parts; `keys[0]` signs."""
+
+    keys: tuple[dict[str, str], ...]
+
+    def by_id(self, key_id: str) -> dict[str, str] | None:
+        """The key with this id, or None."""
+        return next((key for key in self.keys if key["kid"] == key_id), None)
+
+
+_cached: tuple[float, KeySet] | None = None
+
+
+def signing_keys(*, at_most_seconds_old: int = CACHE_SECONDS) -> KeySet:
+    """The current key set, read at most every five minutes, or every `at_most_seconds_old` seconds."""
+    global _cached
+    if _cached is None or time.monotonic() - _cached[0] > at_most_seconds_old:
+        secret = _secrets().get_secret_value(SecretId=os.environ["QUITTANCE_SIGNING_SECRET"])["SecretString"]
+        _cached = (time.monotonic(), KeySet(tuple(json.loads(secret)["keys"])))
+    return _cached[1]
+
+
+def create_signing_key() -> dict[str, str]:
+    """A fresh P-256 key as a private JWK (RFC 7518, section 6.2); its id is a digest of its public part."""
+    numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
+    public = {"crv": "P-256", "kty": "EC", "x": _b64(numbers.public_numbers.x), "y": _b64(numbers.public_numbers.y)}
+    key_id = sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()[:16]
+    return public | {"alg": "ES256", "d": _b64(numbers.private_value), "kid": key_id}
+
+
+def store_signing_keys(keys: KeySet) -> None:
+    """Replace the key set; this process uses it at once."""
+    global _cached
+    _secrets().put_secret_value(
+        SecretId=os.environ["QUITTANCE_SIGNING_SECRET"], SecretString=json.dumps({"keys": list(keys.keys)})
+    )
+    _cached = (time.monotonic(), keys)
+
+
+@cache
+def _secrets() -> Any:
+    return boto3.client("secretsmanager")
+
+
+def _b64(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).decode().rstrip("=")

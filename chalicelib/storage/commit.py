@@ -1,0 +1,112 @@
+"""One command, one commit: an ordered list of tagged writes sent as one TransactWriteItems.
+
+PynamoDB's own transaction reorders its actions and cannot ask for the old item of a failed check, so the request is
+built here, in order, and each reason for a cancellation is mapped back to the write it belongs to.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pynamodb.models import Model
+
+from chalicelib.core.errors import Defect
+from chalicelib.storage.client import dynamodb
+from chalicelib.storage.retry import with_retries
+from chalicelib.storage.tables import Item, Key, physical_name
+
+MOST_WRITES = 100
+
+
+class Stale(Exception):
+    """What was read before deciding has changed since: decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One action of a commit. `refuse` turns the item that failed the condition (None: there was none) into the
+    exception to raise: a Refusal, or Stale to decide again."""
+
+    tag: str
+    action: dict[str, Any]
+    refuse: Callable[[Item | None], Exception]
+
+
+@dataclass(frozen=True)
+class Failed(Exception):
+    """Conditions that did not hold: each write with the item that stood there."""
+
+    reasons: tuple[tuple[Write, Item | None], ...]
+
+
+def put(tag: str, model: type[Model], item: Item, refuse: Callable[[Item | None], Exception]) -> Write:
+    """Create an item that must not exist yet.
+
+    condition: attribute_not_exists(pk)
+    """
+    action = {"TableName": physical_name(model), "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+    return Write(tag, {"Put": _asking_for_old(action)}, refuse)
+
+
+def update(
+    tag: str,
+    key: Key,
+    *,
+    change: str,
+    condition: str,
+    values: Item,
+    names: dict[str, str] | None = None,
+    refuse: Callable[[Item | None], Exception],
+) -> Write:
+    """Change an item under a condition; both are DynamoDB expressions over `values` and `names`."""
+    action: dict[str, Any] = {
+        "TableName": physical_name(key.model),
+        "Key": key.wire(),
+        "UpdateExpression": change,
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+    return Write(
+        tag, {"Update": _asking_for_old(action | ({"ExpressionAttributeNames": names} if names else {}))}, refuse
+    )
+
+
+def commit(writes: Sequence[Write]) -> None:
+    """All of the writes or none. Raises Failed with every condition that did not hold; Busy when retries ran out.
+
+    Retries carry one request token, by which DynamoDB knows them for ten minutes; beyond that, and between callers, the
+    condition on the journal item is what makes it happen once.
+    """
+    if len(writes) > MOST_WRITES:
+        raise Defect(f"{len(writes)} writes in one commit, at most {MOST_WRITES}")
+    actions = [write.action for write in writes]
+    token = str(uuid.uuid4())
+    try:
+        with_retries(lambda: dynamodb().transact_write_items(TransactItems=actions, ClientRequestToken=token))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "TransactionCanceledException":
+            raise
+        raise _failed(writes, error) from error
+
+
+def write_item(model: type[Model], item: Item) -> None:
+    """Write one item as it is. Only for what is projected from elsewhere, where writing again changes nothing."""
+    with_retries(lambda: dynamodb().put_item(TableName=physical_name(model), Item=item))
+
+
+def _failed(writes: Sequence[Write], error: ClientError) -> Exception:
+    reasons = error.response.get("CancellationReasons", [])
+    failed = tuple(
+        (write, reason.get("Item"))
+        for write, reason in zip(writes, reasons, strict=True)
+        if reason.get("Code") == "ConditionalCheckFailed"
+    )
+    return Failed(failed) if failed else Defect(f"cancelled: {[reason.get('Code') for reason in reasons]}")
+
+
+def _asking_for_old(action: dict[str, Any]) -> dict[str, Any]:
+    return action | {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"}

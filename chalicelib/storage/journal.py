@@ -1,0 +1,108 @@
+"""The journal item: the entry, the idempotency record and the event of one command, in one item written once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chalicelib.core.call import Call
+from chalicelib.core.instants import instant_text, parse_instant
+from chalicelib.storage.tables import Item, JournalRow, LegMap, journal_key
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A posting as stored: `amount` in minor units, positive for a debit and negative for a credit."""
+
+    account_id: str
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalItem:
+    """`kind` names the event (`transfer.posted`), `subject` what it is about (a trade, a line), `data` the facts that
+    the answer is rebuilt from. A command that moves no money has no legs."""
+
+    tenant: str
+    entry_id: str
+    key: str
+    fingerprint: bytes
+    kind: str
+    actor: str
+    recorded_at: datetime
+    occurred_at: datetime
+    legs: tuple[Leg, ...] = ()
+    subject: str | None = None
+    reference: str | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def journal_item(
+    call: Call,
+    kind: str,
+    *,
+    legs: tuple[Leg, ...] = (),
+    occurred_at: datetime | None = None,
+    subject: str | None = None,
+    reference: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> JournalItem:
+    """The journal item of a call: id, key, fingerprint, actor and recording instant come from the call."""
+    return JournalItem(
+        tenant=call.tenant,
+        entry_id=call.entry_id,
+        key=call.key,
+        fingerprint=call.fingerprint,
+        kind=kind,
+        actor=call.actor,
+        recorded_at=call.now,
+        occurred_at=occurred_at or call.now,
+        legs=legs,
+        subject=subject,
+        reference=reference,
+        data=data or {},
+    )
+
+
+def to_wire(item: JournalItem) -> Item:
+    """The item as the table keeps it."""
+    row = JournalRow(
+        pk=journal_key(item.tenant, item.entry_id).pk,
+        key=item.key,
+        fingerprint=item.fingerprint,
+        kind=item.kind,
+        actor=item.actor,
+        recorded_at=instant_text(item.recorded_at),
+        occurred_at=instant_text(item.occurred_at),
+        legs=[LegMap(account=leg.account_id, amount=leg.amount, currency=leg.currency) for leg in item.legs] or None,
+        subject=item.subject,
+        reference=item.reference,
+        data=item.data or None,
+    )
+    return row.serialize()
+
+
+def from_row(row: JournalRow) -> JournalItem:
+    """The item a row holds."""
+    tenant, entry_id = row.pk.split("#")
+    return JournalItem(
+        tenant=tenant,
+        entry_id=entry_id,
+        key=row.key,
+        fingerprint=bytes(row.fingerprint),
+        kind=row.kind,
+        actor=row.actor,
+        recorded_at=parse_instant(row.recorded_at),
+        occurred_at=parse_instant(row.occurred_at),
+        legs=tuple(Leg(leg.account, leg.amount, leg.currency) for leg in row.legs or ()),
+        subject=row.subject,
+        reference=row.reference,
+        data=row.data or {},
+    )
+
+
+def from_wire(item: Item) -> JournalItem:
+    """The item as a failed condition or a stream record gives it."""
+    return from_row(JournalRow.from_raw_data(item))

@@ -1,0 +1,105 @@
+"""`once`: a command happens once, however often and by how many it is sent.
+
+The journal item is put under `attribute_not_exists`, in the same transaction as all else; where it stands already, the
+command was done before, and the answer is rebuilt from it. A refused command writes nothing and leaves its key free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chalicelib.core.call import Call
+from chalicelib.core.errors import Busy, Defect, KeyReused, Refusal
+from chalicelib.storage.commit import Failed, Stale, Write, commit, put
+from chalicelib.storage.journal import JournalItem, from_row, from_wire, to_wire
+from chalicelib.storage.reads import Found, fetch, get
+from chalicelib.storage.tables import Item, JournalRow, Key, journal_key
+
+DECISIONS = 4
+_JOURNAL = "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a decision wants written: the journal item, and the writes that stand or fall with it."""
+
+    item: JournalItem
+    writes: tuple[Write, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The journal item of the command, and whether it had been written before this call."""
+
+    item: JournalItem
+    replayed: bool
+
+
+def once(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key] = ()) -> Outcome:
+    """Do a command once, or give the answer it got before.
+
+    `decide` gets what stands at `reads` and returns the plan, or raises a Refusal; it is asked again, at most four
+    times, when what it read has changed by the time of the write. The key is read in the same batch, before deciding:
+    a retried full release would otherwise be judged against the emptied escrow. A command without `reads` leaves that to
+    the failed condition. Raises KeyReused `idempotency_key_reused` where the key was used for another request, and
+    Busy `try_again` under contention that does not end.
+    """
+    for _ in range(DECISIONS):
+        try:
+            earlier, plan = _decide(call, decide, reads)
+            if earlier is None:
+                commit((_journal_write(plan.item), *plan.writes))
+            return Outcome(earlier or plan.item, replayed=earlier is not None)
+        except Failed as failed:
+            earlier = _settle(call, failed)
+            if earlier is not None:
+                return Outcome(earlier, replayed=True)
+    raise Busy("try_again", "others keep changing the same things: retry with the same key")
+
+
+def _decide(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) -> tuple[JournalItem | None, Plan]:
+    key = journal_key(call.tenant, call.entry_id)
+    found = fetch((key, *reads)) if reads else {}
+    if key in found:
+        return _replay(call, from_row(found[key])), Plan(from_row(found[key]))
+    try:
+        return None, decide(found)
+    except Refusal:
+        # A batch read is no snapshot: the state may be newer than the key. Only a later read of the key is proof.
+        row = get(key) if reads else None
+        if row is None:
+            raise
+        return _replay(call, from_row(row)), Plan(from_row(row))
+
+
+def _settle(call: Call, failed: Failed) -> JournalItem | None:
+    """The item of an earlier call, None to decide again, or the refusal of the first condition that failed."""
+    for write, old in failed.reasons:
+        if write.tag == _JOURNAL:
+            if old is None:
+                raise Defect("a failed put came without the item that stood there")
+            return _replay(call, from_wire(old))
+    for write, old in failed.reasons:
+        refusal = write.refuse(old)
+        if not isinstance(refusal, Stale):
+            raise refusal
+    return None
+
+
+def _replay(call: Call, earlier: JournalItem) -> JournalItem:
+    if earlier.fingerprint != call.fingerprint:
+        raise KeyReused("idempotency_key_reused", "this Idempotency-Key was used for another request")
+    return earlier
+
+
+def _journal_write(item: JournalItem) -> Write:
+    return also_journal(item, lambda _: Defect("the journal's own condition is settled by once"), tag=_JOURNAL)
+
+
+def also_journal(item: JournalItem, refuse: Callable[[Item | None], Exception], *, tag: str = "also journal") -> Write:
+    """The put of one more journal item within a plan: a command that books under a second key as well.
+
+    condition: attribute_not_exists(pk)
+    """
+    return put(tag, JournalRow, to_wire(item), refuse)

@@ -1,0 +1,59 @@
+"""When a call to DynamoDB is tried again: contention, throttling, and answers that never came. At most five times.
+
+A failed condition is an answer, not a failure. After a send whose answer is lost the outcome is unknown; trying again
+is safe because every commit puts its journal item under a condition.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.parsers import ResponseParserError
+
+from chalicelib.core.errors import Busy
+
+TRIES = 5
+BASE_SECONDS = 0.02
+CAP_SECONDS = 0.5
+
+TRANSIENT_CODES = frozenset(
+    {
+        "InternalServerError",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+T = TypeVar("T")
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same call may be sent again: the error is contention, throttling, or an answer that was lost."""
+    if isinstance(error, ClientError):
+        codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(codes & TRANSIENT_REASONS) or error.response["Error"]["Code"] in TRANSIENT_CODES or status >= 500
+    return isinstance(error, HTTPClientError | ResponseParserError)
+
+
+def with_retries(send: Callable[[], T]) -> T:
+    """`send`, again after a transient error with full jitter; then Busy `try_again`. Other errors pass through."""
+    for attempt in range(TRIES):
+        try:
+            return send()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            if attempt == TRIES - 1:
+                raise Busy("try_again", "the store is busy or out of reach: retry with the same key") from error
+            time.sleep(random.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2**attempt)))
+    raise AssertionError("unreachable")

@@ -1,0 +1,158 @@
+"""The four tables and the shape of their items. Keys are built here and nowhere else.
+
+    accounts   pk = tenant#account             balance, rooms, version; streamed to the projector
+    journal    pk = tenant#entry               the entry, its idempotency record and its event in one item; streamed
+    history    pk = tenant#account, version    one line for each version of an account, written by the projector
+    records    pk, sk                          every other aggregate: a JSON document with a version
+
+A model's `Meta.table_name` is the short name; `physical_name` puts the stage's prefix before it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+from pynamodb.attributes import Attribute, BinaryAttribute, JSONAttribute, ListAttribute, MapAttribute, UnicodeAttribute
+from pynamodb.constants import NUMBER
+from pynamodb.models import Model
+
+Item = dict[str, dict[str, Any]]
+"""An item as the wire has it: attribute name to `{type: value}`."""
+
+
+class IntegerAttribute(Attribute[int]):
+    """A whole number, digit for digit. PynamoDB's own number attribute would give a float for anything else."""
+
+    attr_type = NUMBER
+
+    def serialize(self, value: int) -> str:
+        return str(int(value))
+
+    def deserialize(self, value: str) -> int:
+        return int(value)
+
+
+class AccountItem(Model):
+    """An account with what its conditions compare. `balance` is debits less credits; the rooms say how much more may
+    be debited or credited before a limit is passed, so that a condition needs no arithmetic and no read."""
+
+    class Meta:
+        table_name = "accounts"
+
+    pk = UnicodeAttribute(hash_key=True)
+    tenant = UnicodeAttribute()
+    account_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    kind = UnicodeAttribute()
+    currency = UnicodeAttribute()
+    status = UnicodeAttribute()
+    purpose = UnicodeAttribute()
+    owner = UnicodeAttribute(null=True)
+    floor = IntegerAttribute(null=True)
+    ceiling = IntegerAttribute(null=True)
+    balance = IntegerAttribute()
+    debit_room = IntegerAttribute()
+    credit_room = IntegerAttribute()
+    version = IntegerAttribute()
+    last_commit = UnicodeAttribute()
+    last_at = UnicodeAttribute()
+    closed_until = UnicodeAttribute()
+
+
+class LegMap(MapAttribute[str, Any]):
+    """One posting of a journal item: `amount` is positive for a debit, negative for a credit."""
+
+    account = UnicodeAttribute()
+    amount = IntegerAttribute()
+    currency = UnicodeAttribute()
+
+
+class JournalRow(Model):
+    """An entry, its idempotency record and its event. Written once, never changed."""
+
+    class Meta:
+        table_name = "journal"
+
+    pk = UnicodeAttribute(hash_key=True)
+    key = UnicodeAttribute()
+    fingerprint = BinaryAttribute(legacy_encoding=False)
+    kind = UnicodeAttribute()
+    actor = UnicodeAttribute()
+    recorded_at = UnicodeAttribute()
+    occurred_at = UnicodeAttribute()
+    legs: ListAttribute[LegMap] = ListAttribute(of=LegMap, null=True)
+    subject = UnicodeAttribute(null=True)
+    reference = UnicodeAttribute(null=True)
+    data = JSONAttribute(null=True)
+
+
+class HistoryRow(Model):
+    """What one commit did to one account: signed amount and running balance, debits positive."""
+
+    class Meta:
+        table_name = "history"
+
+    pk = UnicodeAttribute(hash_key=True)
+    version = IntegerAttribute(range_key=True)
+    entry_id = UnicodeAttribute()
+    amount = IntegerAttribute()
+    balance = IntegerAttribute()
+    at = UnicodeAttribute()
+
+
+class RecordItem(Model):
+    """A versioned JSON document. `list_key` and `list_sort` are there on those that some list shows."""
+
+    class Meta:
+        table_name = "records"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    version = IntegerAttribute()
+    doc = UnicodeAttribute()
+    list_key = UnicodeAttribute(null=True)
+    list_sort = UnicodeAttribute(null=True)
+
+
+class Key(NamedTuple):
+    """Where an item lives. `sort` is the text of the sort key, or None where the table has none."""
+
+    model: type[Model]
+    pk: str
+    sort: str | None = None
+
+    def wire(self) -> Item:
+        """The key attributes as the wire has them."""
+        attributes = {"pk": {"S": self.pk}}
+        range_key = self.model._range_key_attribute()
+        if range_key is not None:
+            attributes[range_key.attr_name] = {range_key.attr_type: self.sort}
+        return attributes
+
+
+def key_of(model: type[Model], item: Item) -> Key:
+    """The key of an item as the wire has it."""
+    range_key = model._range_key_attribute()
+    sort = None if range_key is None else item[range_key.attr_name][range_key.attr_type]
+    return Key(model, item["pk"]["S"], sort)
+
+
+def physical_name(model: type[Model]) -> str:
+    """The table's name in this stage: `quittance-local-journal`."""
+    return f"{os.environ['QUITTANCE_TABLE_PREFIX']}-{model.Meta.table_name}"
+
+
+def account_key(tenant: str, account_id: str) -> Key:
+    """Where an account lives."""
+    return Key(AccountItem, f"{tenant}#{account_id}")
+
+
+def journal_key(tenant: str, entry_id: str) -> Key:
+    """Where a journal item lives."""
+    return Key(JournalRow, f"{tenant}#{entry_id}")
+
+
+def record_key(owner: str, record_id: str, part: str = "state") -> Key:
+    """Where a record lives. `owner` is the tenant, or a word for what stands above tenants (`bank`, `client`)."""
+    return Key(RecordItem, f"{owner}#{record_id}", part)

@@ -1,0 +1,99 @@
+"""The OpenAPI 3.1 document, generated from the routes and their types: what is not in the code cannot be in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from chalicelib.web.endpoint import Route
+
+VERSION = "0.1.0"
+_REFERENCE = "#/components/schemas/{name}"
+_PROBLEM = {"$ref": "#/components/responses/Problem"}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """RFC 9457 problem details. `code` is stable; further members are the facts of the refusal."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+
+
+def document(routes: Iterable[Route], scopes: Mapping[str, str]) -> dict[str, Any]:
+    """The document of these routes. `scopes`: every scope with what it allows."""
+    routes = sorted(routes, key=lambda route: (route.path, route.method))
+    shapes = [shape for route in routes for shape in (route.body, route.answer) if isinstance(shape, type)]
+    typed = [shape for shape in shapes if issubclass(shape, msgspec.Struct)]
+    _, schemas = msgspec.json.schema_components([*typed, Problem], ref_template=_REFERENCE)
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Quittance",
+            "version": VERSION,
+            "summary": "Payment and settlement engine for industry trades",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"oauth2": _oauth(scopes)},
+            "responses": {"Problem": _content("Refused: `code` names the rule", "application/problem+json", Problem)},
+        },
+    }
+
+
+def _operation(route: Route) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": route.name,
+        "summary": route.summary,
+        "parameters": [*_path_parameters(route), *_query_parameters(route), *_key_parameter(route)],
+        "responses": {
+            str(route.status): _content("Done", route.produces, route.answer),
+            "4XX": _PROBLEM,
+            "503": _PROBLEM,
+        },
+        "security": [{"oauth2": [route.scope]}] if route.scope else [],
+    }
+    if route.method != "GET":
+        kinds = {kind: {"schema": _schema(route.body)} for kind in route.consumes}
+        operation["requestBody"] = {"required": True, "content": kinds}
+    return operation
+
+
+def _content(description: str, kind: str, shape: Any) -> dict[str, Any]:
+    return {"description": description, "content": {kind: {"schema": _schema(shape)}}}
+
+
+def _schema(shape: Any) -> dict[str, Any]:
+    if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
+        return {"$ref": _REFERENCE.format(name=shape.__name__)}
+    return {"type": "object"} if shape is dict else {"type": "string"}
+
+
+def _path_parameters(route: Route) -> list[dict[str, Any]]:
+    names = re.findall(r"{(\w+)}", route.path)
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameters(route: Route) -> list[dict[str, Any]]:
+    return [{"name": name, "in": "query", "schema": {"type": "string"}} for name in route.parameters]
+
+
+def _key_parameter(route: Route) -> list[dict[str, Any]]:
+    if not route.writes:
+        return []
+    schema = {"type": "string", "minLength": 1, "maxLength": 128}
+    return [{"name": "Idempotency-Key", "in": "header", "required": True, "schema": schema}]
+
+
+def _oauth(scopes: Mapping[str, str]) -> dict[str, Any]:
+    flow = {"tokenUrl": "/v1/oauth/token", "scopes": dict(sorted(scopes.items()))}
+    return {"type": "oauth2", "flows": {"clientCredentials": flow}}

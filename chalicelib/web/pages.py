@@ -1,0 +1,56 @@
+"""Lists in pages: a limit, and an opaque cursor that is good for the list and tenant it was given for."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from hashlib import sha256
+
+import msgspec
+
+from chalicelib.core.errors import InvalidInput
+from chalicelib.storage.tables import Item
+from chalicelib.web.parse import convert
+
+MOST = 100
+USUAL = 50
+
+
+class _Limit(msgspec.Struct):
+    limit: int = USUAL
+
+
+def page_limit(query: dict[str, str]) -> int:
+    """The `limit` parameter: 1 to 100, 50 unless told. Raises InvalidInput `invalid_limit`."""
+    given = {"limit": query["limit"]} if "limit" in query else {}
+    limit = convert(given, _Limit, strict=False).limit
+    if not 1 <= limit <= MOST:
+        raise InvalidInput("invalid_limit", f"limit lies between 1 and {MOST}", field="limit", maximum=MOST)
+    return limit
+
+
+def cursor_for(list_name: str, last_key: Item | None) -> str | None:
+    """The cursor that goes on after `last_key`. `list_name` says which list of which tenant."""
+    if last_key is None:
+        return None
+    content = json.dumps({"l": _tag(list_name), "k": last_key}, separators=(",", ":"))
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def start_of(list_name: str, query: dict[str, str]) -> Item | None:
+    """The key a `cursor` parameter stands for. Raises InvalidInput `invalid_cursor`, also for another list's."""
+    if "cursor" not in query:
+        return None
+    try:
+        cursor = query["cursor"]
+        content = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if content["l"] == _tag(list_name):
+            return msgspec.convert(content["k"], dict[str, dict[str, str]])
+    except (binascii.Error, ValueError, KeyError, TypeError, msgspec.ValidationError):
+        pass
+    raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
+
+
+def _tag(list_name: str) -> str:
+    return sha256(list_name.encode()).hexdigest()[:12]
