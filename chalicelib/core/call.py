@@ -26,19 +26,19 @@ class Call:
     actor: str
 
     @property
-    def worker_call(*, tenant: str, key: str, content: object, now: datetime, entropy: bytes, actor: str) -> Call:
-    """The call of a worker: its key lives in a namespace callers cannot reach, its fingerprint covers `content`."""
-    mark = fingerprint("WORKER", key, content)
-    return Call(tenant, f"{WORKER}:{key}", mark, now, serial(now, entropy), actor)
-
-
-def entry_id(self) -> str:
+    def entry_id(self) -> str:
         """The id of the journal item this call writes: derived from its key, so known before anything is read."""
         return entry_id(self.tenant, self.key)
 
     def new_id(self, prefix: str) -> str:
         """A fresh id; one per prefix and call."""
         return f"{prefix}_{self.serial}"
+
+
+def worker_call(*, tenant: str, key: str, content: object, now: datetime, entropy: bytes, actor: str) -> Call:
+    """The call of a worker: its key lives in a namespace callers cannot reach, its fingerprint covers `content`."""
+    mark = fingerprint("WORKER", key, content)
+    return Call(tenant, f"{WORKER}:{key}", mark, now, serial(now, entropy), actor)
 
 
 def entry_id(tenant: str, key: str) -> str:
