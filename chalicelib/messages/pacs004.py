@@ -15,17 +15,15 @@ CONTAINER = "PmtRtr"
 
 def read(body: bytes) -> ReturnReport:
     """The returns. Raises MessageUnreadable; `missing_element` when there is none or one lacks its amount."""
-    message_id, original, settled = "", "", ""
+    message_id, settled = "", ""
     created_at: datetime | None = None
     returns: list[PaymentReturn] = []
-    for node, outer in xml.stream(body, frozenset({"GrpHdr", "OrgnlGrpInf", "TxInf"})):
+    for node, outer in xml.stream(body, frozenset({"GrpHdr", "TxInf"})):
         if node.name == "GrpHdr":
             message_id, created_at = text(node, "MsgId"), instant(text(node, "CreDtTm"))
             settled = text(node, "IntrBkSttlmDt")
-        elif node.name == "TxInf":
-            returns.append(_return(node, original, settled))
-        elif outer.name == CONTAINER:
-            original = text(node, "OrgnlMsgId")
+        else:
+            returns.append(_return(node, outer.text("OrgnlGrpInf", "OrgnlMsgId"), settled))
     if not returns:
         raise MessageUnreadable("missing_element", "the message returns no payment", element="TxInf")
     return ReturnReport(message_id, created_at, tuple(returns))

@@ -7,6 +7,7 @@ misspell namespaces or leave them out. Errors name a line, never what stood ther
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BytesIO
@@ -19,7 +20,11 @@ from chalicelib.messages.errors import MessageUnreadable
 MAX_BYTES = 128 * 1024 * 1024
 MAX_HEAD_ELEMENTS = 200
 """How far into a document its kind has to be plain: envelopes and headers come first."""
-ENCODINGS = frozenset({"UTF-8", "UTF-16", "US-ASCII", "ASCII", "ISO-8859-1", "ISO-8859-15", "WINDOWS-1252"})
+ENCODINGS = frozenset(
+    {"UTF-8", "UTF-16", "US-ASCII", "ISO-8859-1", "ISO-8859-15", "WINDOWS-1252", "GBK", "GB2312", "GB18030"}
+)
+MAX_HEAD_BYTES = 200
+_ENCODING = re.compile(rb"<\?xml[^>]{0,100}?encoding\s*=\s*[\"'](?P<name>[A-Za-z0-9._-]{1,40})[\"']")
 
 _PARSER: dict[str, Any] = {
     "resolve_entities": False,
@@ -151,14 +156,18 @@ def _guard(body: bytes) -> None:
     plain = body.replace(b"\0", b"") if b"\0" in body[:8] else body
     if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
         raise MessageUnreadable("forbidden_xml", "a message has no document type and no entities")
+    head = plain[:MAX_HEAD_BYTES].lstrip(b"\xef\xbb\xbf\xfe\xff")
+    declared = _ENCODING.match(head)
+    if head.startswith(b"<?xml") and declared and declared["name"].decode().upper() not in ENCODINGS:
+        raise MessageUnreadable("forbidden_xml", "the encoding is not one a bank uses")
+    if not head.lstrip().startswith(b"<"):
+        raise MessageUnreadable("malformed_xml", "not XML in an encoding a bank uses", line=1, column=1)
 
 
 def _check_document(element: etree._Element) -> None:
     info = element.getroottree().docinfo
     if info.internalDTD is not None or info.externalDTD is not None:
         raise MessageUnreadable("forbidden_xml", "a message has no document type and no entities")
-    if (info.encoding or "UTF-8").upper() not in ENCODINGS:
-        raise MessageUnreadable("forbidden_xml", "the encoding is not one a bank uses")
 
 
 def _forget(element: etree._Element) -> None:

@@ -1,0 +1,141 @@
+"""JSON callbacks: the same shapes as XML ones, and strict."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+
+from chalicelib.messages import callback_json
+from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.model import AccountReport, Detail, PaymentStatus, StatusReport
+from tests.messages.build import sample
+
+
+def notification(**changes: Any) -> dict[str, Any]:
+    """The sample notification; `entry__x` changes a field of its first entry, None drops one."""
+    document: dict[str, Any] = json.loads(sample("notification.json"))
+    for name, value in changes.items():
+        target, field = (document["entries"][0], name[7:]) if name.startswith("entry__") else (document, name)
+        target[field] = value
+        if value is None:
+            del target[field]
+    return document
+
+
+def refusal_of(body: dict[str, Any] | str) -> MessageUnreadable:
+    with pytest.raises(MessageUnreadable) as refusal:
+        callback_json.read((body if isinstance(body, str) else json.dumps(body)).encode())
+    return refusal.value
+
+
+def test_a_notification_is_read_into_entries() -> None:
+    report = callback_json.read(sample("notification.json"))
+
+    assert isinstance(report, AccountReport)
+    assert (report.kind, report.message_id) == ("notification", "N-1")
+    assert report.created_at == datetime(2026, 3, 2, 1, tzinfo=UTC)
+    credit, debit = report.statements[0].entries
+    assert (credit.amount_minor, credit.status, credit.bank_reference) == (100_000_000, "booked", "RCV-1")
+    assert (debit.amount_minor, debit.status, debit.valued_on) == (-4_250_000, "pending", date(2026, 3, 3))
+    assert debit.details[0].end_to_end_id == "pay_1"
+    assert credit.details == (
+        Detail(
+            amount_minor=100_000_000,
+            currency="CNY",
+            creditor_references=("QT7K2M9P4",),
+            remittance=("deposit",),
+            counterparty_name="Buyer Ltd",
+            counterparty_account="6222",
+        ),
+    )
+
+
+def test_a_status_is_read_into_payments() -> None:
+    report = callback_json.read(sample("status.json"))
+
+    assert isinstance(report, StatusReport)
+    assert (report.original_message_id, report.group_status) == ("file-1", "PART")
+    assert report.payments == (
+        PaymentStatus("pay_1", "", "", "ACSC", ""),
+        PaymentStatus("pay_2", "", "", "RJCT", "AC04"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"surprise": 1}, "surprise"),
+        ({"message_id": None}, "message_id"),
+        ({"message_id": 7}, "message_id"),
+        ({"message_id": "x" * 1001}, "message_id"),
+        ({"created_at": "yesterday"}, "created_at"),
+        ({"account": None}, "account"),
+        ({"account": {"currency": "CNY"}}, "account"),
+        ({"entries": []}, "entries"),
+        ({"entries": {}}, "entries"),
+        ({"entries": ["x"]}, "entries[0]"),
+        ({"entry__surprise": 1}, "entries[0].surprise"),
+        ({"entry__direction": "in"}, "entries[0].direction"),
+        ({"entry__status": "done"}, "entries[0].status"),
+        ({"entry__amount_minor": 0}, "entries[0].amount_minor"),
+        ({"entry__amount_minor": -5}, "entries[0].amount_minor"),
+        ({"entry__amount_minor": "5"}, "entries[0].amount_minor"),
+        ({"entry__amount_minor": True}, "entries[0].amount_minor"),
+        ({"entry__amount_minor": 10**28}, "entries[0].amount_minor"),
+        ({"entry__amount_minor": None}, "entries[0].amount_minor"),
+        ({"entry__bank_reference": ""}, "entries[0].bank_reference"),
+        ({"entry__booked_on": "2026-02-30"}, "entries[0].booked_on"),
+        ({"entry__valued_on": "soon"}, "entries[0].valued_on"),
+        ({"entry__reversal": "no"}, "entries[0].reversal"),
+        ({"entry__remittance": "text"}, "entries[0].remittance"),
+        ({"entry__counterparty": {"bank": "x"}}, "entries[0].counterparty.bank"),
+    ],
+)
+def test_a_field_that_breaks_its_rule_is_named(changes: dict[str, Any], field: str) -> None:
+    refusal = refusal_of(notification(**changes))
+
+    assert (refusal.code, refusal.facts) == ("invalid_field", {"field": field})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{",
+        '{"type": "status", "type": "notification"}',
+        '{"type": 1.5}',
+        '{"type": NaN}',
+        '{"a": ' + "[" * 100_000,
+        '{"a": ' + "9" * 5000 + "}",
+        '{"a": "\udcff"}'.encode("utf-8", "surrogatepass").decode("latin-1"),
+    ],
+    ids=["cut", "twice", "float", "nan", "deep", "digits", "latin"],
+)
+def test_what_is_no_strict_json_is_malformed(body: str) -> None:
+    with pytest.raises(MessageUnreadable) as refusal:
+        callback_json.read(body.encode("latin-1") if "\xed" in body else body.encode())
+
+    assert refusal.value.code == "malformed_json"
+    assert refusal.value.__suppress_context__
+
+
+def test_a_float_amount_is_malformed() -> None:
+    assert refusal_of(notification(entry__amount_minor=5.0)).code == "malformed_json"
+
+
+def test_a_currency_that_is_none_is_refused() -> None:
+    assert refusal_of(notification(entry__currency="XXX")).code == "unknown_currency"
+
+
+def test_another_type_is_unknown() -> None:
+    assert refusal_of(notification(type="statement")).code == "unknown_message_type"
+
+
+def test_a_list_is_no_message() -> None:
+    assert refusal_of("[]").facts == {"field": "body"}
+
+
+def test_a_body_too_large_is_refused_unparsed() -> None:
+    assert refusal_of(" " * (4 * 1024 * 1024 + 1)).code == "message_too_large"
