@@ -2,7 +2,7 @@
 
 A deployed handler is entered directly, so neither `app.py` nor any Chalice middleware has run before it: all that a
 handler needs is in the decorator. A batch reports what failed and no more: on a FIFO queue a failure holds back the rest
-of its group only, on a stream the record and all after it.
+of its group only; a stream's batch fails whole.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ class Worker:
         return register
 
     def stream(self, name: str, *, table: str) -> Callable[[Callable[[StreamRecord], None]], Callable[..., Any]]:
-        """Handle each record of a table's stream, in order; one that raises stops the batch there."""
+        """Handle each record of a table's stream, in order. One that raises fails the batch, which then comes again whole
+        or halved: a handler writes the same thing again when a record comes again."""
         arn = PLACEHOLDER.format(service="dynamodb", name=f"table/{table}/stream/0")
 
         def register(handle: Callable[[StreamRecord], None]) -> Callable[..., Any]:
             @wraps(handle)
-            def entered(event: DynamoDBEvent) -> Failures:
-                return _records(handle, event.to_dict()["Records"])
+            def entered(event: DynamoDBEvent) -> None:
+                _logged(name, lambda: _records(handle, event.to_dict()["Records"]))
 
             return self.blueprint.on_dynamodb_record(stream_arn=arn, name=name)(entered)
 
@@ -120,13 +121,10 @@ def _messages(handle: Callable[[Message], None], records: list[dict[str, Any]]) 
     return {"batchItemFailures": failed}
 
 
-def _records(handle: Callable[[StreamRecord], None], records: list[dict[str, Any]]) -> Failures:
+def _records(handle: Callable[[StreamRecord], None], records: list[dict[str, Any]]) -> None:
     for record in records:
         change = record["dynamodb"]
-        images = StreamRecord(change.get("OldImage"), change.get("NewImage"))
-        if not _succeeds(lambda images=images: handle(images)):
-            return {"batchItemFailures": [{"itemIdentifier": change["SequenceNumber"]}]}
-    return {"batchItemFailures": []}
+        handle(StreamRecord(change.get("OldImage"), change.get("NewImage")))
 
 
 def _succeeds(work: Callable[[], None]) -> bool:

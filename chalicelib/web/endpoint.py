@@ -210,4 +210,4 @@ def _respond(route: Route, result: Any) -> Response:
     answer = result if isinstance(result, Answer) else Answer(result)
     content = answer.body if isinstance(answer.body, bytes | str) else msgspec.json.encode(answer.body).decode()
     headers = {"Content-Type": route.produces, "Cache-Control": "no-store"} | answer.headers
-    return Response(content, answer.status or route.status, headers)
+    return Response(content, status_code=answer.status or route.status, headers=headers)

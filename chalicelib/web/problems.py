@@ -53,6 +53,5 @@ def failed(error: Exception, *, route: str) -> Response:
 def _problem(status: int, code: str, sentence: str, facts: dict[str, object], headers: dict[str, str]) -> Response:
     body = {"type": f"urn:quittance:problem:{code}", "title": sentence, "status": status, "code": code} | facts
     content = json.dumps(body, default=str)
-    return Response(
-        content, status, {"Content-Type": "application/problem+json", "Cache-Control": "no-store"} | headers
-    )
+    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"} | headers
+    return Response(content, status_code=status, headers=headers)
