@@ -5,6 +5,7 @@ Only processes that this module started are ever stopped: a pid file whose proce
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -38,10 +39,20 @@ class Background:
         self.adopt(name, process.pid)
         return process.pid
 
+    def keep(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Have a process running with exactly this command: left alone when it is, started anew when not."""
+        record = self._folder / f"{name}.command"
+        wanted = json.dumps(list(command))
+        if self.is_running(name) and record.exists() and record.read_text() == wanted:
+            return
+        self.stop(name)
+        self.start(name, command, environment)
+        record.write_text(wanted)
+
     def adopt(self, name: str, pid: int) -> None:
         """Remember a process that a library started for us."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._pid_file(name).write_text(f"{pid}\n{_command_line(pid)}")
+        self._pid_file(name).write_text(f"{pid}\n{_started(pid)}")
 
     def is_running(self, name: str) -> bool:
         """Whether the process lives."""
@@ -73,11 +84,11 @@ class Background:
 
     def _pid(self, name: str) -> int | None:
         try:
-            first, _, command = self._pid_file(name).read_text().partition("\n")
+            first, _, started = self._pid_file(name).read_text().partition("\n")
         except OSError:
             return None
         pid = int(first)
-        return pid if _is_alive(pid) and _command_line(pid) == command else None
+        return pid if _is_alive(pid) and _started(pid) == started else None
 
 
 def _wait(pid: int) -> None:
@@ -109,9 +120,10 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def _command_line(pid: int) -> str:
-    """What the process runs, where the system tells; it guards against a pid that was given anew."""
+def _started(pid: int) -> str:
+    """When the process started, where the system tells; it guards against a pid that was given anew."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        # The name, in parentheses, may hold anything; the start is the 20th field behind it.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except OSError:
         return ""

@@ -133,8 +133,6 @@ def _start_bank(place: Place, port: int) -> None:
 
 
 def _start_bridge(place: Place, emulator: Emulator, api_url: str, *, bank_url: str, bucket: str) -> None:
-    # Started anew each time: what it is told below may have changed.
-    place.background.stop(BRIDGE)
     options = {
         "aws-endpoint": emulator.endpoint,
         "api-url": api_url,
@@ -147,7 +145,7 @@ def _start_bridge(place: Place, emulator: Emulator, api_url: str, *, bank_url: s
     }
     command = [sys.executable, "-m", "infra.bank.bridge"]
     command += [f"--{name}={value}" for name, value in options.items()]
-    place.background.start(BRIDGE, command, {**os.environ, **emulator.credentials(), "PYTHONPATH": str(ROOT)})
+    place.background.keep(BRIDGE, command, {**os.environ, **emulator.credentials(), "PYTHONPATH": str(ROOT)})
 
 
 def _describe(place: Place, emulator: Emulator, api_url: str, bank_url: str, tenants: Tenants) -> dict[str, Any]:
