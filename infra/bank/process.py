@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -17,8 +19,9 @@ POLL_SECONDS = 0.05
 class BankProcess:
     """One sandbox bank. `state` holds its database, its log and, after a clean stop, the bank time it had reached.
 
-    mock-bank's clock is real time plus an offset that a restart forgets: it starts again at the later of `opens_at` and
-    the time it was stopped at, so that bank time never runs backwards.
+    mock-bank's clock is real time plus an offset that a restart forgets: it starts again at the latest of `opens_at`,
+    the time it was stopped at, and the last message it sent, so that bank time never runs backwards, not even after a
+    crash.
     """
 
     def __init__(self, program: Path, state: Path, *, port: int, opens_at: datetime) -> None:
@@ -38,7 +41,7 @@ class BankProcess:
     def start(self) -> None:
         """Start it and wait until it answers. Raises RuntimeError when it does not."""
         self._state.mkdir(parents=True, exist_ok=True)
-        clock = max(self._opens_at, self._remembered()).isoformat(timespec="seconds")
+        clock = max(self._opens_at, self._stopped_at(), self._last_sent_at()).isoformat(timespec="seconds")
         command = [str(self._program), "--host", "127.0.0.1", "--port", str(self._port), "--quiet"]
         command += ["--db", str(self._state / "bank.db"), "--clock", clock]
         with (self._state / "bank.log").open("ab") as log:
@@ -73,8 +76,16 @@ class BankProcess:
     def _clock_file(self) -> Path:
         return self._state / "clock"
 
-    def _remembered(self) -> datetime:
+    def _stopped_at(self) -> datetime:
         try:
             return datetime.fromisoformat(self._clock_file.read_text())
         except (OSError, ValueError):
             return self._opens_at
+
+    def _last_sent_at(self) -> datetime:
+        database = self._state / "bank.db"
+        if not database.is_file():
+            return self._opens_at
+        with closing(sqlite3.connect(database)) as connection:
+            (released_at,) = connection.execute("SELECT max(released_at) FROM message").fetchone()
+        return datetime.fromisoformat(released_at).replace(tzinfo=None) if released_at else self._opens_at

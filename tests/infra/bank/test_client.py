@@ -195,6 +195,22 @@ def test_bank_time_and_books_go_on_after_a_clean_stop(tmp_path: Path) -> None:
     assert process.pid is None
 
 
+def test_bank_time_does_not_run_backwards_after_a_crash(tmp_path: Path) -> None:
+    process = bank_process(tmp_path)
+    process.start()
+    open_accounts(process.client)
+    process.client.advance(days=3)
+    process.kill()
+
+    process.start()
+
+    try:
+        assert process.client.now() >= datetime(2026, 3, 5, 9, tzinfo=UTC)
+        assert [row["day"] for row in process.client.statements(STEEL.account)][-1] == "2026-03-04"
+    finally:
+        process.kill()
+
+
 def test_a_bank_that_cannot_start_says_so(tmp_path: Path) -> None:
     process = bank_process(tmp_path)
     (tmp_path / "bank.db").mkdir()
