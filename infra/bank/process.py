@@ -87,5 +87,8 @@ class BankProcess:
         if not database.is_file():
             return self._opens_at
         with closing(sqlite3.connect(database)) as connection:
-            (released_at,) = connection.execute("SELECT max(released_at) FROM message").fetchone()
+            try:
+                (released_at,) = connection.execute("SELECT max(released_at) FROM message").fetchone()
+            except sqlite3.OperationalError:  # ended before it had made its tables
+                return self._opens_at
         return datetime.fromisoformat(released_at).replace(tzinfo=None) if released_at else self._opens_at

@@ -211,6 +211,16 @@ def test_bank_time_does_not_run_backwards_after_a_crash(tmp_path: Path) -> None:
         process.kill()
 
 
+def test_a_bank_killed_before_it_had_tables_starts(tmp_path: Path) -> None:
+    process = bank_process(tmp_path)
+    (tmp_path / "bank.db").touch()
+
+    process.start()
+
+    assert process.client.now().date() == date(2026, 3, 2)
+    process.kill()
+
+
 def test_a_bank_that_cannot_start_says_so(tmp_path: Path) -> None:
     process = bank_process(tmp_path)
     (tmp_path / "bank.db").mkdir()
