@@ -72,9 +72,7 @@ def build(stage: str) -> Built:
         if before.inputs == inputs and before.package_path.exists() and before.template_path.exists():
             return before
     shutil.rmtree(folder, ignore_errors=True)
-    gather(stage, folder / "project")
-    _run_chalice(stage, folder / "project", folder / "chalice")
-    write_template(stage, folder / "chalice" / "sam.json", folder / "template.json")
+    write_template(stage, folder)
     tree = _tree(stage, folder)
     package = folder / "package.zip"
     write_zip(tree, package)
@@ -100,12 +98,17 @@ def source_files(stage: str) -> list[Path]:
     return [path for path in files if stage == "local" or path != ROOT / SANDBOX]
 
 
-def write_template(stage: str, source: Path, target: Path) -> None:
-    """Finish the template that Chalice wrote."""
-    template = json.loads(source.read_text())
+def write_template(stage: str, folder: Path) -> Path:
+    """Have Chalice package our code and write the template, and finish that; it is `folder`/template.json."""
+    gather(stage, folder / "project")
+    _run_chalice(stage, folder / "project", folder / "chalice")
+    template = json.loads((folder / "chalice" / "sam.json").read_text())
+    refuse_unknown(template)
     if stage == "local":
         _repeat_binary_types(template)
+    target = folder / "template.json"
     target.write_text(json.dumps(template, indent=1, sort_keys=True) + "\n")
+    return target
 
 
 def write_zip(tree: Path, package: Path) -> None:
@@ -126,6 +129,13 @@ def refuse_unfit(built: Built) -> None:
         raise PackageRefused(f"{clock[0]} belongs to the local stage only, not to {built.stage}")
     if built.zip_bytes > MOST_ZIP_BYTES:
         raise PackageRefused(f"the package has {built.zip_bytes} bytes, more than {MOST_ZIP_BYTES}")
+
+
+def refuse_unknown(template: dict[str, Any]) -> None:
+    """Raise PackageRefused where something is merged over a function that the app does not declare."""
+    unknown = sorted(name for name, resource in template["Resources"].items() if "Type" not in resource)
+    if unknown:
+        raise PackageRefused(f"{MERGED} speaks of {', '.join(unknown)}, which app.py does not declare")
 
 
 def _tree(stage: str, folder: Path) -> Path:

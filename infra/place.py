@@ -40,6 +40,11 @@ class Place:
         return Background(self.folder / "run")
 
     @property
+    def unfinished(self) -> Path:
+        """There while the stack runs; found by a start, it tells that the last stop was none."""
+        return self.folder / "run" / "unfinished"
+
+    @property
     def bank(self) -> Path:
         """Where the sandbox bank keeps its database, and the bridge what it has done."""
         return self.folder / "bank"

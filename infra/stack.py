@@ -40,6 +40,7 @@ POLL_SECONDS = 0.1
 
 def up(place: Place = DEFAULT) -> dict[str, Any]:
     """Start what is not running and deploy what changed; the content of out/stack.json. Ends the program on failure."""
+    _begin_afresh_after_a_crash(place)
     ports = place.ports()
     emulator = Emulator(ports.gateway, place.folder / "aws")
     with progress.step("Lambda package"):
@@ -72,12 +73,22 @@ def down(place: Place = DEFAULT) -> None:
             _remember_bank_time(place)
         background.stop(BANK)
         background.stop(EMULATOR)
+    place.unfinished.unlink(missing_ok=True)
 
 
 def reset(place: Place = DEFAULT) -> None:
     """Stop everything and forget its state."""
     down(place)
     place.forget()
+
+
+def _begin_afresh_after_a_crash(place: Place) -> None:
+    """The emulator writes its state when it stops cleanly, the bank at once: after a crash the two disagree."""
+    if place.unfinished.exists() and not place.background.is_running(EMULATOR):
+        progress.say("The local stack was not stopped by `make down`; its state is incomplete. Beginning afresh.")
+        reset(place)
+    place.unfinished.parent.mkdir(parents=True, exist_ok=True)
+    place.unfinished.touch()
 
 
 def _start_emulator(place: Place, emulator: Emulator) -> None:
