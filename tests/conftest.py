@@ -9,7 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support import dynamodb_local
+from tests.support import local_stack as local_stacks
 from tests.support.dynamodb_local import Tables
+from tests.support.local_stack import LocalStack
 
 # Set before any AWS client is made: a test that forgets an endpoint must fail, not reach an account of the developer's.
 os.environ.update(
@@ -71,3 +73,10 @@ def tables(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", made.endpoint)
     yield made
     dynamodb_local.delete_tables(made)
+
+
+@pytest.fixture(scope="session")
+def local_stack() -> Iterator[LocalStack]:
+    """The whole product deployed on this machine, fresh, with its bank and two tenants, for the session."""
+    with local_stacks.running() as stack:
+        yield stack

@@ -1,0 +1,99 @@
+"""The policies as the deployed stack enforces them: what a function needs is allowed, what it does not is denied."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.local_stack import LocalStack
+
+BUCKET = "quittance-local-000000000000-eu-central-1"
+SEALING_KEY = "the sealing key"
+"""Stands for its ARN, by which functions know it: a policy names a key, never an alias."""
+DENIED = ("AccessDenied", "AccessDeniedException")
+ITEM = {"pk": {"S": "probe"}, "sk": {"S": "probe"}, "version": {"N": "0"}}
+KEY = {"pk": {"S": "probe"}, "sk": {"S": "probe"}}
+
+
+def table(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"TableName": f"quittance-local-{name}", **arguments}
+
+
+def index(name: str, index_name: str, attribute: str) -> dict[str, Any]:
+    values = {":v": {"S": "probe"}}
+    return table(
+        name, IndexName=index_name, KeyConditionExpression=f"{attribute} = :v", ExpressionAttributeValues=values
+    )
+
+
+def put(name: str) -> dict[str, Any]:
+    return table(name, Item=ITEM)
+
+
+def transaction(name: str) -> dict[str, Any]:
+    return {"TransactItems": [{"Put": put(name)}]}
+
+
+ALLOWED = [
+    ("api", "dynamodb", "PutItem", put("records")),
+    ("api", "dynamodb", "TransactWriteItems", transaction("journal")),
+    ("api", "dynamodb", "Query", index("accounts", "by_tenant", "tenant")),
+    ("api", "dynamodb", "Query", index("records", "by_list", "list_key")),
+    ("api", "s3", "PutObject", {"Bucket": BUCKET, "Key": "callbacks/probe", "Body": "x"}),
+    ("api", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
+    ("api", "kms", "GenerateDataKey", {"KeyId": SEALING_KEY, "KeySpec": "AES_256"}),
+    ("callbacks", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
+    ("callbacks", "dynamodb", "TransactWriteItems", transaction("accounts")),
+    ("payouts", "s3", "PutObject", {"Bucket": BUCKET, "Key": "payment-files/bank_probe/probe.xml", "Body": "x"}),
+    ("project", "dynamodb", "PutItem", put("history")),
+    ("accrue", "dynamodb", "Query", index("records", "by_list", "list_key")),
+    ("operate", "dynamodb", "PutItem", put("records")),
+]
+
+REFUSED = [
+    ("api", "dynamodb", "DeleteItem", table("journal", Key={"pk": {"S": "probe"}})),
+    ("api", "dynamodb", "Scan", table("records")),
+    ("api", "dynamodb", "PutItem", put("history")),
+    ("api", "s3", "PutObject", {"Bucket": BUCKET, "Key": "payment-files/bank_probe/probe.xml", "Body": "x"}),
+    ("api", "s3", "DeleteObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
+    ("api", "s3", "ListBuckets", {}),
+    ("api", "secretsmanager", "PutSecretValue", {"SecretId": "quittance-local-signing", "SecretString": "x"}),
+    ("api", "lambda", "Invoke", {"FunctionName": "quittance-local-operate"}),
+    ("callbacks", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
+    ("callbacks", "s3", "PutObject", {"Bucket": BUCKET, "Key": "callbacks/probe", "Body": "x"}),
+    ("callbacks", "kms", "GenerateDataKey", {"KeyId": SEALING_KEY, "KeySpec": "AES_256"}),
+    ("payouts", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
+    ("payouts", "dynamodb", "DeleteItem", table("records", Key=KEY)),
+    ("relay", "dynamodb", "PutItem", put("journal")),
+    ("relay", "dynamodb", "TransactWriteItems", transaction("accounts")),
+    ("project", "dynamodb", "PutItem", put("accounts")),
+    ("project", "dynamodb", "TransactWriteItems", transaction("journal")),
+    ("accrue", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
+    ("operate", "dynamodb", "PutItem", put("journal")),
+    ("operate", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
+]
+
+
+def title(case: tuple[str, str, str, dict[str, Any]]) -> str:
+    function, service, operation, arguments = case
+    target = arguments.get("TableName", arguments.get("Key", "")) or ""
+    return f"{function}-{service}-{operation}-{target}"
+
+
+def outcome(stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> str:
+    function, service, operation, arguments = case
+    if arguments.get("KeyId") == SEALING_KEY:
+        key = stack.client("kms").describe_key(KeyId="alias/quittance-local-sealing")
+        arguments = {**arguments, "KeyId": key["KeyMetadata"]["Arn"]}
+    return stack.outcome(function, service, operation, arguments)
+
+
+@pytest.mark.parametrize("case", ALLOWED, ids=title)
+def test_a_function_may_do_what_it_needs(local_stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> None:
+    assert outcome(local_stack, case) == "allowed"
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=title)
+def test_a_function_is_denied_the_rest(local_stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> None:
+    assert outcome(local_stack, case) in DENIED
