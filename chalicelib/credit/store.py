@@ -1,7 +1,7 @@
-"""How credit lines stand in the records table: the state of each, and a mark by which the schedule finds the active ones.
+"""How a credit line stands in the records table, in two parts.
 
-state      the line, listed in its tenant's list
-schedule   a mark that never changes, in the one list that spans tenants
+The part `credit-line` is the line itself, in its tenant's list. The part `schedule` is a mark that never changes, in the
+one list that spans tenants, by which the daily accrual finds the active lines.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ MISSING = "credit_line_not_found"
 
 
 def line_key(tenant: str, line_id: str) -> Key:
-    """Where a line is kept."""
-    return record_key(tenant, line_id)
+    """Where a line is kept. The part has a name of its own, so that the id of something else finds no line."""
+    return record_key(tenant, line_id, "credit-line")
 
 
 def create_line(line: CreditLine) -> tuple[Write, ...]:
@@ -74,7 +74,7 @@ def active_lines(*, after: Item | None, limit: int) -> Listing[CreditLine]:
         limit=limit,
         newest_first=False,
     )
-    keys = [record_key(*mark.pk.split("#")) for mark in marks.keys]
+    keys = [line_key(*mark.pk.split("#")) for mark in marks.keys]
     found = fetch(keys)
     records = (take(found, key, CreditLine) for key in keys)
     return Listing(tuple(record.value for record in records if record is not None), marks.last_key)

@@ -1,0 +1,88 @@
+"""Credit lines over HTTP: read one, list them. Opening and drawing are commands of `chalicelib.settlement`."""
+
+from __future__ import annotations
+
+from datetime import UTC, date
+
+import msgspec
+
+from chalicelib.credit import service
+from chalicelib.credit.domain import CreditLine, position
+from chalicelib.web import clock
+from chalicelib.web.endpoint import Request, Router
+from chalicelib.web.pages import cursor_for, page_limit, start_of
+
+router = Router(__name__)
+
+
+class CreditLineView(msgspec.Struct, frozen=True):
+    """A credit line as of a day, in minor units of its currency. `accrued_interest` is booked and unpaid,
+    `interest_due` all interest unpaid, and `payoff` what would bring the line to zero on that day."""
+
+    line_id: str
+    lender_party_id: str
+    borrower_party_id: str
+    reference: str
+    status: str
+    currency: str
+    rate_bps: int
+    day_count: str
+    repayment_order: list[str]
+    limit: int
+    drawn: int
+    available: int
+    accrued_interest: int
+    accrued_through: str
+    as_of: str
+    interest_due: int
+    payoff: int
+
+
+class CreditLinePage(msgspec.Struct, frozen=True):
+    """One page of credit lines."""
+
+    credit_lines: list[CreditLineView]
+    next_cursor: str | None
+
+
+@router.endpoint("GET", "/v1/credit-lines", scope="credit:read", answer=CreditLinePage, parameters=("limit", "cursor"))
+def list_credit_lines(request: Request) -> CreditLinePage:
+    """List credit lines, oldest first."""
+    name = f"{request.tenant}/credit-lines"
+    page = service.list_lines(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
+    today = _today()
+    return CreditLinePage([credit_line_view(line, today) for line in page.values], cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/credit-lines/{line_id}", scope="credit:read", answer=CreditLineView)
+def get_credit_line(request: Request, line_id: str) -> CreditLineView:
+    """Read a credit line: limit, drawn, available, accrued interest, and what is due today."""
+    return credit_line_view(service.get_line(request.tenant, line_id), _today())
+
+
+def credit_line_view(line: CreditLine, on: date) -> CreditLineView:
+    """A line as answers show it on a day."""
+    figures = position(line, on)
+    return CreditLineView(
+        line_id=line.line_id,
+        lender_party_id=line.lender_party_id,
+        borrower_party_id=line.borrower_party_id,
+        reference=line.reference,
+        status=line.status,
+        currency=line.currency,
+        rate_bps=line.rate_bps,
+        day_count=line.day_count.value,
+        repayment_order=[component.value for component in line.repayment_order],
+        limit=line.limit_minor,
+        drawn=figures.drawn.minor,
+        available=figures.available.minor,
+        accrued_interest=figures.booked_interest.minor,
+        accrued_through=line.accrued_through.isoformat(),
+        as_of=figures.as_of.isoformat(),
+        interest_due=figures.interest_due.minor,
+        payoff=figures.payoff.minor,
+    )
+
+
+def _today() -> date:
+    return clock.now().astimezone(UTC).date()

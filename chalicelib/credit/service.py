@@ -1,0 +1,155 @@
+"""Credit lines read and listed, and their daily accrual: one commit for each line and day, every missed day caught up.
+
+Leaves to `chalicelib.settlement`: opening lenders and lines, drawdowns into an escrow, repayments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+
+from chalicelib.core.call import Call, worker_call
+from chalicelib.core.errors import Conflict, Defect
+from chalicelib.credit import store
+from chalicelib.credit.domain import Accrual, CreditLine, accrue
+from chalicelib.credit.postings import accrual_postings
+from chalicelib.ledger.domain import entry_of
+from chalicelib.ledger.store import plan_entry
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+from chalicelib.storage.records import Listing
+from chalicelib.storage.tables import Item
+
+ACTOR = "accrue"
+ACCRUED = "interest.accrued"
+PAGE = 100
+MOST_PAGES = 1000
+MOST_DAYS = 400
+"""Missed days of one line caught up in one run. What is left is the next run's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFailure:
+    """A line whose accrual stopped, the day it stopped at, and why."""
+
+    tenant: str
+    line_id: str
+    day: date
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class AccrualRun:
+    """What one run did: lines looked at, days of lines accrued by this run and no other, and lines that failed."""
+
+    lines: int = 0
+    days: int = 0
+    failures: tuple[LineFailure, ...] = ()
+
+
+def get_line(tenant: str, line_id: str) -> CreditLine:
+    """A line, read strongly. Raises NotFound `credit_line_not_found`."""
+    return store.load_line(tenant, line_id)
+
+
+def list_lines(tenant: str, *, after: Item | None, limit: int) -> Listing[CreditLine]:
+    """One page of a tenant's lines, oldest first."""
+    return store.list_lines(tenant, after=after, limit=limit)
+
+
+def accrual_call(line: CreditLine, day: date, *, now: datetime) -> Call:
+    """The call that accrues a line through a day: whoever makes it, it is the same one."""
+    key = f"accrue:{line.line_id}:{day.isoformat()}"
+    entropy = sha256(key.encode()).digest()
+    return worker_call(tenant=line.tenant, key=key, content=None, now=now, entropy=entropy, actor=ACTOR)
+
+
+def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
+    """Accrue a line through a day, booked at the start of that day (UTC). A day without interest books no entry.
+
+    Raises Conflict `already_accrued` where something else, a draw perhaps, has brought the line to that day or past it.
+    """
+
+    def decide(found: Found) -> Plan:
+        stored = store.take_line(found, call.tenant, line_id)
+        return _plan(call, accrue(stored.value, day), version=stored.version)
+
+    return once(call, decide, reads=(store.line_key(call.tenant, line_id),))
+
+
+def accrue_due(now: datetime) -> AccrualRun:
+    """Accrue every line of every tenant through today (UTC), missed days in order. Runs may overlap or break off.
+
+    A line with nothing drawn earns nothing and is left as it is. A line that fails does not stop the others.
+    """
+    run = AccrualRun()
+    for line in _every_active_line():
+        run = _catch_up(run, line, now)
+    return run
+
+
+def _plan(call: Call, accrual: Accrual, *, version: int) -> Plan:
+    line = accrual.line
+    day_start = datetime.combine(line.accrued_through, time(), UTC)
+    facts: dict[str, object] = {
+        "line_id": line.line_id,
+        "through": line.accrued_through.isoformat(),
+        "interest": accrual.amount.minor,
+        "principal": line.principal_minor,
+        "currency": line.currency,
+    }
+    write = store.replace_line(line, version=version)
+    if accrual.amount.minor == 0:
+        item = journal_item(
+            call, ACCRUED, occurred_at=day_start, subject=line.line_id, reference=line.reference, data=facts
+        )
+        return Plan(item, (write,))
+    entry = entry_of(
+        ACCRUED,
+        accrual_postings(line, accrual),
+        occurred_at=day_start,
+        subject=line.line_id,
+        reference=line.reference,
+    )
+    return plan_entry(call, entry, write, data=facts)
+
+
+def _catch_up(run: AccrualRun, line: CreditLine, now: datetime) -> AccrualRun:
+    """The run with one line more: accrued day by day, as far as it goes without failing."""
+    done, failures = 0, run.failures
+    for day in _missed_days(line, now.astimezone(UTC).date()):
+        try:
+            done += _accrue_day(line, day, now)
+        except Exception as error:  # whatever it is, it is this line's: it is handed up with the run's result
+            failures = (*failures, LineFailure(line.tenant, line.line_id, day, error))
+            break
+    return replace(run, lines=run.lines + 1, days=run.days + done, failures=failures)
+
+
+def _accrue_day(line: CreditLine, day: date, now: datetime) -> bool:
+    """Accrue one day. Whether this call did it: another run, a draw or a repayment may have been first."""
+    try:
+        return not accrue_line(accrual_call(line, day, now=now), line.line_id, day).replayed
+    except Conflict as refusal:
+        if refusal.code != "already_accrued":
+            raise
+        return False
+
+
+def _missed_days(line: CreditLine, today: date) -> list[date]:
+    missed = (today - line.accrued_through).days if line.principal_minor else 0
+    return [line.accrued_through + timedelta(days=i + 1) for i in range(min(missed, MOST_DAYS))]
+
+
+def _every_active_line() -> Iterator[CreditLine]:
+    after: Item | None = None
+    for _ in range(MOST_PAGES):
+        page = store.active_lines(after=after, limit=PAGE)
+        yield from page.values
+        after = page.last_key
+        if after is None:
+            return
+    raise Defect(f"more than {MOST_PAGES * PAGE} credit lines: one run cannot look at all of them")
