@@ -74,17 +74,19 @@ def _decide(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) -
 
 
 def _settle(call: Call, failed: Failed) -> JournalItem | None:
-    """The item of an earlier call, None to decide again, or the refusal of the first condition that failed."""
+    """The item of an earlier call, None to decide again, or the refusal of the first condition that failed.
+
+    Where the state was stale as well, the refusal may be of a decision that would not be made now: decide again.
+    """
     for write, old in failed.reasons:
         if write.tag == _JOURNAL:
             if old is None:
                 raise Defect("a failed put came without the item that stood there")
             return _replay(call, from_wire(old))
-    for write, old in failed.reasons:
-        refusal = write.refuse(old)
-        if not isinstance(refusal, Stale):
-            raise refusal
-    return None
+    refusals = [write.refuse(old) for write, old in failed.reasons]
+    if any(isinstance(refusal, Stale) for refusal in refusals):
+        return None
+    raise refusals[0]
 
 
 def _replay(call: Call, earlier: JournalItem) -> JournalItem:
