@@ -1,0 +1,1 @@
+"""Trades: templates, terms, evidence, escrow state and final settlement."""
