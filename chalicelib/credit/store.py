@@ -1,7 +1,7 @@
 """How a credit line stands in the records table, in two parts.
 
-The part `credit-line` is the line itself, in its tenant's list. The part `schedule` is a mark that never changes, in the
-one list that spans tenants, by which the daily accrual finds the active lines.
+The part `credit-line` is the line itself, in its tenant's list. The part `schedule` is a mark that never changes, in
+the one list that spans tenants, by which the daily accrual finds the active lines.
 """
 
 from __future__ import annotations
