@@ -173,6 +173,8 @@ def _describe(place: Place, emulator: Emulator, api_url: str, bank_url: str, ten
         "tenants": tenants,
     }
     place.described.parent.mkdir(parents=True, exist_ok=True)
+    place.described.unlink(missing_ok=True)
+    place.described.touch(mode=0o600)
     place.described.write_text(json.dumps(description, indent=2) + "\n")
     return description
 
