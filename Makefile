@@ -13,7 +13,7 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo up down reset test check bench package lock
+.PHONY: help env stack-env demo up down reset test check bench package deploy lock
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -36,8 +36,9 @@ down: env ## Stop the local stack and keep its state
 reset: env ## Stop the local stack and forget its state
 	@$(RUN) -m infra.stack reset
 
+# One part of it: make test TESTS=tests/ledger
 test: env stack-env ## Run every test (store tests need a JDK and npm)
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest $(TESTS)
 
 check: env ## Lint, format, types, import contracts, templates
 	@echo "==> ruff" && $(VENV)/bin/ruff check $(SOURCES)
@@ -51,6 +52,9 @@ bench: env ## Measure import times and the size of the package
 
 package: env ## Build the Lambda package of STAGE (local, dev or prod)
 	@$(RUN) -m infra.build $(or $(STAGE),local)
+
+deploy: env ## Deploy STAGE (dev or prod) to AWS with your own credentials
+	@$(RUN) -m infra.deploy $(STAGE)
 
 lock: env ## Refresh the lock files within the ranges of requirements/*.in
 	@sh infra/lock.sh
