@@ -113,34 +113,36 @@ def check_document(document: Document, *, now: datetime) -> None:
         _check_fixings(document, today=(now + FIRST_ZONE).date())
         return
     if document.issued_at > now + FUTURE:
-        raise InvalidInput("issued_in_future", "issued_at lies more than a minute ahead", field="issued_at")
+        raise InvalidInput("issued_in_future", "issued_at lies more than a minute ahead", field="document.issued_at")
     if isinstance(document, WeightNote):
-        check_quantity(document.quantity_milli)
+        check_quantity(document.quantity_milli, "document.quantity_milli")
 
 
-def check_quantity(quantity_milli: int) -> None:
-    """Raises InvalidInput `quantity_not_positive` or `quantity_too_large`."""
+def check_quantity(quantity_milli: int, field: str) -> None:
+    """Raises InvalidInput `quantity_not_positive` or `quantity_too_large`, naming `field`."""
     if quantity_milli <= 0:
-        raise InvalidInput("quantity_not_positive", "a quantity is more than nothing", field="quantity_milli")
+        raise InvalidInput("quantity_not_positive", "a quantity is more than nothing", field=field)
     if quantity_milli > MAX_MINOR:
-        raise InvalidInput("quantity_too_large", "more than 28 digits", field="quantity_milli", maximum=MAX_MINOR)
+        raise InvalidInput("quantity_too_large", "more than 28 digits", field=field, maximum=MAX_MINOR)
 
 
 def _check_fixings(document: IndexFixings, *, today: date) -> None:
     exponent(document.currency)
     if not document.fixings:
-        raise InvalidInput("fixings_missing", "an average needs at least one fixing", field="fixings")
+        raise InvalidInput("fixings_missing", "an average needs at least one fixing", field="document.fixings")
     if len(document.fixings) > MOST_FIXINGS:
-        raise InvalidInput("too_many_fixings", "too many days", field="fixings", maximum=MOST_FIXINGS)
+        raise InvalidInput("too_many_fixings", "too many days", field="document.fixings", maximum=MOST_FIXINGS)
     if twice := _twice([fixing.date for fixing in document.fixings]):
-        raise InvalidInput("fixing_date_twice", "a day is fixed once", field="fixings", date=twice.isoformat())
+        raise InvalidInput("fixing_date_twice", "a day is fixed once", field="document.fixings", date=twice.isoformat())
     for i, fixing in enumerate(document.fixings):
         if fixing.date > today:
-            raise InvalidInput("issued_in_future", "the day is still to come", field=f"fixings[{i}].date")
+            raise InvalidInput("issued_in_future", "the day is still to come", field=f"document.fixings[{i}].date")
         if fixing.minor <= 0:
-            raise InvalidInput("fixing_not_positive", "a fixing is a positive price", field=f"fixings[{i}].minor")
+            raise InvalidInput(
+                "fixing_not_positive", "a fixing is a positive price", field=f"document.fixings[{i}].minor"
+            )
         if fixing.minor > MAX_MINOR:
-            raise InvalidInput("amount_too_large", "more than 28 digits", field=f"fixings[{i}].minor")
+            raise InvalidInput("amount_too_large", "more than 28 digits", field=f"document.fixings[{i}].minor")
 
 
 def _twice(days: Sequence[date]) -> date | None:

@@ -42,8 +42,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms of an open trade, with all it needs of the template version it began with. The marketplace's role has
-    a share but no party."""
+    """The terms of an open trade, with all it needs of the template version it began with. `parties` has the party
+    of every role but the marketplace's."""
 
     trade_id: str
     template_id: str
@@ -127,7 +127,7 @@ def _check_currency(template: Template, command: OpenTrade) -> None:
 
 
 def _check_price(template: Template, command: OpenTrade) -> None:
-    check_quantity(command.quantity_milli)
+    check_quantity(command.quantity_milli, "quantity_milli")
     if command.unit_price_minor <= 0:
         raise InvalidInput("price_not_positive", "a unit price is more than nothing", field="unit_price_minor")
     for name in ("unit_price_minor", "premium_minor"):
