@@ -37,8 +37,10 @@ def cannot_run(reason: str) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly which tier this run left out."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
     for reason in sorted(set(_unavailable)):
-        terminalreporter.write_line(f"!!! NOT TESTED: {reason} ({_unavailable.count(reason)} tests)", red=True)
+        tests = sum(reason in why for why in skipped)
+        terminalreporter.write_line(f"!!! NOT TESTED: {tests} tests. {reason}.", red=True)
 
 
 @pytest.fixture(scope="session")
