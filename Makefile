@@ -10,7 +10,7 @@ STACK_VENV := .venv-stack
 RUN := $(VENV)/bin/python
 SOURCES := $(wildcard app.py chalicelib infra tests bench)
 # Rules and values: checked with mypy --strict. The rest talks to libraries that have no types.
-STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain)
+STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats)
 
 .DEFAULT_GOAL := help
 .PHONY: help env stack-env demo up down reset test check bench package deploy lock
@@ -21,8 +21,8 @@ help: ## Say what each target does
 env:
 	@sh infra/environment.sh $(VENV) requirements/dev.txt
 
-stack-env:
-	@sh infra/environment.sh $(STACK_VENV) requirements/stack.txt
+stack-env: env
+	@sh infra/environment.sh $(STACK_VENV) requirements/stack.txt $(VENV)
 
 demo: env stack-env ## Run one steel trade from deposit to reconciled statement, on this machine
 	@$(RUN) -m infra.demo
