@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chalicelib.core.call import entry_id
-from chalicelib.core.errors import Busy, Conflict, KeyReused, NotFound, Refusal
+from chalicelib.core.errors import Busy, Conflict, Defect, KeyReused, NotFound, Refusal
 from chalicelib.credit import service, store
 from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.postings import line_accounts
@@ -32,7 +32,7 @@ from tests.credit.stored import (
 )
 from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
-from tests.support.faults import Point, crash_points, lost_points, watching
+from tests.support.faults import Asked, Point, Result, crash_points, fault, lost_points, watching
 
 DRAWN = 82_500_000
 
@@ -210,6 +210,18 @@ def test_more_lines_than_one_page_are_all_looked_at(tables: Tables, monkeypatch:
     assert accrue_due(at(1)) == AccrualRun(lines=5, days=5)
 
 
+def test_more_lines_than_a_run_can_look_at_are_never_passed_over_in_silence(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PAGE", 1)
+    monkeypatch.setattr(service, "MOST_PAGES", 1)
+    for line_id in ("crl_a", "crl_b"):
+        open_stored(line_of(line_id=line_id))
+
+    with pytest.raises(Defect):
+        accrue_due(at(1))
+
+
 def test_a_line_that_fails_does_not_stop_the_others(tables: Tables) -> None:
     open_books()
     broken = open_stored(line_of(line_id="crl_a"), without_accounts=True)
@@ -253,6 +265,21 @@ def test_runs_at_the_same_time_book_each_day_once(tables: Tables) -> None:
     assert [run.failures for run in runs] == [()] * 4
     assert [interest_booked(line) for line in lines] == [68_750] * 3
     assert trial_balance(TENANT).differences == {"CNY": 0}
+
+
+def test_a_draw_that_comes_between_leaves_the_run_nothing_to_book(tables: Tables) -> None:
+    open_books()
+    line = drawn()
+
+    def drawn_meanwhile(asked: Asked, send: Callable[[], Result]) -> Result:
+        draw_stored(line, 100, by=call(days=2))
+        return send()
+
+    with fault(drawn_meanwhile, at=2, only="dynamodb.BatchGetItem"):  # the first one lists, the second decides
+        run = accrue_due(at(2))
+
+    assert run == AccrualRun(lines=1, days=0)
+    assert (interest_booked(line), accrued_through(line)) == (27_500, day(2))
 
 
 @pytest.mark.parametrize("points", [crash_points, lost_points])
