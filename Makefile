@@ -13,7 +13,7 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo up down reset test check bench package deploy lock
+.PHONY: help env stack-env demo up down reset test check lint format types contracts templates bench package deploy lock
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -40,11 +40,22 @@ reset: env ## Stop the local stack and forget its state
 test: env stack-env ## Run every test (store tests need a JDK and npm)
 	@$(RUN) -m pytest $(TESTS)
 
-check: env ## Lint, format, types, import contracts, templates
-	@echo "==> ruff" && $(VENV)/bin/ruff check $(SOURCES)
+check: env ## Lint, format, types, import contracts, templates: all of them, then the verdict
+	@$(MAKE) --no-print-directory --keep-going lint format types contracts templates
+
+lint:
+	@echo "==> lint" && $(VENV)/bin/ruff check $(SOURCES)
+
+format:
 	@echo "==> format" && $(VENV)/bin/ruff format --check $(SOURCES)
-	@echo "==> types" && $(VENV)/bin/mypy $(STRICT)
+
+types:
+	@echo "==> types" && $(VENV)/bin/mypy $(STRICT) $(wildcard infra bench)
+
+contracts:
 	@echo "==> import contracts" && $(VENV)/bin/lint-imports --no-cache
+
+templates:
 	@echo "==> templates" && $(RUN) -m infra.check
 
 bench: env ## Measure import times and the size of the package
