@@ -21,11 +21,11 @@ def parse_instant(text: str, field: str = "instant") -> datetime:
     """The instant a text names (any ISO 8601 form with an offset). Raises InvalidInput `invalid_instant`."""
     try:
         parsed = datetime.fromisoformat(text)
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.tzinfo is None:
-        raise InvalidInput("invalid_instant", f"{field} is an ISO 8601 instant with an offset", field=field)
-    return parsed.astimezone(UTC)
+        if parsed.tzinfo is not None:
+            return parsed.astimezone(UTC)
+    except (ValueError, OverflowError):  # the offset of an instant at either end of the calendar can lead out of it
+        pass
+    raise InvalidInput("invalid_instant", f"{field} is an ISO 8601 instant with an offset", field=field)
 
 
 def parse_date(text: str, field: str = "date") -> date:

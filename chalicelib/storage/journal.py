@@ -76,12 +76,16 @@ def to_wire(item: JournalItem) -> Item:
         actor=item.actor,
         recorded_at=instant_text(item.recorded_at),
         occurred_at=instant_text(item.occurred_at),
-        legs=[LegMap(account=leg.account_id, amount=leg.amount, currency=leg.currency) for leg in item.legs] or None,
+        legs=[_leg_map(leg) for leg in item.legs] or None,
         subject=item.subject,
         reference=item.reference,
         data=item.data or None,
     )
     return row.serialize()
+
+
+def _leg_map(leg: Leg) -> LegMap:
+    return LegMap(account=leg.account_id, amount=leg.amount, currency=leg.currency)  # type: ignore[no-untyped-call]
 
 
 def from_row(row: JournalRow) -> JournalItem:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy, Defect, KeyReused, Refusal
 from chalicelib.storage.commit import Failed, Stale, Write, commit, put
 from chalicelib.storage.journal import JournalItem, from_row, from_wire, to_wire
 from chalicelib.storage.reads import Found, fetch, get
+from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Item, JournalRow, Key, journal_key
 
 DECISIONS = 4
@@ -41,40 +43,41 @@ def once(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key] = ())
 
     `decide` gets what stands at `reads` and returns the plan, or raises a Refusal; it is asked again, at most four
     times, when what it read has changed by the time of the write. The key is read in the same batch, before deciding:
-    a retried full release would otherwise be judged against the emptied escrow. A command without `reads` leaves that to
-    the failed condition. Raises KeyReused `idempotency_key_reused` where the key was used for another request, and
+    a retried full release would otherwise be judged against the emptied escrow. A command without `reads` leaves that
+    to the failed condition. Raises KeyReused `idempotency_key_reused` where the key was used for another request, and
     Busy `try_again` under contention that does not end.
     """
-    for _ in range(DECISIONS):
+    for attempt in range(DECISIONS):
+        if attempt:
+            pause(attempt)
         try:
-            earlier, plan = _decide(call, decide, reads)
-            if earlier is None:
-                commit((_journal_write(plan.item), *plan.writes))
-            return Outcome(earlier or plan.item, replayed=earlier is not None)
+            return _attempt(call, decide, reads)
         except Failed as failed:
             earlier = _settle(call, failed)
             if earlier is not None:
-                return Outcome(earlier, replayed=True)
+                return earlier
     raise Busy("try_again", "others keep changing the same things: retry with the same key")
 
 
-def _decide(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) -> tuple[JournalItem | None, Plan]:
+def _attempt(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) -> Outcome:
     key = journal_key(call.tenant, call.entry_id)
     found = fetch((key, *reads)) if reads else {}
     if key in found:
-        return _replay(call, from_row(found[key])), Plan(from_row(found[key]))
+        return _replay(call, from_row(cast("JournalRow", found[key])))
     try:
-        return None, decide(found)
+        plan = decide(found)
     except Refusal:
         # A batch read is no snapshot: the state may be newer than the key. Only a later read of the key is proof.
         row = get(key) if reads else None
         if row is None:
             raise
-        return _replay(call, from_row(row)), Plan(from_row(row))
+        return _replay(call, from_row(cast("JournalRow", row)))
+    commit((_journal_write(plan.item), *plan.writes))
+    return Outcome(plan.item, replayed=False)
 
 
-def _settle(call: Call, failed: Failed) -> JournalItem | None:
-    """The item of an earlier call, None to decide again, or the refusal of the first condition that failed.
+def _settle(call: Call, failed: Failed) -> Outcome | None:
+    """The outcome of an earlier call, None to decide again, or the refusal of the first condition that failed.
 
     Where the state was stale as well, the refusal may be of a decision that would not be made now: decide again.
     """
@@ -89,10 +92,10 @@ def _settle(call: Call, failed: Failed) -> JournalItem | None:
     raise refusals[0]
 
 
-def _replay(call: Call, earlier: JournalItem) -> JournalItem:
+def _replay(call: Call, earlier: JournalItem) -> Outcome:
     if earlier.fingerprint != call.fingerprint:
         raise KeyReused("idempotency_key_reused", "this Idempotency-Key was used for another request")
-    return earlier
+    return Outcome(earlier, replayed=True)
 
 
 def _journal_write(item: JournalItem) -> Write:

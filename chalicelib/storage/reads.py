@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from botocore.exceptions import ClientError
 from pynamodb.models import Model
 
-from chalicelib.core.errors import Busy
+from chalicelib.core.errors import Busy, Defect, InvalidInput
 from chalicelib.storage.client import dynamodb
-from chalicelib.storage.retry import with_retries
+from chalicelib.storage.retry import pause, with_retries
 from chalicelib.storage.tables import Item, Key, key_of, physical_name
 
 BATCH = 100
@@ -41,18 +43,21 @@ def fetch(keys: Iterable[Key]) -> Found:
 
     A batch is no snapshot: two items of it may be from before and after one commit.
     """
-    pending = list(dict.fromkeys(keys))
-    models = {physical_name(key.model): key.model for key in pending}
+    wanted = list(dict.fromkeys(keys))
+    if len(wanted) > BATCH:
+        raise Defect(f"{len(wanted)} keys in one batch, at most {BATCH}")
+    models = {physical_name(key.model): key.model for key in wanted}
+    pending = _request(wanted)
     found: dict[Key, Model] = {}
-    for _ in range(ROUNDS):
+    for attempt in range(ROUNDS):
         if not pending:
-            break
-        request = _request(pending[:BATCH])
-        response = with_retries(lambda request=request: dynamodb().batch_get_item(RequestItems=request))
+            return found
+        if attempt:
+            pause(attempt)
+        response = with_retries(partial(dynamodb().batch_get_item, RequestItems=pending))
         for table, items in response["Responses"].items():
             found |= {key_of(models[table], item): models[table].from_raw_data(item) for item in items}
-        held_back = response.get("UnprocessedKeys", {}).items()
-        pending = pending[BATCH:] + [key_of(models[table], key) for table, part in held_back for key in part["Keys"]]
+        pending = response.get("UnprocessedKeys", {})
     if pending:
         raise Busy("try_again", "the store answered a part only: try again")
     return found
@@ -90,7 +95,7 @@ def query(
         "ScanIndexForward": not newest_first,
         "ConsistentRead": True,
     }
-    response = with_retries(lambda: dynamodb().query(**request | _start(after)))
+    response = _query(request, after)
     return Page(tuple(model.from_raw_data(item) for item in response["Items"]), response.get("LastEvaluatedKey"))
 
 
@@ -114,12 +119,19 @@ def index_page(
         "Limit": limit,
         "ScanIndexForward": not newest_first,
     }
-    response = with_retries(lambda: dynamodb().query(**request | _start(after)))
+    response = _query(request, after)
     return KeyPage(tuple(key_of(model, item) for item in response["Items"]), response.get("LastEvaluatedKey"))
 
 
-def _start(after: Item | None) -> dict[str, Any]:
-    return {"ExclusiveStartKey": after} if after else {}
+def _query(request: dict[str, Any], after: Item | None) -> Any:
+    start = {"ExclusiveStartKey": after} if after else {}
+    try:
+        return with_retries(lambda: dynamodb().query(**request | start))
+    except ClientError as error:
+        # Where to go on is told by the caller. The store refuses a place outside the list that is asked for.
+        if after and error.response["Error"]["Code"] == "ValidationException":
+            raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor") from error
+        raise
 
 
 def _request(keys: list[Key]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
 from chalicelib.core.errors import Busy
@@ -19,6 +20,7 @@ from chalicelib.core.errors import Busy
 TRIES = 5
 BASE_SECONDS = 0.02
 CAP_SECONDS = 0.5
+SERVER_FAULT = 500
 
 TRANSIENT_CODES = frozenset(
     {
@@ -39,10 +41,11 @@ T = TypeVar("T")
 def is_transient(error: Exception) -> bool:
     """Whether the same call may be sent again: the error is contention, throttling, or an answer that was lost."""
     if isinstance(error, ClientError):
-        codes = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+        code = error.response["Error"]["Code"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return bool(codes & TRANSIENT_REASONS) or error.response["Error"]["Code"] in TRANSIENT_CODES or status >= 500
-    return isinstance(error, HTTPClientError | ResponseParserError)
+        return bool(reasons & TRANSIENT_REASONS) or code in TRANSIENT_CODES or status >= SERVER_FAULT
+    return isinstance(error, HTTPClientError | NoConnection | ResponseParserError)
 
 
 def with_retries(send: Callable[[], T]) -> T:
@@ -55,5 +58,10 @@ def with_retries(send: Callable[[], T]) -> T:
                 raise
             if attempt == TRIES - 1:
                 raise Busy("try_again", "the store is busy or out of reach: retry with the same key") from error
-            time.sleep(random.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2**attempt)))
+            pause(attempt)
     raise AssertionError("unreachable")
+
+
+def pause(attempt: int) -> None:
+    """Wait before trying again: full jitter, the ceiling doubled at each attempt (from 0)."""
+    time.sleep(random.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2**attempt)))

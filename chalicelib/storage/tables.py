@@ -11,6 +11,7 @@ A model's `Meta.table_name` is the short name; `physical_name` puts the stage's 
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any, NamedTuple
 
 from pynamodb.attributes import Attribute, BinaryAttribute, JSONAttribute, ListAttribute, MapAttribute, UnicodeAttribute
@@ -124,18 +125,25 @@ class Key(NamedTuple):
 
     def wire(self) -> Item:
         """The key attributes as the wire has them."""
-        attributes = {"pk": {"S": self.pk}}
-        range_key = self.model._range_key_attribute()
-        if range_key is not None:
-            attributes[range_key.attr_name] = {range_key.attr_type: self.sort}
+        attributes: Item = {"pk": {"S": self.pk}}
+        if sort_key := _sort_key(self.model):
+            name, kind = sort_key
+            attributes[name] = {kind: self.sort}
         return attributes
 
 
 def key_of(model: type[Model], item: Item) -> Key:
     """The key of an item as the wire has it."""
-    range_key = model._range_key_attribute()
-    sort = None if range_key is None else item[range_key.attr_name][range_key.attr_type]
+    sort_key = _sort_key(model)
+    sort = None if sort_key is None else item[sort_key[0]][sort_key[1]]
     return Key(model, item["pk"]["S"], sort)
+
+
+@cache
+def _sort_key(model: type[Model]) -> tuple[str, str] | None:
+    """Name and wire type of a table's sort key."""
+    attribute = model._range_key_attribute()  # type: ignore[no-untyped-call]
+    return None if attribute is None else (attribute.attr_name, attribute.attr_type)
 
 
 def physical_name(model: type[Model]) -> str:
