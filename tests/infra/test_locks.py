@@ -1,4 +1,4 @@
-"""The lock files: every version pinned and hashed, one version of each runtime dependency everywhere, no index named."""
+"""The lock files: versions pinned and hashed, runtime dependencies the same everywhere, no index named."""
 
 from __future__ import annotations
 
