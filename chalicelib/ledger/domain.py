@@ -15,6 +15,7 @@ from chalicelib.core.errors import Defect, InvalidInput
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import MAX_MINOR, Money
 
+LEAST_POSTINGS = 2
 MOST_POSTINGS = 90
 FUTURE = timedelta(minutes=1)
 
@@ -225,18 +226,28 @@ def check_occurred_at(occurred_at: datetime, *, now: datetime) -> datetime:
 
 def _problem(postings: Sequence[Posting]) -> tuple[str, dict[str, object]] | None:
     """The first rule the postings break, in the order callers are told of them."""
-    if len(postings) < 2:
-        return "too_few_postings", {"field": "postings", "minimum": 2}
+    if len(postings) < LEAST_POSTINGS:
+        return "too_few_postings", {"field": "postings", "minimum": LEAST_POSTINGS}
     if len(postings) > MOST_POSTINGS:
         return "too_many_postings", {"field": "postings", "maximum": MOST_POSTINGS}
     for i, posting in enumerate(postings):
         if posting.amount.minor <= 0:
             return "amount_not_positive", {"field": f"postings[{i}].amount"}
-    sides: dict[str, Side] = {}
-    sums: dict[str, int] = defaultdict(int)
+    first: dict[str, Posting] = {}
     for i, posting in enumerate(postings):
-        if sides.setdefault(posting.account_id, posting.side) is not posting.side:
-            return "account_on_both_sides", {"field": f"postings[{i}].account_id", "account_id": posting.account_id}
+        earlier = first.setdefault(posting.account_id, posting)
+        facts: dict[str, object] = {"field": f"postings[{i}].account_id", "account_id": posting.account_id}
+        if earlier.side is not posting.side:
+            return "account_on_both_sides", facts
+        if earlier.amount.currency != posting.amount.currency:
+            return "account_in_two_currencies", facts
+    return _imbalance(postings)
+
+
+def _imbalance(postings: Sequence[Posting]) -> tuple[str, dict[str, object]] | None:
+    """The first currency in which debits and credits differ."""
+    sums: dict[str, int] = defaultdict(int)
+    for posting in postings:
         sums[posting.amount.currency] += posting.signed
     for currency, difference in sums.items():
         if difference:

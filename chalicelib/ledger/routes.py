@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 import msgspec
 
-from chalicelib.core.instants import parse_instant
+from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.core.money import Money
 from chalicelib.ledger import service
 from chalicelib.ledger.domain import Account, Kind, Posting, Side
@@ -116,7 +116,7 @@ class LineView(msgspec.Struct, frozen=True):
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
-    """One page of an account's lines, newest first. `complete`: the newest line is the account's latest version."""
+    """One page of an account's lines, newest first. `complete`: none is missing from it, up to the latest version."""
 
     lines: list[LineView]
     complete: bool
@@ -138,8 +138,7 @@ def open_account(request: Request) -> Answer:
     body: AccountBody = request.body
     command = service.OpenAccount(body.name, Kind(body.kind), body.currency, body.floor, body.ceiling)
     outcome = service.open_account(request.call, command)
-    facts = cast("dict[str, Any]", outcome.item.data)
-    return replayable(outcome, AccountView(**facts, status="open", balance=0, version=0))
+    return replayable(outcome, AccountView(**outcome.item.data, status="open", balance=0, version=0))
 
 
 @router.endpoint("GET", "/v1/accounts", scope="ledger:read", answer=AccountPage, parameters=("limit", "cursor"))
@@ -239,8 +238,8 @@ def entry_view(item: JournalItem) -> EntryView:
             PostingView(leg.account_id, "debit" if leg.amount > 0 else "credit", abs(leg.amount), leg.currency)
             for leg in item.legs
         ],
-        occurred_at=item.occurred_at.isoformat(),
-        recorded_at=item.recorded_at.isoformat(),
+        occurred_at=instant_text(item.occurred_at),
+        recorded_at=instant_text(item.recorded_at),
         subject=item.subject,
         reference=item.reference,
         data=item.data,

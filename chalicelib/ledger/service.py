@@ -1,4 +1,4 @@
-"""The ledger's commands and questions: open an account, post an entry, prove the trial balance, page through history."""
+"""The ledger's commands and questions: open an account, post an entry, page through history, prove the balance."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from datetime import datetime
 from typing import cast
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Busy
+from chalicelib.core.errors import Busy, TooLarge
 from chalicelib.core.money import exponent
 from chalicelib.ledger import store
 from chalicelib.ledger.domain import Account, Entry, Kind, Posting, check_occurred_at, new_account
 from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found, Page
+from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import HistoryRow, Item
 
 SNAPSHOT_TRIES = 5
 PAGE = 100
+MOST_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class PostEntry:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """All accounts at one instant, and the sum of debits less credits for each currency: zero, or the books are wrong."""
+    """All accounts at one instant, and the sum of debits less credits for each currency: zero, or the books are
+    wrong."""
 
     accounts: tuple[Account, ...]
     differences: dict[str, int]
@@ -51,7 +54,7 @@ class TrialBalance:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A page of lines (HistoryRow), whose they are, and whether the newest version is among them."""
+    """A page of lines (HistoryRow), whose they are, and whether none is missing from it, up to the latest version."""
 
     account: Account
     page: Page
@@ -105,23 +108,36 @@ def history(tenant: str, account_id: str, *, after: Item | None, limit: int) -> 
     """One page of an account's lines, newest first. Lines follow the balance by a moment: see `complete`."""
     account = store.load_account(tenant, account_id)
     page = store.history_page(tenant, account_id, after=after, limit=limit, newest_first=True)
-    newest = cast("HistoryRow", page.items[0]).version if page.items else 0
-    return History(account, page, complete=after is not None or newest >= account.version)
+    newest = account.version if after is None else int(after["version"]["N"]) - 1
+    return History(account, page, complete=_complete(page, newest))
+
+
+def project(before: Item, after: Item) -> None:
+    """Write the history line that two images of an account stand for. Told again, it writes the same line."""
+    store.project_line(before, after)
 
 
 def trial_balance(tenant: str) -> TrialBalance:
     """Every balance of a tenant as of one instant, summed.
 
     The accounts are collected twice; when no version has moved between the two, all balances stood together at the
-    instant between them (a double-collect snapshot). Raises Busy `try_again` when they never hold still.
+    instant between them (a double-collect snapshot). The index that lists the accounts may lag behind a new one, which
+    shows as a difference: so a difference is believed only when it stays. Raises Busy `try_again` when the books never
+    hold still, and TooLarge `too_many_accounts`.
     """
     accounts = _all_accounts(tenant)
-    for _ in range(SNAPSHOT_TRIES):
+    trial = None
+    for attempt in range(SNAPSHOT_TRIES):
         again = _all_accounts(tenant)
-        if [(a.account_id, a.version) for a in accounts] == [(a.account_id, a.version) for a in again]:
-            return TrialBalance(tuple(again), _sums(again))
+        still = [(a.account_id, a.version) for a in accounts] == [(a.account_id, a.version) for a in again]
+        trial = TrialBalance(tuple(again), _sums(again)) if still else None
+        if trial is not None and not any(trial.differences.values()):
+            return trial
         accounts = again
-    raise Busy("try_again", "the books are moving too fast for a snapshot: try again")
+        pause(attempt)
+    if trial is None:
+        raise Busy("try_again", "the books are moving too fast for a snapshot: try again")
+    return trial
 
 
 def account_facts(account: Account) -> dict[str, object]:
@@ -141,11 +157,21 @@ def account_facts(account: Account) -> dict[str, object]:
 def _all_accounts(tenant: str) -> list[Account]:
     accounts: list[Account] = []
     after: Item | None = None
-    while True:
+    for _ in range(MOST_PAGES):
         page, after = store.list_accounts(tenant, after=after, limit=PAGE)
         accounts += page
         if after is None:
             return accounts
+    raise TooLarge("too_many_accounts", "more accounts than one answer holds", maximum=PAGE * MOST_PAGES)
+
+
+def _complete(page: Page, newest: int) -> bool:
+    """Whether the lines run from `newest` (or a later one) down without a gap, on the last page to the first line."""
+    versions = [cast("HistoryRow", row).version for row in page.items]
+    if not versions:
+        return newest == 0
+    unbroken = versions == list(range(versions[0], versions[-1] - 1, -1))
+    return unbroken and versions[0] >= newest and (page.last_key is not None or versions[-1] == 1)
 
 
 def _sums(accounts: list[Account]) -> dict[str, int]:

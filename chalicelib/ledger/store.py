@@ -14,7 +14,7 @@ from chalicelib.storage.commit import Write, put, update, write_item
 from chalicelib.storage.journal import JournalItem, Leg, from_row, journal_item
 from chalicelib.storage.once import Plan
 from chalicelib.storage.reads import Page, fetch, get, index_page, query
-from chalicelib.storage.tables import AccountItem, HistoryRow, Item, JournalRow, account_key, journal_key
+from chalicelib.storage.tables import AccountItem, HistoryRow, Item, JournalRow, account_key, journal_key, line_key
 
 
 def plan_entry(call: Call, entry: Entry, *writes: Write, data: dict[str, Any] | None = None) -> Plan:
@@ -122,18 +122,23 @@ def history_page(tenant: str, account_id: str, *, after: Item | None, limit: int
     return query(HistoryRow, pk=pk, after=after, limit=limit, newest_first=newest_first)
 
 
-def project_line(before: AccountItem, after: AccountItem) -> None:
+def project_line(before: Item, after: Item) -> None:
     """Write the line that an account's two images stand for: what its last commit moved, and the balance after.
 
-    Written again, it is the same line. Its instant is the later of its entry's and its predecessor's.
+    Written again, it is the same line. Its instant is the later of its entry's and its predecessor's: entries are
+    stamped by many clocks, and an account's lines run forward all the same.
     """
+    old, new = AccountItem.from_raw_data(before), AccountItem.from_raw_data(after)
+    if new.version == old.version:
+        return
+    earlier = cast("HistoryRow | None", get(line_key(old.pk, old.version))) if old.version else None
     row = HistoryRow(
-        pk=after.pk,
-        version=after.version,
-        entry_id=after.last_commit,
-        amount=after.balance - before.balance,
-        balance=after.balance,
-        at=max(after.last_at, before.last_at),
+        pk=new.pk,
+        version=new.version,
+        entry_id=new.last_commit,
+        amount=new.balance - old.balance,
+        balance=new.balance,
+        at=max(new.last_at, earlier.at if earlier else old.last_at),
     )
     write_item(HistoryRow, row.serialize())
 
@@ -164,8 +169,8 @@ def _move(item: JournalItem, account_id: str, currency: str, amount: int) -> Wri
     return update(
         f"balance {account_id}",
         account_key(item.tenant, account_id),
-        change="SET balance = balance + :signed, debit_room = debit_room - :signed, credit_room = credit_room + :signed,"
-        " version = version + :one, last_commit = :entry, last_at = :recorded",
+        change="SET balance = balance + :signed, debit_room = debit_room - :signed,"
+        " credit_room = credit_room + :signed, version = version + :one, last_commit = :entry, last_at = :recorded",
         condition=f"#status = :open AND currency = :currency AND closed_until < :occurred AND {room} >= :size",
         names={"#status": "status"},
         values={

@@ -161,6 +161,11 @@ def journal_key(tenant: str, entry_id: str) -> Key:
     return Key(JournalRow, f"{tenant}#{entry_id}")
 
 
+def line_key(account: str, version: int) -> Key:
+    """Where the history line of an account's version is. `account` is the hash key that accounts and lines share."""
+    return Key(HistoryRow, account, str(version))
+
+
 def record_key(owner: str, record_id: str, part: str = "state") -> Key:
     """Where a record lives. `owner` is the tenant, or a word for what stands above tenants (`bank`, `client`)."""
     return Key(RecordItem, f"{owner}#{record_id}", part)
