@@ -1,0 +1,235 @@
+"""Who banks with whom: parties and where they are paid, banks and accounts there, what should come in, what came.
+
+Pure. Leaves to others: the life of a payout (`payouts.py`), what a bank's message says of an account (`movements.py`),
+how details are sealed (`chalicelib.security.sealing`), what a payment is used for (`chalicelib.settlement`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Literal
+
+from chalicelib.banking.references import check_iban, compact
+from chalicelib.core.errors import Defect, InvalidInput
+from chalicelib.core.money import Money
+from chalicelib.ledger.domain import Account, Purpose, purpose_account, purpose_account_id
+
+MOST_NAME = 140
+MOST_ACCOUNT = 34
+MOST_ROLES = 8
+MOST_TEXT = 140
+SHOWN = 4
+_ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
+_BANK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCII)
+
+PaymentKind = Literal["trade", "lender", "credit_line"]
+PaymentStatus = Literal["expected", "short", "met", "over"]
+Disposition = Literal["matched", "suspense"]
+
+
+@dataclass(frozen=True, slots=True)
+class BankDetails:
+    """Where a party is paid: the holder's name, an IBAN or (in countries without) an account number, a BIC or none.
+
+    Kept sealed, apart from the party. Never logged, never answered but for the last characters.
+    """
+
+    holder: str
+    iban: str = ""
+    account: str = ""
+    bic: str = ""
+
+    def __repr__(self) -> str:
+        return f"BankDetails({self.masked!r})"
+
+    @property
+    def masked(self) -> str:
+        """All that may be shown of them: `****0012`."""
+        return f"****{(self.iban or self.account)[-SHOWN:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A company that trades, lends, carries or inspects. `roles` are words of the tenant's own choice;
+    `bank_account` is masked."""
+
+    party_id: str
+    name: str
+    roles: tuple[str, ...]
+    bank_account: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """A bank, and the P-256 key (PEM) by which its callbacks are known."""
+
+    bank_id: str
+    name: str
+    public_key_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount:
+    """One tenant's account at a bank. `iban` is what the bank's messages call it, where it has no IBAN its number."""
+
+    bank_id: str
+    iban: str
+    tenant_id: str
+    currency: str
+
+    @property
+    def account_id(self) -> str:
+        """Its place in the books."""
+        return purpose_account_id(self.tenant_id, Purpose.BANK, self.currency, self.iban)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedPayment:
+    """What a bank should receive under a reference. `expected_minor` None: any amount, as often as it comes."""
+
+    reference: str
+    kind: PaymentKind
+    subject_id: str
+    currency: str
+    expected_minor: int | None
+    received_minor: int = 0
+
+    def __post_init__(self) -> None:
+        if self.received_minor < 0 or (self.expected_minor is not None and self.expected_minor < 0):
+            raise Defect(f"expected payment {self.reference}: nothing is negative")
+
+    @property
+    def status(self) -> PaymentStatus:
+        """`expected` before anything came, then `short`, `met` or `over`; any amount meets an open expectation."""
+        if self.received_minor == 0:
+            return "expected"
+        if self.expected_minor is None or self.received_minor == self.expected_minor:
+            return "met"
+        return "short" if self.received_minor < self.expected_minor else "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Money that came into a bank account. `reference` is what the payer wrote; who paid is not kept here.
+
+    `matched`: it went where its reference says. `suspense`: it waits for somebody to say, and `reason` is why.
+    """
+
+    receipt_id: str
+    bank_id: str
+    iban: str
+    bank_reference: str
+    currency: str
+    amount_minor: int
+    reference: str
+    booked_on: date | None
+    disposition: Disposition
+    reason: str
+    entry_id: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A bank's signed message as it was taken: `blob` is where the raw bytes lie. `queued`: the worker knows of it."""
+
+    callback_id: str
+    bank_id: str
+    message_id: str
+    sha256: str
+    blob: str
+    received_at: datetime
+    queued: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message, or one fact of one, that could not be used, and why. `tenant` None: nobody can say whose it is."""
+
+    quarantine_id: str
+    bank_id: str
+    tenant: str | None
+    message_id: str
+    blob: str
+    reason: str
+    facts: dict[str, str | int]
+    quarantined_at: datetime
+
+
+def new_party(party_id: str, *, name: str, roles: tuple[str, ...], details: BankDetails, created_at: datetime) -> Party:
+    """A party. Raises InvalidInput `invalid_name`, `too_many_roles`, `invalid_role`."""
+    _check_text(name, most=MOST_NAME, field="name", code="invalid_name")
+    if len(roles) > MOST_ROLES:
+        raise InvalidInput("too_many_roles", f"at most {MOST_ROLES} roles", field="roles", maximum=MOST_ROLES)
+    for i, role in enumerate(roles):
+        if _ROLE.fullmatch(role) is None:
+            raise InvalidInput("invalid_role", "a role is a word of a to z, 0 to 9 and _", field=f"roles[{i}]")
+    return Party(party_id, name, tuple(dict.fromkeys(roles)), details.masked, created_at)
+
+
+def bank_details(*, holder: str, iban: str = "", account: str = "", bic: str = "") -> BankDetails:
+    """Bank details, compact. Raises InvalidInput `invalid_holder`, `invalid_bank_details` (it takes an IBAN or an
+    account number), `invalid_iban`, `invalid_account`, `invalid_bic`."""
+    _check_text(holder, most=MOST_NAME, field="bank_details.holder", code="invalid_holder")
+    if bool(iban) == bool(account):
+        raise InvalidInput("invalid_bank_details", "give an IBAN or an account number", field="bank_details")
+    if iban:
+        iban = check_iban(iban, field="bank_details.iban")
+    else:
+        _check_text(account, most=MOST_ACCOUNT, field="bank_details.account", code="invalid_account")
+    bic = compact(bic)
+    if bic and _BIC.fullmatch(bic) is None:
+        raise InvalidInput("invalid_bic", "a BIC has 8 or 11 characters", field="bank_details.bic")
+    return BankDetails(holder, iban, account, bic)
+
+
+def is_bank_id(text: str) -> bool:
+    """Whether a text may be a bank's id: 1 to 64 of a to z, 0 to 9, _ and -."""
+    return _BANK_ID.fullmatch(text) is not None
+
+
+def new_bank(bank_id: str, *, name: str, public_key_pem: str) -> Bank:
+    """A bank. Raises InvalidInput `invalid_bank_id`, `invalid_name`. Its key is checked where keys are."""
+    if not is_bank_id(bank_id):
+        raise InvalidInput("invalid_bank_id", "1 to 64 of a to z, 0 to 9, _ and -", field="bank_id")
+    _check_text(name, most=MOST_NAME, field="name", code="invalid_name")
+    return Bank(bank_id, name, public_key_pem)
+
+
+def accounts_behind(link: BankAccount) -> tuple[Account, ...]:
+    """The accounts in the books that a tenant needs to bank in a currency: the bank account, then the four it shares.
+
+    None but payouts in transit has a floor: what a bank says has happened is booked, whatever the balance.
+    """
+    tenant, currency = link.tenant_id, link.currency
+    bank = purpose_account(tenant, Purpose.BANK, currency, name=f"Bank {link.iban}", owner=link.iban, floor=None)
+    shared = (
+        (Purpose.SUSPENSE, "Suspense", None),
+        (Purpose.PAYOUTS_IN_TRANSIT, "Payouts in transit", 0),
+        (Purpose.FEE_INCOME, "Fee income", None),
+        (Purpose.INTEREST_INCOME, "Interest income", None),
+    )
+    rest = (purpose_account(tenant, purpose, currency, name=name, floor=floor) for purpose, name, floor in shared)
+    return bank, *rest
+
+
+def party_account(tenant: str, party_id: str, currency: str, *, name: str) -> Account:
+    """A party's own account in a currency: what we owe it, never below nothing."""
+    return purpose_account(tenant, Purpose.PARTY, currency, name=name, owner=party_id)
+
+
+def receive(expected: ExpectedPayment, amount: Money) -> ExpectedPayment:
+    """The expected payment with more received. `amount` is positive and in its currency."""
+    if amount.minor <= 0 or amount.currency != expected.currency:
+        raise Defect(f"expected payment {expected.reference}: takes positive {expected.currency}")
+    return replace(expected, received_minor=expected.received_minor + amount.minor)
+
+
+def _check_text(text: str, *, most: int, field: str, code: str) -> None:
+    """Printable, trimmed, not empty: what every bank's payment file can carry."""
+    if not 1 <= len(text) <= most or text != text.strip() or not text.isprintable():
+        raise InvalidInput(code, f"1 to {most} printable characters, none of them a space at an end", field=field)

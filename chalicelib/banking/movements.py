@@ -1,0 +1,90 @@
+"""One movement of a tenant's bank account, as a bank's message tells of it, whatever the message's kind.
+
+Pure. Leaves to others: what a movement pays for (`chalicelib.settlement`), and whether a statement holds (`recon`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from chalicelib.banking.domain import MOST_TEXT, BankAccount
+from chalicelib.banking.payouts import is_payout_id
+from chalicelib.banking.references import references_in
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.ids import derived_id
+from chalicelib.core.money import Money
+from chalicelib.ledger.domain import movement_content, movement_key
+from chalicelib.messages.model import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """`amount` is signed: money in is positive. `references` are the valid creditor references the payer gave, `text`
+    what else was written. `end_to_end_id` is empty where the movement sums several payments."""
+
+    account: BankAccount
+    bank_reference: str
+    amount: Money
+    booked_on: date | None = None
+    end_to_end_id: str = ""
+    references: tuple[str, ...] = ()
+    text: str = ""
+    reversal: bool = False
+    return_reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """The worker key it is booked under, whoever tells of it."""
+        return movement_key(self.account.account_id, self.bank_reference)
+
+    @property
+    def content(self) -> dict[str, object]:
+        """What its fingerprint covers."""
+        return movement_content(self.amount)
+
+    @property
+    def receipt_id(self) -> str:
+        """The id of the receipt it becomes."""
+        return derived_id("rcp", self.account.account_id, self.bank_reference)
+
+    @property
+    def is_payout_debit(self) -> bool:
+        """Whether the bank has paid out one of our payouts."""
+        return self.amount.minor < 0 and not self.reversal and is_payout_id(self.end_to_end_id)
+
+    @property
+    def is_payout_return(self) -> bool:
+        """Whether one of our payouts came back. The payee knows its end-to-end id and may quote it in a payment of its
+        own, so the id alone is no proof: the bank must say that it is a return."""
+        told = self.reversal or bool(self.return_reason)
+        return self.amount.minor > 0 and told and is_payout_id(self.end_to_end_id)
+
+
+def movement_of(account: BankAccount, entry: Entry) -> Movement:
+    """The movement a booked entry tells of.
+
+    Raises InvalidInput `bank_reference_missing` (nothing to know it by when it is told again), `currency_mismatch`,
+    `amount_is_zero`.
+    """
+    only = entry.details[0] if len(entry.details) == 1 else None
+    bank_reference = entry.bank_reference or (only.bank_reference if only else "")
+    if not bank_reference:
+        raise InvalidInput("bank_reference_missing", "the bank gave the movement no reference", field="AcctSvcrRef")
+    if entry.currency != account.currency:
+        raise InvalidInput("currency_mismatch", "the account has another currency", expected=account.currency)
+    if entry.amount_minor == 0:
+        raise InvalidInput("amount_is_zero", "a movement of nothing", field="Amt")
+    structured = [text for detail in entry.details for text in detail.creditor_references]
+    remittance = [text for detail in entry.details for text in detail.remittance]
+    return Movement(
+        account=account,
+        bank_reference=bank_reference,
+        amount=Money(entry.amount_minor, entry.currency),
+        booked_on=entry.booked_on,
+        end_to_end_id=only.end_to_end_id if only else "",
+        references=references_in(structured, remittance),
+        text=" ".join([*structured, *remittance])[:MOST_TEXT],
+        reversal=entry.reversal,
+        return_reason=only.return_reason if only else "",
+    )

@@ -1,0 +1,331 @@
+"""How banking stands in the records table. Each kind of record is a part of its own, so that an id finds its kind only.
+
+tenant#party      party, bank-details (sealed)      bank#id        state, account#IBAN
+tenant#payout     payout                            payout#id      state: whose it is
+tenant#reference  expected                          callback#id    state
+tenant#receipt    receipt                           quarantine#id  state
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from chalicelib.banking.domain import (
+    Bank,
+    BankAccount,
+    Callback,
+    ExpectedPayment,
+    Party,
+    Quarantined,
+    Receipt,
+)
+from chalicelib.banking.payouts import Payout
+from chalicelib.core.errors import NotFound
+from chalicelib.core.instants import instant_text
+from chalicelib.security.sealing import Sealed
+from chalicelib.storage.commit import Failed, Write, commit
+from chalicelib.storage.reads import Found, fetch, get
+from chalicelib.storage.records import Listing, Versioned, create, listing, require, take
+from chalicelib.storage.records import replace as replace_record
+from chalicelib.storage.tables import Item, Key, RecordItem, record_key
+
+MOST_ACCOUNT_TEXT = 64
+MOST_ID = 64
+MOST_BANKS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutOwner:
+    """Whose a payout is: a bank names it by its id alone."""
+
+    tenant: str
+    bank_id: str
+
+
+# ---- parties ---------------------------------------------------------------------------------------------------------
+
+
+def party_key(tenant: str, party_id: str) -> Key:
+    """Where a party is kept."""
+    return record_key(tenant, party_id[:MOST_ID], "party")
+
+
+def details_key(tenant: str, party_id: str) -> Key:
+    """Where a party's sealed bank details are kept."""
+    return record_key(tenant, party_id[:MOST_ID], "bank-details")
+
+
+def create_party(tenant: str, party: Party, details: Sealed) -> tuple[Write, ...]:
+    """Create a party and, apart from it, its sealed details; Conflict `party_exists` where it stands."""
+    state = create(
+        party_key(tenant, party.party_id),
+        party,
+        exists="party_exists",
+        list_key=f"{tenant}#parties",
+        list_sort=party.party_id,
+    )
+    return state, create(details_key(tenant, party.party_id), details, exists="party_exists")
+
+
+def take_party(found: Found, tenant: str, party_id: str) -> Party:
+    """The party among what a batch read found. Raises NotFound `party_not_found`."""
+    return require(found, party_key(tenant, party_id), Party, "party_not_found", party_id=party_id).value
+
+
+def load_party(tenant: str, party_id: str) -> Party:
+    """A party, read strongly. Raises NotFound `party_not_found`."""
+    return take_party(_read(party_key(tenant, party_id)), tenant, party_id)
+
+
+def load_details(tenant: str, party_id: str) -> Sealed:
+    """A party's sealed details. Raises NotFound `party_not_found`."""
+    key = details_key(tenant, party_id)
+    return require(_read(key), key, Sealed, "party_not_found", party_id=party_id).value
+
+
+def list_parties(tenant: str, *, after: Item | None, limit: int) -> Listing[Party]:
+    """One page of a tenant's parties, oldest first."""
+    return listing(f"{tenant}#parties", Party, after=after, limit=limit)
+
+
+# ---- banks and accounts at banks -------------------------------------------------------------------------------------
+
+
+def bank_key(bank_id: str) -> Key:
+    """Where a bank is kept: it stands above tenants."""
+    return record_key("bank", bank_id)
+
+
+def link_key(bank_id: str, iban: str) -> Key:
+    """Where it is kept whose an account at a bank is."""
+    return record_key("bank", bank_id, f"account#{iban[:MOST_ACCOUNT_TEXT]}")
+
+
+def paying_key(tenant: str, currency: str) -> Key:
+    """Where it is kept which account a tenant pays out of in a currency."""
+    return record_key(tenant, f"paying-{currency}", "bank-account")
+
+
+def create_bank(bank: Bank) -> Write:
+    """Create a bank; Conflict `bank_exists` where it stands."""
+    return create(bank_key(bank.bank_id), bank, exists="bank_exists")
+
+
+def take_bank(found: Found, bank_id: str) -> Bank:
+    """The bank among what a batch read found. Raises NotFound `bank_not_found`."""
+    return require(found, bank_key(bank_id), Bank, "bank_not_found", bank_id=bank_id).value
+
+
+def load_bank(bank_id: str) -> Bank:
+    """A bank, read strongly. Raises NotFound `bank_not_found`."""
+    return take_bank(_read(bank_key(bank_id)), bank_id)
+
+
+def create_link(link: BankAccount) -> Write:
+    """Link an account at a bank to its tenant; Conflict `bank_account_linked` where it is linked."""
+    return create(
+        link_key(link.bank_id, link.iban),
+        link,
+        exists="bank_account_linked",
+        list_key=f"{link.tenant_id}#bank-accounts",
+        list_sort=f"{link.bank_id}#{link.iban}",
+    )
+
+
+def create_paying(link: BankAccount) -> Write:
+    """Make an account the one that its tenant pays out of; Conflict `paying_account_set` where there is one."""
+    return create(paying_key(link.tenant_id, link.currency), link, exists="paying_account_set")
+
+
+def take_link(found: Found, bank_id: str, iban: str) -> BankAccount | None:
+    """The link among what a batch read found, or None."""
+    record = take(found, link_key(bank_id, iban), BankAccount)
+    return record.value if record else None
+
+
+def find_account(bank_id: str, iban: str) -> BankAccount | None:
+    """Whose an account at a bank is, or None: nobody's that we know."""
+    return take_link(_read(link_key(bank_id, iban)), bank_id, iban)
+
+
+def take_paying(found: Found, tenant: str, currency: str) -> BankAccount:
+    """The account a tenant pays out of in a currency. Raises NotFound `bank_account_not_linked`."""
+    key = paying_key(tenant, currency)
+    return require(found, key, BankAccount, "bank_account_not_linked", currency=currency).value
+
+
+def list_accounts(tenant: str) -> tuple[BankAccount, ...]:
+    """A tenant's accounts at banks, at most 100."""
+    return listing(f"{tenant}#bank-accounts", BankAccount, after=None, limit=MOST_BANKS).values
+
+
+# ---- expected payments and receipts ----------------------------------------------------------------------------------
+
+
+def expected_key(tenant: str, reference: str) -> Key:
+    """Where an expected payment is kept."""
+    return record_key(tenant, reference, "expected")
+
+
+def create_expected(tenant: str, expected: ExpectedPayment) -> Write:
+    """Expect a payment; Conflict `reference_taken` where its reference is in use."""
+    return create(expected_key(tenant, expected.reference), expected, exists="reference_taken")
+
+
+def take_expected(found: Found, tenant: str, reference: str) -> Versioned[ExpectedPayment] | None:
+    """The expected payment among what a batch read found, or None: nobody expects this reference."""
+    return take(found, expected_key(tenant, reference), ExpectedPayment)
+
+
+def find_expected(tenant: str, references: tuple[str, ...]) -> Versioned[ExpectedPayment] | None:
+    """The expected payment of the first of these references that there is one for, read strongly."""
+    found = fetch(expected_key(tenant, reference) for reference in references)
+    known = (take_expected(found, tenant, reference) for reference in references)
+    return next((record for record in known if record is not None), None)
+
+
+def replace_expected(tenant: str, expected: ExpectedPayment, *, version: int) -> Write:
+    """Write the next state of an expected payment.
+
+    condition: version = the version that was read; else decide again
+    """
+    return replace_record(expected_key(tenant, expected.reference), expected, version=version)
+
+
+def create_receipt(tenant: str, receipt: Receipt) -> Write:
+    """Keep a receipt, in the list of unmatched ones where it waits in suspense; Conflict `receipt_exists`."""
+    unmatched = receipt.disposition == "suspense"
+    return create(
+        record_key(tenant, receipt.receipt_id, "receipt"),
+        receipt,
+        exists="receipt_exists",
+        list_key=f"{tenant}#unmatched-receipts" if unmatched else None,
+        list_sort=f"{instant_text(receipt.received_at)}#{receipt.receipt_id}" if unmatched else None,
+    )
+
+
+def list_unmatched(tenant: str, *, after: Item | None, limit: int) -> Listing[Receipt]:
+    """One page of the receipts that wait in suspense, oldest first."""
+    return listing(f"{tenant}#unmatched-receipts", Receipt, after=after, limit=limit)
+
+
+# ---- payouts ---------------------------------------------------------------------------------------------------------
+
+
+def payout_key(tenant: str, payout_id: str) -> Key:
+    """Where a payout is kept."""
+    return record_key(tenant, payout_id[:MOST_ID], "payout")
+
+
+def create_payout(payout: Payout) -> tuple[Write, ...]:
+    """Create a payout, and the record by which its bank's messages find it; Conflict `payout_exists` where one is."""
+    state = create(
+        payout_key(payout.tenant, payout.payout_id),
+        payout,
+        exists="payout_exists",
+        list_key=f"{payout.tenant}#payouts",
+        list_sort=f"{instant_text(payout.created_at)}#{payout.payout_id}",
+    )
+    owner = PayoutOwner(payout.tenant, payout.bank_id)
+    return state, create(record_key("payout", payout.payout_id), owner, exists="payout_exists")
+
+
+def take_payout(found: Found, tenant: str, payout_id: str) -> Versioned[Payout]:
+    """The payout among what a batch read found. Raises NotFound `payout_not_found`."""
+    return require(found, payout_key(tenant, payout_id), Payout, "payout_not_found", payout_id=payout_id)
+
+
+def load_payout(tenant: str, payout_id: str) -> Payout:
+    """A payout, read strongly. Raises NotFound `payout_not_found`."""
+    return take_payout(_read(payout_key(tenant, payout_id)), tenant, payout_id).value
+
+
+def replace_payout(payout: Payout, *, version: int) -> Write:
+    """Write the next state of a payout.
+
+    condition: version = the version that was read; else decide again
+    """
+    return replace_record(payout_key(payout.tenant, payout.payout_id), payout, version=version)
+
+
+def payout_owner(bank_id: str, payout_id: str) -> str:
+    """The tenant of a payout that a bank names. Raises NotFound `payout_not_found`, also where it is another bank's."""
+    key = record_key("payout", payout_id[:MOST_ID])
+    owner = take(_read(key), key, PayoutOwner)
+    if owner is None or owner.value.bank_id != bank_id:
+        raise NotFound("payout_not_found", "the bank has no such payout of ours", payout_id=payout_id)
+    return owner.value.tenant
+
+
+def list_payouts(tenant: str, *, after: Item | None, limit: int) -> Listing[Payout]:
+    """One page of a tenant's payouts, newest first."""
+    return listing(f"{tenant}#payouts", Payout, after=after, limit=limit, newest_first=True)
+
+
+# ---- callbacks and quarantine ----------------------------------------------------------------------------------------
+
+
+def callback_key(callback_id: str) -> Key:
+    """Where a callback is kept."""
+    return record_key("callback", callback_id)
+
+
+def note_callback(callback: Callback) -> Versioned[Callback]:
+    """Keep a callback, unless one with its id is kept already: what stands after that.
+
+    condition: attribute_not_exists(pk); else what stands there comes back with the refusal
+    """
+    write = create(callback_key(callback.callback_id), callback, exists="callback_exists")
+    try:
+        commit((write,))
+    except Failed as failed:
+        key = callback_key(callback.callback_id)
+        old = failed.reasons[0][1]
+        found = {} if old is None else {key: RecordItem.from_raw_data(old)}
+        return require(found, key, Callback, "callback_not_found")
+    return Versioned(callback, 1)
+
+
+def mark_queued(callback: Versioned[Callback]) -> None:
+    """Note that a callback is in the queue. Where somebody else has noted it, that is as good.
+
+    condition: version = the version that was read
+    """
+    queued = replace(callback.value, queued=True)
+    try:
+        commit((replace_record(callback_key(queued.callback_id), queued, version=callback.version),))
+    except Failed:
+        return
+
+
+def create_quarantined(entry: Quarantined) -> bool:
+    """Put something into quarantine. False: it is there already.
+
+    condition: attribute_not_exists(pk)
+    """
+    write = create(
+        record_key("quarantine", entry.quarantine_id),
+        entry,
+        exists="quarantined",
+        list_key=_quarantine_list(entry.tenant, entry.bank_id),
+        list_sort=f"{instant_text(entry.quarantined_at)}#{entry.quarantine_id}",
+    )
+    try:
+        commit((write,))
+    except Failed:
+        return False
+    return True
+
+
+def list_quarantined(tenant: str | None, bank_id: str, *, after: Item | None, limit: int) -> Listing[Quarantined]:
+    """One page of a tenant's quarantine, or (tenant None) of what came from a bank and is nobody's; oldest first."""
+    return listing(_quarantine_list(tenant, bank_id), Quarantined, after=after, limit=limit)
+
+
+def _quarantine_list(tenant: str | None, bank_id: str) -> str:
+    return f"{tenant}#quarantine" if tenant else f"bank#{bank_id}#quarantine"
+
+
+def _read(key: Key) -> Found:
+    item = get(key)
+    return {} if item is None else {key: item}
