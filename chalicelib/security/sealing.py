@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A sealed document, its parts in base64: the data key as KMS wrapped it, the nonce, the ciphertext with its tag."""
+    """A sealed document, its parts in base64: the data key as KMS wrapped it, the nonce, ciphertext with tag."""
 
     data_key: str
     nonce: str

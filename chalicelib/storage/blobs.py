@@ -1,0 +1,79 @@
+"""Files in S3 that are kept for ever: raw callbacks, uploaded statements, payment files. Written once, never changed.
+
+A file is named after its content, or after the one thing that makes it, so that writing it again can only be a retry:
+the first write stays and the second does nothing. Encryption at rest is the bucket's.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from hashlib import sha256
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from chalicelib.core.errors import Busy, Defect
+from chalicelib.storage.retry import with_retries
+
+CONNECT_SECONDS = 1
+READ_SECONDS = 5
+MOST_BYTES = 16 * 1024 * 1024
+
+
+def content_key(folder: str, content: bytes) -> str:
+    """The name of a file that is known by its content: `callbacks/bank_a/` and the SHA-256 in hexadecimal."""
+    return f"{folder}/{sha256(content).hexdigest()}"
+
+
+def put_once(key: str, content: bytes, *, content_type: str = "application/octet-stream") -> None:
+    """Write a file, unless it is there. Raises Busy `try_again` when S3 is out of reach.
+
+    condition: no object has this key
+    """
+    request = {"Bucket": _bucket(), "Key": key, "Body": content, "ContentType": content_type, "IfNoneMatch": "*"}
+    try:
+        with_retries(lambda: _s3().put_object(**request))
+    except ClientError as error:
+        match error.response["Error"]["Code"]:
+            case "PreconditionFailed":
+                return
+            case "ConditionalRequestConflict":
+                raise Busy("try_again", "the same file is being written: retry with the same key") from error
+        raise
+
+
+def read(key: str) -> bytes:
+    """A file's bytes, at most 16 MB. Raises Defect where there is none: a key we kept names a file we wrote."""
+    return with_retries(lambda: _read(key))
+
+
+def _read(key: str) -> bytes:
+    try:
+        answer = _s3().get_object(Bucket=_bucket(), Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "NoSuchKey":
+            raise Defect(f"no file {key}") from error
+        raise
+    if answer["ContentLength"] > MOST_BYTES:
+        raise Defect(f"file {key} has more than {MOST_BYTES} bytes")
+    content: bytes = answer["Body"].read()
+    return content
+
+
+def _bucket() -> str:
+    return os.environ["QUITTANCE_BUCKET"]
+
+
+@cache
+def _s3() -> Any:
+    # Retries are made here, as for DynamoDB. Path style: the emulator has no host name for each bucket.
+    settings = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        retries={"total_max_attempts": 1},
+        s3={"addressing_style": "path"},
+    )
+    return boto3.client("s3", config=settings)
