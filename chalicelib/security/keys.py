@@ -1,6 +1,7 @@
 """The platform's token-signing keys, kept in Secrets Manager as a JWK set: the first signs, all verify.
 
-A rotation puts a new key first and leaves the old one until the last token it signed has expired.
+A rotation in three steps, each at least `CACHE_SECONDS` after the one before, since every process keeps the set that
+long: the new key goes in behind the old one, then before it, and the old one goes out once its last token has expired.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import ec
 
 CACHE_SECONDS = 300
@@ -32,16 +34,26 @@ class KeySet:
         return next((key for key in self.keys if key["kid"] == key_id), None)
 
 
-_cached: tuple[float, KeySet] | None = None
+@dataclass
+class _Kept:
+    """The set this process read last, and when."""
+
+    keys: KeySet | None = None
+    read_at: float = 0.0
+
+    def age(self) -> float:
+        return time.monotonic() - self.read_at
+
+
+_kept = _Kept()
 
 
 def signing_keys(*, at_most_seconds_old: int = CACHE_SECONDS) -> KeySet:
     """The current key set, read at most every five minutes, or every `at_most_seconds_old` seconds."""
-    global _cached
-    if _cached is None or time.monotonic() - _cached[0] > at_most_seconds_old:
+    if _kept.keys is None or _kept.age() > at_most_seconds_old:
         secret = _secrets().get_secret_value(SecretId=os.environ["QUITTANCE_SIGNING_SECRET"])["SecretString"]
-        _cached = (time.monotonic(), KeySet(tuple(json.loads(secret)["keys"])))
-    return _cached[1]
+        _keep(KeySet(tuple(json.loads(secret)["keys"])))
+    return _kept.keys or KeySet(())
 
 
 def create_signing_key() -> dict[str, str]:
@@ -54,16 +66,20 @@ def create_signing_key() -> dict[str, str]:
 
 def store_signing_keys(keys: KeySet) -> None:
     """Replace the key set; this process uses it at once."""
-    global _cached
     _secrets().put_secret_value(
         SecretId=os.environ["QUITTANCE_SIGNING_SECRET"], SecretString=json.dumps({"keys": list(keys.keys)})
     )
-    _cached = (time.monotonic(), keys)
+    _keep(keys)
+
+
+def _keep(keys: KeySet) -> None:
+    _kept.keys, _kept.read_at = keys, time.monotonic()
 
 
 @cache
 def _secrets() -> Any:
-    return boto3.client("secretsmanager")
+    patience = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
+    return boto3.client("secretsmanager", config=patience)
 
 
 def _b64(number: int) -> str:

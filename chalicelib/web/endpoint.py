@@ -10,18 +10,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any
+from typing import Any, TypedDict, Unpack
+from urllib.parse import urlencode
 
 import msgspec
 from chalice.app import Blueprint, Response
 
 from chalicelib.core.call import CALLER, Call, fingerprint
-from chalicelib.core.errors import Defect, Forbidden, InvalidInput, Refusal, Unauthenticated
+from chalicelib.core.errors import Defect, Forbidden, InvalidInput, Refusal, TooLarge, Unauthenticated
 from chalicelib.core.ids import serial
 from chalicelib.security.tokens import Principal, verify_token
 from chalicelib.storage.once import Outcome
 from chalicelib.web import clock
-from chalicelib.web.parse import MOST_BYTES, parse
+from chalicelib.web.parse import MOST_BYTES, check_id, parse
 from chalicelib.web.problems import failed, refused
 
 KEY_HEADER = "idempotency-key"
@@ -29,22 +30,36 @@ MOST_KEY = 128
 JSON = "application/json"
 
 
-@dataclass(frozen=True)
+class Terms(TypedDict, total=False):
+    """What a route may say beyond what each must. See `Route`."""
+
+    body: type
+    status: int
+    writes: bool
+    consumes: tuple[str, ...]
+    produces: str
+    parameters: tuple[str, ...]
+    most_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Route:
-    """What the OpenAPI document says of a route. `writes`: it needs an `Idempotency-Key`."""
+    """A route as the OpenAPI document has it. `writes`: it needs an `Idempotency-Key`. `parameters` are those of the
+    query. A body has at most `most_bytes`, whatever it holds."""
 
     method: str
     path: str
     name: str
     summary: str
     scope: str | None
-    body: type | None
     answer: Any
-    status: int
-    writes: bool
+    body: type | None = None
+    status: int = 200
+    writes: bool = False
     consumes: tuple[str, ...] = (JSON,)
     produces: str = JSON
     parameters: tuple[str, ...] = ()
+    most_bytes: int = MOST_BYTES
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,8 @@ class Request:
     @property
     def tenant(self) -> str:
         """The tenant of the token: the only one this request can see."""
+        if not self.principal.tenant:
+            raise Defect("an open route has no tenant")
         return self.principal.tenant
 
     @property
@@ -92,19 +109,7 @@ class Router:
         self.routes: list[Route] = []
 
     def endpoint(
-        self,
-        method: str,
-        path: str,
-        *,
-        scope: str | None,
-        answer: Any,
-        body: type | None = None,
-        status: int = 200,
-        writes: bool = False,
-        consumes: tuple[str, ...] = (JSON,),
-        produces: str = JSON,
-        parameters: tuple[str, ...] = (),
-        most_bytes: int = MOST_BYTES,
+        self, method: str, path: str, *, scope: str | None, answer: Any, **terms: Unpack[Terms]
     ) -> Callable[[View], View]:
         """Put a view on a route. The view is called with a Request and the path's parameters by name, and returns the
         answer's value (or an Answer). `scope` None: anybody may call, with or without a token."""
@@ -112,25 +117,14 @@ class Router:
         def register(view: View) -> View:
             summary = (view.__doc__ or view.__name__).split("\n")[0]
             route = Route(
-                method,
-                path,
-                view.__name__,
-                summary,
-                scope,
-                body,
-                answer,
-                status,
-                writes,
-                consumes,
-                produces,
-                parameters,
+                method=method, path=path, name=view.__name__, summary=summary, scope=scope, answer=answer, **terms
             )
             self.routes.append(route)
 
             @wraps(view)
             def handle(**path_values: str) -> Response:
                 try:
-                    request = self._request(route, most_bytes)
+                    request = _request(route, self.blueprint.current_request, path_values)
                     return _respond(route, view(request, **path_values))
                 except Refusal as refusal:
                     return refused(refusal)
@@ -143,22 +137,42 @@ class Router:
 
         return register
 
-    def _request(self, route: Route, most_bytes: int) -> Request:
-        incoming = self.blueprint.current_request
-        headers = {name.lower(): value for name, value in incoming.headers.items()}
-        principal = _authenticate(route, headers)
-        _check_content_type(route, headers)
-        raw: bytes = incoming.raw_body or b""
-        body = parse(raw, route.body, most_bytes=most_bytes) if route.body else None
-        query = dict(incoming.query_params or {})
-        _check_query(route, query)
-        call = _call(route, incoming, principal, headers, raw, body) if route.writes else None
-        return Request(principal, raw, body, query, headers, call)
+
+class TextResponse(Response):
+    """An answer that is text, whatever its type. Chalice would send a type that is binary when uploaded (CSV, XML) in
+    base 64, and only to callers whose `Accept` names it: so it is not shown the type."""
+
+    def __init__(self, body: str, *, kind: str, headers: dict[str, str], status: int) -> None:
+        super().__init__(body, status_code=status, headers=dict(headers))
+        self.kind = kind
+
+    def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
+        """The answer as API Gateway takes it."""
+        answer: dict[str, Any] = super().to_dict(None)
+        answer["headers"]["Content-Type"] = self.kind
+        return answer
 
 
 def replayable(outcome: Outcome, body: Any) -> Answer:
     """The answer of a command, marked when it is the answer of an earlier call."""
     return Answer(body, headers={"Idempotent-Replayed": "true"} if outcome.replayed else {})
+
+
+def _request(route: Route, incoming: Any, path_values: dict[str, str]) -> Request:
+    headers = {name.lower(): value for name, value in incoming.headers.items()}
+    principal = _authenticate(route, headers)
+    for name, value in path_values.items():
+        check_id(name, value)
+    query = _query(route, incoming.query_params)
+    raw = _raw(route, incoming, headers)
+    body = parse(raw, route.body, most_bytes=route.most_bytes) if route.body else None
+    call = None
+    if route.writes:
+        path = route.path.format(**path_values)
+        content = msgspec.to_builtins(body) if body is not None else raw
+        mark = fingerprint(route.method, f"{path}?{urlencode(sorted(query.items()))}" if query else path, content)
+        call = _call(principal, key=headers.get(KEY_HEADER, ""), mark=mark)
+    return Request(principal, raw, body, query, headers, call)
 
 
 def _authenticate(route: Route, headers: dict[str, str]) -> Principal:
@@ -173,20 +187,29 @@ def _authenticate(route: Route, headers: dict[str, str]) -> Principal:
     return principal
 
 
-def _check_content_type(route: Route, headers: dict[str, str]) -> None:
-    given = headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if route.method != "GET" and given not in route.consumes:
-        raise InvalidInput("unsupported_media_type", f"send one of {', '.join(route.consumes)}", field="Content-Type")
-
-
-def _check_query(route: Route, query: dict[str, str]) -> None:
-    for name in query:
+def _query(route: Route, given: Any) -> dict[str, str]:
+    query: dict[str, str] = {}
+    for name in given or ():
         if name not in route.parameters:
             raise InvalidInput("unknown_parameter", f"no parameter {name} here", field=name)
+        values = given.getlist(name)
+        if len(values) != 1:
+            raise InvalidInput("duplicate_parameter", f"{name} stands more than once", field=name)
+        query[name] = values[0]
+    return query
 
 
-def _call(route: Route, incoming: Any, principal: Principal, headers: dict[str, str], raw: bytes, body: Any) -> Call:
-    key = headers.get(KEY_HEADER, "")
+def _raw(route: Route, incoming: Any, headers: dict[str, str]) -> bytes:
+    raw: bytes = incoming.raw_body or b""
+    kind = headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if route.method != "GET" and kind not in route.consumes:
+        raise InvalidInput("unsupported_media_type", f"send one of {', '.join(route.consumes)}", field="Content-Type")
+    if len(raw) > route.most_bytes:
+        raise TooLarge("body_too_large", f"a body has at most {route.most_bytes} bytes", maximum=route.most_bytes)
+    return raw
+
+
+def _call(principal: Principal, *, key: str, mark: bytes) -> Call:
     if not key:
         raise InvalidInput("idempotency_key_missing", "send an Idempotency-Key", field="Idempotency-Key")
     if len(key) > MOST_KEY or not key.isascii() or not key.isprintable():
@@ -194,12 +217,10 @@ def _call(route: Route, incoming: Any, principal: Principal, headers: dict[str, 
             "idempotency_key_invalid", f"1 to {MOST_KEY} printable ASCII characters", field="Idempotency-Key"
         )
     now = clock.now()
-    path = incoming.context.get("path", route.path)
-    content = msgspec.to_builtins(body) if body is not None else raw
     return Call(
         tenant=principal.tenant,
         key=f"{CALLER}:{key}",
-        fingerprint=fingerprint(route.method, path, content),
+        fingerprint=mark,
         now=now,
         serial=serial(now, os.urandom(10)),
         actor=principal.client_id,
@@ -208,6 +229,9 @@ def _call(route: Route, incoming: Any, principal: Principal, headers: dict[str, 
 
 def _respond(route: Route, result: Any) -> Response:
     answer = result if isinstance(result, Answer) else Answer(result)
-    content = answer.body if isinstance(answer.body, bytes | str) else msgspec.json.encode(answer.body).decode()
-    headers = {"Content-Type": route.produces, "Cache-Control": "no-store"} | answer.headers
-    return Response(content, status_code=answer.status or route.status, headers=headers)
+    headers = {"Cache-Control": "no-store"} | answer.headers
+    status = answer.status or route.status
+    if isinstance(answer.body, bytes):
+        return Response(answer.body, status_code=status, headers={"Content-Type": route.produces, **headers})
+    text = answer.body if isinstance(answer.body, str) else msgspec.json.encode(answer.body).decode()
+    return TextResponse(text, kind=route.produces, headers=headers, status=status)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from hashlib import sha256
 
 import msgspec
 
-from chalicelib.core.errors import InvalidInput
+from chalicelib.core.errors import InvalidInput, TooLarge
 from chalicelib.storage.tables import Item
-from chalicelib.web.parse import convert
+from chalicelib.web.parse import convert, read_json
 
 MOST = 100
 USUAL = 50
+MOST_CURSOR = 4096
 
 
 class _Limit(msgspec.Struct):
@@ -44,12 +44,20 @@ def start_of(list_name: str, query: dict[str, str]) -> Item | None:
         return None
     try:
         cursor = query["cursor"]
-        content = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        content = read_json(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), most_bytes=MOST_CURSOR)
         if content["l"] == _tag(list_name):
-            return msgspec.convert(content["k"], dict[str, dict[str, str]])
-    except (binascii.Error, ValueError, KeyError, TypeError, msgspec.ValidationError):
+            return {name: _attribute(value) for name, value in content["k"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidInput, TooLarge):
         pass
     raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
+
+
+def _attribute(value: dict[str, str]) -> dict[str, str]:
+    """A key attribute as the wire has it: one text or one whole number."""
+    [(kind, content)] = value.items()
+    if not isinstance(content, str) or not (kind == "S" or (kind == "N" and content.isdecimal())):
+        raise ValueError("no key attribute")
+    return {kind: content}
 
 
 def _tag(list_name: str) -> str:

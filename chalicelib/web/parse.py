@@ -4,42 +4,91 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from chalicelib.core.errors import InvalidInput, TooLarge
-from chalicelib.core.money import MAX_MINOR
+from chalicelib.core.money import MAX_MINOR, Money
 
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 16
+MOST_ID = 64
 
 T = TypeVar("T")
+
+ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MOST_ID - 1}}}")
+"""What an id can look like, in a path or in a body. It goes into keys, so it never holds what parts these."""
+
+Id = Annotated[str, msgspec.Meta(pattern=f"^{ID.pattern}$")]
+"""An id in a body."""
+
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that no XML document can hold, and halves of surrogate pairs: a payment file would fail on them."""
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every request body derives from: fields by name, none unknown."""
 
 
-class MoneyBody(Body):
+class Refused(ValueError):
+    """Raised in a body's `__post_init__` to refuse it with a code of its own; `convert` adds which field it was."""
+
+    def __init__(self, refusal: InvalidInput) -> None:
+        super().__init__(refusal.sentence)
+        self.refusal = refusal
+
+
+class MoneyBody(Body, frozen=True, kw_only=True):
     """An amount: an integer of minor units and an ISO 4217 currency."""
 
     minor: int
-    currency: str
+    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+
+    def __post_init__(self) -> None:
+        try:
+            _ = self.money
+        except InvalidInput as refusal:
+            raise Refused(refusal) from refusal
+
+    @property
+    def money(self) -> Money:
+        """The amount as rules know it."""
+        return Money(self.minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unwanted:
+    """Stands for a number that is refused, until it is known which field it was in."""
+
+    code: str
+    sentence: str
+
+
+_FLOAT = _Unwanted("float_not_allowed", "numbers are integers: amounts in minor units, ratios in basis points")
+_TOO_LARGE = _Unwanted("number_too_large", "a number has at most 28 digits")
 
 
 def read_json(raw: bytes, *, most_bytes: int = MOST_BYTES) -> Any:
     """The JSON value in `raw`. Raises TooLarge `body_too_large`, or InvalidInput `malformed_json`, `duplicate_key`,
-    `float_not_allowed`, `number_too_large`, `nested_too_deep`."""
+    `float_not_allowed`, `number_too_large`, `nested_too_deep`, `invalid_text`."""
     if len(raw) > most_bytes:
         raise TooLarge("body_too_large", f"a body has at most {most_bytes} bytes", maximum=most_bytes)
-    _check_depth(raw)
     try:
-        return json.loads(
-            raw, object_pairs_hook=_unique, parse_float=_no_float, parse_int=_bounded, parse_constant=_no_float
+        value = json.loads(
+            raw.decode(),
+            object_pairs_hook=_unique,
+            parse_float=lambda _: _FLOAT,
+            parse_int=_bounded,
+            parse_constant=lambda _: _FLOAT,
         )
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("malformed_json", "the body is no JSON document") from error
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        raise InvalidInput("malformed_json", "the body is no JSON document in UTF-8") from error
+    _check(value, "", MOST_DEPTH)
+    return value
 
 
 def parse(raw: bytes, shape: type[T], *, most_bytes: int = MOST_BYTES) -> T:
@@ -52,13 +101,23 @@ def convert(value: Any, shape: type[T], *, strict: bool = True) -> T:
     try:
         return msgspec.convert(value, type=shape, strict=strict)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from error
+        raise _invalid(str(error), error.__cause__) from error
 
 
-def _invalid(sentence: str) -> InvalidInput:
+def check_id(name: str, value: str) -> str:
+    """An id from a path, before it goes into a key. Raises InvalidInput `invalid_id`."""
+    if not ID.fullmatch(value):
+        rule = f"1 to {MOST_ID} letters, digits, dots, dashes and underscores"
+        raise InvalidInput("invalid_id", f"{name}: {rule}", field=name, rule=rule)
+    return value
+
+
+def _invalid(sentence: str, cause: BaseException | None) -> InvalidInput:
     """msgspec's sentence, `Expected ... - at `$.field``, as field and rule."""
     rule, _, path = sentence.partition(" - at `")
     field = re.sub(r"^\$\.?", "", path.rstrip("`")) or "body"
+    if isinstance(cause, Refused):
+        return InvalidInput(cause.refusal.code, cause.refusal.sentence, **{"field": field} | cause.refusal.facts)
     unknown = re.search(r"(?:unknown field|missing required field) `([^`]+)`", rule)
     if unknown:
         field = unknown[1] if field == "body" else f"{field}.{unknown[1]}"
@@ -74,20 +133,32 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _no_float(text: str) -> Any:
-    raise InvalidInput("float_not_allowed", "numbers are integers: amounts in minor units, ratios in basis points")
+def _bounded(text: str) -> int | _Unwanted:
+    return int(text) if len(text.lstrip("-")) <= len(str(MAX_MINOR)) else _TOO_LARGE
 
 
-def _bounded(text: str) -> int:
-    if len(text) > len(str(MAX_MINOR)) + 1:
-        raise InvalidInput("number_too_large", "a number has at most 28 digits")
-    return int(text)
+def _check(value: Any, path: str, depth: int) -> None:
+    """Refuse what may stand nowhere in a body. `depth` levels may follow."""
+    if depth < 0:
+        raise _too_deep()
+    if isinstance(value, _Unwanted):
+        raise InvalidInput(value.code, f"{path or 'body'}: {value.sentence}", field=path or "body")
+    if isinstance(value, str):
+        _check_text(value, path)
+    elif isinstance(value, list):
+        for i, part in enumerate(value):
+            _check(part, f"{path}[{i}]", depth - 1)
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            _check_text(name, path)
+            _check(part, f"{path}.{name}" if path else name, depth - 1)
 
 
-def _check_depth(raw: bytes) -> None:
-    """Refuse before parsing what is nested deeper than any body of ours; brackets in strings count too, harmlessly."""
-    depth = 0
-    for byte in re.findall(rb"[\[\]{}]", raw):
-        depth += 1 if byte in b"[{" else -1
-        if depth > MOST_DEPTH:
-            raise InvalidInput("nested_too_deep", f"at most {MOST_DEPTH} levels", maximum=MOST_DEPTH)
+def _check_text(text: str, path: str) -> None:
+    if UNPRINTABLE.search(text):
+        field = path or "body"
+        raise InvalidInput("invalid_text", f"{field}: a control character or half a surrogate pair", field=field)
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput("nested_too_deep", f"at most {MOST_DEPTH} levels", maximum=MOST_DEPTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import traceback
+from http import HTTPStatus
 
 from chalice.app import Response
 
@@ -19,39 +20,46 @@ from chalicelib.core.errors import (
     TooLarge,
     Unauthenticated,
 )
+from chalicelib.storage.retry import is_transient
 
-STATUS_OF = {
-    InvalidInput: 400,
-    Unauthenticated: 401,
-    Forbidden: 403,
-    NotFound: 404,
-    Conflict: 409,
-    TooLarge: 413,
-    KeyReused: 422,
-    Busy: 503,
+STATUS_OF: dict[type, HTTPStatus] = {
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Busy: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+HEADERS_OF: dict[type, dict[str, str]] = {Unauthenticated: {"WWW-Authenticate": "Bearer"}, Busy: {"Retry-After": "1"}}
 
 log = logging.getLogger("quittance.web")
 
 
 def refused(refusal: Refusal) -> Response:
     """The answer to a refusal: its code, its sentence and its facts."""
-    status = STATUS_OF[type(refusal)]
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status == 503:
-        headers["Retry-After"] = "1"
-    return _problem(status, refusal.code, refusal.sentence, refusal.facts, headers)
+    kind = next(kind for kind in type(refusal).__mro__ if kind in STATUS_OF)
+    return _problem(STATUS_OF[kind], refusal.code, refusal.sentence, refusal.facts, HEADERS_OF.get(kind, {}))
 
 
 def failed(error: Exception, *, route: str) -> Response:
-    """The answer to a fault of ours: nothing of it is told; the log has the stack, without the message's values."""
+    """The answer to a fault of ours, or of AWS: nothing of it is told; the log has the stack, without the message's
+    values. Where a later try may succeed the answer is Busy."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     log.error(json.dumps({"alarm": "defect", "route": route, "type": type(error).__name__, "stack": frames[-12:]}))
-    return _problem(500, "internal_error", "the fault is ours and has been recorded", {}, {})
+    if is_transient(error):
+        return refused(Busy("try_again", "something we need is out of reach: retry with the same key"))
+    return _problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "the fault is ours and has been recorded", {}, {}
+    )
 
 
-def _problem(status: int, code: str, sentence: str, facts: dict[str, object], headers: dict[str, str]) -> Response:
-    body = {"type": f"urn:quittance:problem:{code}", "title": sentence, "status": status, "code": code} | facts
+def _problem(
+    status: HTTPStatus, code: str, sentence: str, facts: dict[str, object], headers: dict[str, str]
+) -> Response:
+    # Members of the standard come last: a fact of the same name must not pass for one.
+    body = facts | {"type": f"urn:quittance:problem:{code}", "title": sentence, "status": int(status), "code": code}
     content = json.dumps(body, default=str)
-    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"} | headers
-    return Response(content, status_code=status, headers=headers)
+    all_headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"} | headers
+    return Response(content, status_code=int(status), headers=dict(all_headers))

@@ -55,7 +55,7 @@ def test_a_document_is_shown_in_the_form_it_is_sent_in(document: Document) -> No
         ("invalid_field", "document.quantity_milli", WEIGHT_NOTE | {"quantity_milli": "498320"}),
         ("invalid_field", "document.document_reference", WEIGHT_NOTE | {"document_reference": ""}),
         ("invalid_field", "document.gross", WEIGHT_NOTE | {"gross": 1}),
-        ("float_not_allowed", None, WEIGHT_NOTE | {"quantity_milli": 498.32}),
+        ("float_not_allowed", "document.quantity_milli", WEIGHT_NOTE | {"quantity_milli": 498.32}),
         ("invalid_instant", "document.issued_at", WEIGHT_NOTE | {"issued_at": "2026-03-02T17:00:00"}),
         ("invalid_instant", "document.issued_at", WEIGHT_NOTE | {"issued_at": "yesterday"}),
         ("invalid_date", "document.fixings[0].date", FIXINGS | {"fixings": [{"date": "2026-02-30", "minor": 1}]}),
