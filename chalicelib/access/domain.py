@@ -52,14 +52,16 @@ def granted(client: Client | None, *, secret: str, wanted: str) -> frozenset[str
     """The scopes a client gets for its secret: those wanted, or all it has.
 
     Raises Unauthenticated `client_unknown` (no such client and wrong secret look alike), or InvalidInput
-    `scope_not_allowed`.
+    `scope_not_allowed`. The fact `error` is the code of RFC 6749, section 5.2.
     """
     kept = client.secret_sha256 if client else digest_of("")
     if not hmac.compare_digest(kept, digest_of(secret)) or client is None:
-        raise Unauthenticated("client_unknown", "no such client, or the secret is wrong")
+        raise Unauthenticated("client_unknown", "no such client, or the secret is wrong", error="invalid_client")
     scopes = frozenset(wanted.split()) or frozenset(client.scopes)
     if not scopes <= frozenset(client.scopes):
-        raise InvalidInput("scope_not_allowed", "the client does not have that scope", field="scope")
+        raise InvalidInput(
+            "scope_not_allowed", "the client does not have that scope", field="scope", error="invalid_scope"
+        )
     return scopes
 
 

@@ -9,9 +9,10 @@ from urllib.parse import parse_qs, unquote_plus
 import msgspec
 
 from chalicelib.access import service
-from chalicelib.core.errors import InvalidInput, TooLarge
+from chalicelib.core.errors import InvalidInput
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Request, Router
+from chalicelib.web.parse import ID
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FORM = 4096
@@ -28,27 +29,28 @@ class TokenView(msgspec.Struct, frozen=True):
     scope: str
 
 
-@router.endpoint("POST", "/v1/oauth/token", scope=None, answer=TokenView, consumes=(FORM,))
+@router.endpoint("POST", "/v1/oauth/token", scope=None, answer=TokenView, consumes=(FORM,), most_bytes=MOST_FORM)
 def create_token(request: Request) -> TokenView:
     """Get an access token for a client: `grant_type=client_credentials`, by HTTP Basic or in the form."""
     form = _form(request.raw)
     if form.get("grant_type") != "client_credentials":
-        raise InvalidInput("unsupported_grant_type", "grant_type is client_credentials", field="grant_type")
+        code = "unsupported_grant_type"
+        raise InvalidInput(code, "grant_type is client_credentials", field="grant_type", error=code)
     client_id, secret = _credentials(form, request.headers)
+    if not ID.fullmatch(client_id):
+        client_id = ""
     token = service.issue_token(client_id, secret, form.get("scope", ""), now=clock.wall_clock())
     return TokenView(token.access_token, "Bearer", token.expires_in, token.scope)
 
 
 def _form(raw: bytes) -> dict[str, str]:
-    if len(raw) > MOST_FORM:
-        raise TooLarge("body_too_large", f"a form has at most {MOST_FORM} bytes", maximum=MOST_FORM)
     try:
         fields = parse_qs(raw.decode(), strict_parsing=True, max_num_fields=8)
     except ValueError as error:
-        raise InvalidInput("malformed_form", "the body is no form", field="body") from error
+        raise InvalidInput("malformed_form", "the body is no form", field="body", error="invalid_request") from error
     for name, values in fields.items():
         if len(values) > 1:
-            raise InvalidInput("duplicate_key", f"{name} stands twice", field=name)
+            raise InvalidInput("duplicate_key", f"{name} stands twice", field=name, error="invalid_request")
     return {name: values[0] for name, values in fields.items()}
 
 

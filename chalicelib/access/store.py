@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from chalicelib.access.domain import Client, Tenant
 from chalicelib.storage.commit import Write
-from chalicelib.storage.reads import get
-from chalicelib.storage.records import create, take
+from chalicelib.storage.reads import Found, get
+from chalicelib.storage.records import create, require, take
 from chalicelib.storage.tables import Key, record_key
 
 
@@ -25,6 +25,11 @@ def find_client(client_id: str) -> Client | None:
     item = get(key)
     record = None if item is None else take({key: item}, key, Client)
     return record.value if record else None
+
+
+def require_tenant(found: Found, tenant_id: str) -> Tenant:
+    """The tenant among what a batch read found. Raises NotFound `tenant_not_found`."""
+    return require(found, tenant_key(tenant_id), Tenant, "tenant_not_found", tenant_id=tenant_id).value
 
 
 def create_tenant(tenant: Tenant) -> Write:

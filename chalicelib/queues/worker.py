@@ -1,8 +1,8 @@
 """`Worker`: what a capability's worker module registers its handlers on.
 
 A deployed handler is entered directly, so neither `app.py` nor any Chalice middleware has run before it: all that a
-handler needs is in the decorator. A batch reports what failed and no more: on a FIFO queue a failure holds back the rest
-of its group only; a stream's batch fails whole.
+handler needs is in the decorator. A batch reports what failed and no more: on a FIFO queue a failure holds back the
+rest of its group only; a stream's batch fails whole.
 """
 
 from __future__ import annotations
@@ -22,10 +22,20 @@ from chalicelib.core.errors import Refusal
 log = logging.getLogger("quittance.worker")
 log.setLevel(logging.INFO)
 
+MOST_RECEIVES = 5
+"""A message that fails on this receive goes to the dead-letter queue: `maxReceiveCount` of every queue."""
+
+MOST_FRAMES = 12
+
 PLACEHOLDER = "arn:aws:{service}:us-east-1:000000000000:{name}"
 """Chalice wants an ARN where the function is declared; the template that is merged over its own says the real one."""
 
 Failures = dict[str, list[dict[str, str]]]
+
+
+class WorkerFailed(Exception):
+    """What AWS is told of a handler that raised. It writes the text of what it is told to the log, where the error's
+    own text, which may hold somebody's bank details, has no business; the error itself is logged without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +62,7 @@ class Worker:
         self.blueprint = Blueprint(name)
 
     def queue(self, name: str) -> Callable[[Callable[[Message], None]], Callable[..., Any]]:
-        """Handle each message of the FIFO queue `name`; a message that raises is delivered again, then dead-lettered."""
+        """Handle each message of the FIFO queue `name`. One that raises is delivered again, then dead-lettered."""
         arn = PLACEHOLDER.format(service="sqs", name=f"{name}.fifo")
 
         def register(handle: Callable[[Message], None]) -> Callable[..., Any]:
@@ -65,8 +75,8 @@ class Worker:
         return register
 
     def stream(self, name: str, *, table: str) -> Callable[[Callable[[StreamRecord], None]], Callable[..., Any]]:
-        """Handle each record of a table's stream, in order. One that raises fails the batch, which then comes again whole
-        or halved: a handler writes the same thing again when a record comes again."""
+        """Handle each record of a table's stream, in order. One that raises fails the batch, which then comes again
+        whole or halved: a handler writes the same thing again when a record comes again."""
         arn = PLACEHOLDER.format(service="dynamodb", name=f"table/{table}/stream/0")
 
         def register(handle: Callable[[StreamRecord], None]) -> Callable[..., Any]:
@@ -96,10 +106,7 @@ class Worker:
         def register(handle: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
             @wraps(handle)
             def entered(event: dict[str, Any], context: Any) -> Any:
-                try:
-                    return _logged(name, lambda: handle(event))
-                except Refusal as refusal:
-                    return {"refused": refusal.code} | refusal.facts
+                return _logged(name, lambda: _answered(handle, event))
 
             return self.blueprint.lambda_function(name=name)(entered)
 
@@ -107,18 +114,34 @@ class Worker:
 
 
 def _messages(handle: Callable[[Message], None], records: list[dict[str, Any]]) -> Failures:
-    failed: list[dict[str, str]] = []
+    """Handle the messages of a batch in order, and say which are to come again.
+
+    What follows a failure in its group comes again untried. Not so behind one that was received for the last time: it
+    goes to the dead-letter queue now, and its followers, received as often, would follow it there without ever having
+    been tried.
+    """
+    failed: list[str] = []
     held_back: set[str] = set()
     for record in records:
         attributes = record.get("attributes", {})
         group = attributes.get("MessageGroupId", record["messageId"])
         count = int(attributes.get("ApproximateReceiveCount", 1))
-        if group in held_back or not _succeeds(
-            lambda r=record, g=group, c=count: handle(Message(json.loads(r["body"]), g, c))
-        ):
-            held_back.add(group)
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+        if group not in held_back:
+            if _succeeds(handle, record["body"], group, count):
+                continue
+            if count < MOST_RECEIVES:
+                held_back.add(group)
+        failed.append(record["messageId"])
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _succeeds(handle: Callable[[Message], None], body: str, group: str, count: int) -> bool:
+    try:
+        handle(Message(json.loads(body), group, count))
+    except Exception as error:
+        _log_failure("message_failed", error)
+        return False
+    return True
 
 
 def _records(handle: Callable[[StreamRecord], None], records: list[dict[str, Any]]) -> None:
@@ -127,27 +150,24 @@ def _records(handle: Callable[[StreamRecord], None], records: list[dict[str, Any
         handle(StreamRecord(change.get("OldImage"), change.get("NewImage")))
 
 
-def _succeeds(work: Callable[[], None]) -> bool:
+def _answered(handle: Callable[[dict[str, Any]], Any], event: dict[str, Any]) -> Any:
     try:
-        work()
-    except Exception as error:
-        _log_failure("record_failed", error)
-        return False
-    return True
+        return handle(event)
+    except Refusal as refusal:
+        return refusal.facts | {"refused": refusal.code}
 
 
 def _logged(name: str, work: Callable[[], Any]) -> Any:
     try:
         return work()
-    except Refusal:
-        raise
     except Exception as error:
         _log_failure(f"{name}_failed", error)
-        raise
+        raise WorkerFailed(f"{name}: {type(error).__name__}") from None
 
 
 def _log_failure(alarm: str, error: Exception) -> None:
     """Where it failed and with what kind of error; never the values, which may be somebody's bank details."""
     code = error.code if isinstance(error, Refusal) else None
-    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    log.error(json.dumps({"alarm": alarm, "type": type(error).__name__, "code": code, "stack": frames[-12:]}))
+    trace = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+    frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in trace]
+    log.error(json.dumps({"alarm": alarm, "type": type(error).__name__, "code": code, "stack": frames}))

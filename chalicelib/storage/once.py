@@ -42,10 +42,10 @@ def once(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key] = ())
     """Do a command once, or give the answer it got before.
 
     `decide` gets what stands at `reads` and returns the plan, or raises a Refusal, or Stale where what it got does not
-    fit together. It is asked again, at most four times, when what it read has changed by the time of the write. The key is read in the same batch, before deciding:
-    a retried full release would otherwise be judged against the emptied escrow. A command without `reads` leaves that
-    to the failed condition. Raises KeyReused `idempotency_key_reused` where the key was used for another request, and
-    Busy `try_again` under contention that does not end.
+    fit together. It is asked again, at most four times, when what it read has changed by the time of the write. The key
+    is read in the same batch, before deciding: a retried full release would otherwise be judged against the emptied
+    escrow. A command without `reads` leaves that to the failed condition. Raises KeyReused `idempotency_key_reused`
+    where the key was used for another request, and Busy `try_again` under contention that does not end.
     """
     for attempt in range(DECISIONS):
         if attempt:
