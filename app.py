@@ -6,8 +6,13 @@ from chalice.app import Chalice
 
 from chalicelib.access import routes as access
 from chalicelib.access.domain import SCOPES
+from chalicelib.credit import routes as credit
+from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger import routes as ledger
 from chalicelib.ledger import worker as ledger_worker
+from chalicelib.settlement import routes as settlement
+from chalicelib.settlement import worker as settlement_worker
+from chalicelib.trades import routes as trades
 from chalicelib.web import openapi
 from chalicelib.web.endpoint import Request, Router
 
@@ -35,8 +40,8 @@ def get_openapi(request: Request) -> dict[str, object]:
     return openapi_document()
 
 
-ROUTERS = (router, access.router, ledger.router)
-WORKERS = (ledger_worker.worker,)
+ROUTERS = (router, access.router, ledger.router, trades.router, credit.router, settlement.router)
+WORKERS = (ledger_worker.worker, credit_worker.worker, settlement_worker.worker)
 
 
 def openapi_document() -> dict[str, object]:

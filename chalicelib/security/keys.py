@@ -17,6 +17,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
 
 CACHE_SECONDS = 300
@@ -70,6 +71,17 @@ def store_signing_keys(keys: KeySet) -> None:
         SecretId=os.environ["QUITTANCE_SIGNING_SECRET"], SecretString=json.dumps({"keys": list(keys.keys)})
     )
     _keep(keys)
+
+
+def ensure_signing_keys() -> KeySet:
+    """The key set; where the secret has no value yet, one with a fresh key is stored first."""
+    try:
+        return signing_keys()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+    store_signing_keys(KeySet((create_signing_key(),)))
+    return signing_keys()
 
 
 def _keep(keys: KeySet) -> None:

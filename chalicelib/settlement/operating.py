@@ -1,0 +1,112 @@
+"""What operators do by invoking a function under IAM: signing keys, tenants, clients, banks and their accounts.
+
+Each action may be said again: its key derives from what it is about. Only a client's secret is told once, never again.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from chalicelib.access import service as access
+from chalicelib.banking import service as banking
+from chalicelib.banking.domain import BankAccount
+from chalicelib.core.call import Call, worker_call
+from chalicelib.security.keys import ensure_signing_keys
+from chalicelib.web import clock
+from chalicelib.web.parse import Body, convert
+
+ENTROPY_BYTES = 10
+SECRET_BYTES = 32
+
+
+class CreateTenant(Body):
+    """A marketplace by its name."""
+
+    name: str
+
+
+class CreateClient(Body):
+    """A program of a tenant; scopes `["*"]` are all of them."""
+
+    tenant_id: str
+    scopes: tuple[str, ...]
+
+
+class RegisterBank(Body):
+    """A bank and the public key (PEM) that its callbacks are signed with."""
+
+    bank_id: str
+    name: str
+    public_key_pem: str
+
+
+class LinkBankAccount(Body):
+    """An account at a bank, and the tenant whose it is."""
+
+    bank_id: str
+    tenant_id: str
+    iban: str
+    currency: str
+
+
+def bootstrap_signing_key(event: dict[str, Any]) -> dict[str, Any]:
+    """Make the first signing key, unless there is one."""
+    return {"key_id": ensure_signing_keys().keys[0]["kid"]}
+
+
+def create_tenant(event: dict[str, Any]) -> dict[str, Any]:
+    """Create the tenant of a name."""
+    wanted = convert(event, CreateTenant)
+    return access.create_tenant(_call(access.OPERATOR, f"tenant:{wanted.name}", event), wanted.name).item.data
+
+
+def create_client(event: dict[str, Any]) -> dict[str, Any]:
+    """Create a client with a fresh secret, which is told here and nowhere else."""
+    wanted = convert(event, CreateClient)
+    secret = secrets.token_urlsafe(SECRET_BYTES)
+    call = _call(wanted.tenant_id, f"client:{secrets.token_hex(8)}", event)
+    outcome = access.create_client(call, wanted.tenant_id, wanted.scopes, secret=secret)
+    return outcome.item.data | {"client_secret": secret}
+
+
+def register_bank(event: dict[str, Any]) -> dict[str, Any]:
+    """Register a bank."""
+    wanted = convert(event, RegisterBank)
+    call = _call(access.OPERATOR, f"bank:{wanted.bank_id}", event)
+    outcome = banking.register_bank(call, wanted.bank_id, name=wanted.name, public_key_pem=wanted.public_key_pem)
+    return outcome.item.data
+
+
+def link_bank_account(event: dict[str, Any]) -> dict[str, Any]:
+    """Say whose an account at a bank is, and open the accounts that banking needs."""
+    wanted = convert(event, LinkBankAccount)
+    call = _call(wanted.tenant_id, f"link:{wanted.bank_id}:{wanted.iban}", event)
+    link = BankAccount(wanted.bank_id, wanted.iban, wanted.tenant_id, wanted.currency)
+    return banking.link_bank_account(call, link).item.data
+
+
+ACTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType(
+    {
+        "bootstrap_signing_key": bootstrap_signing_key,
+        "create_tenant": create_tenant,
+        "create_client": create_client,
+        "register_bank": register_bank,
+        "link_bank_account": link_bank_account,
+    }
+)
+"""Every action an operator has, by name."""
+
+
+def _call(tenant: str, key: str, content: dict[str, Any]) -> Call:
+    return worker_call(
+        tenant=tenant,
+        key=key,
+        content=content,
+        now=clock.now(),
+        entropy=os.urandom(ENTROPY_BYTES),
+        actor="operator",
+    )

@@ -1,0 +1,178 @@
+"""Lenders and credit lines, each with a reference by which its money is known at the bank; drawing into an escrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.banking import store as banking_store
+from chalicelib.banking.domain import ExpectedPayment
+from chalicelib.banking.references import reference_for
+from chalicelib.core.call import Call
+from chalicelib.core.errors import Conflict
+from chalicelib.core.money import Money, exponent
+from chalicelib.credit import store as credit_store
+from chalicelib.credit.domain import CreditLine, Terms, draw, open_line
+from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts
+from chalicelib.ledger import store as ledger_store
+from chalicelib.ledger.domain import Purpose, entry_of, purpose_account_id
+from chalicelib.settlement import store
+from chalicelib.settlement.domain import CreditFunding, netted
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+from chalicelib.storage.tables import account_key
+from chalicelib.trades import store as trades_store
+from chalicelib.trades.domain import Trade, fund
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLine:
+    """A line between two parties of the tenant, on terms."""
+
+    lender_party_id: str
+    borrower_party_id: str
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class DrawIntoEscrow:
+    """Draw an amount on a line straight into a trade's escrow."""
+
+    line_id: str
+    trade_id: str
+    amount: Money
+
+
+def open_lender(call: Call, party_id: str, currency: str) -> Outcome:
+    """Make a party a lender in a currency: the accounts of its money, and the reference it pays in under.
+
+    Raises NotFound `party_not_found`; Conflict `account_exists` where it is one already.
+    """
+    exponent(currency)
+    reference = reference_for(call.tenant, f"{party_id} {currency}")
+
+    def decide(found: Found) -> Plan:
+        party = banking_store.take_party(found, call.tenant, party_id)
+        expected = ExpectedPayment(reference, "lender", party_id, currency, None)
+        accounts = lender_accounts(call.tenant, party_id, currency, party.name)
+        facts = {"party_id": party_id, "currency": currency, "reference": reference}
+        opened = (ledger_store.open_account(call.tenant, account, opened_by=call) for account in accounts)
+        item = journal_item(call, "lender.opened", subject=party_id, reference=reference, data=facts)
+        return Plan(item, (*opened, banking_store.create_expected(call.tenant, expected)))
+
+    return once(call, decide, reads=(banking_store.party_key(call.tenant, party_id),))
+
+
+def open_credit_line(call: Call, command: OpenLine) -> Outcome:
+    """Open a line from a lender to a buyer, its accounts, and the reference it is repaid under.
+
+    Raises what `open_line` raises; NotFound `party_not_found`; Conflict `not_a_lender` where the lending party has no
+    lender's account in this currency, `currency_not_banked` where the tenant has no bank account in it.
+    """
+    tenant, currency = call.tenant, command.terms.limit.currency
+    line_id = call.new_id("lin")
+    line = open_line(
+        command.terms,
+        tenant=tenant,
+        line_id=line_id,
+        lender_party_id=command.lender_party_id,
+        borrower_party_id=command.borrower_party_id,
+        reference=reference_for(tenant, line_id),
+        on=call.now.date(),
+    )
+    undrawn = account_key(tenant, purpose_account_id(tenant, Purpose.LENDER_UNDRAWN, currency, command.lender_party_id))
+    income = account_key(tenant, purpose_account_id(tenant, Purpose.INTEREST_INCOME, currency))
+    parties = (command.lender_party_id, command.borrower_party_id)
+
+    def decide(found: Found) -> Plan:
+        for party_id in parties:
+            banking_store.take_party(found, tenant, party_id)
+        if undrawn not in found:
+            raise Conflict("not_a_lender", "make the party a lender first", party_id=command.lender_party_id)
+        if income not in found:
+            raise Conflict("currency_not_banked", "no bank account in this currency is linked", currency=currency)
+        expected = ExpectedPayment(line.reference, "credit_line", line.line_id, currency, None)
+        opened = (ledger_store.open_account(tenant, account, opened_by=call) for account in line_accounts(line))
+        item = journal_item(
+            call, "credit_line.opened", subject=line.line_id, reference=line.reference, data=_line_facts(line)
+        )
+        writes = (*opened, *credit_store.create_line(line), banking_store.create_expected(tenant, expected))
+        return Plan(item, writes)
+
+    reads = (*(banking_store.party_key(tenant, party_id) for party_id in parties), undrawn, income)
+    return once(call, decide, reads=reads)
+
+
+def draw_into_escrow(call: Call, command: DrawIntoEscrow) -> Outcome:
+    """Fund a trade from a credit line of its buyer: the lender's money becomes escrow, in one commit.
+
+    Raises NotFound `credit_line_not_found`, `trade_not_found`; Conflict `line_of_another_buyer`; what `draw` raises;
+    Conflict `more_than_outstanding`, `trade_has_another_line`; and from the write `insufficient_funds` where the
+    lender's undrawn money does not reach.
+    """
+    tenant, trade_id = call.tenant, command.trade_id
+    reads = (
+        credit_store.line_key(tenant, command.line_id),
+        trades_store.state_key(tenant, trade_id),
+        trades_store.terms_key(tenant, trade_id),
+        store.credit_funding_key(tenant, trade_id),
+        banking_store.expected_key(tenant, reference_for(tenant, trade_id)),
+    )
+    return once(call, lambda found: _plan_drawdown(call, command, found), reads=reads)
+
+
+def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
+    tenant, trade_id = call.tenant, command.trade_id
+    line = credit_store.take_line(found, tenant, command.line_id)
+    terms = trades_store.take_terms(found, tenant, trade_id)
+    trade = trades_store.take_trade(found, tenant, trade_id)
+    before = store.take_credit_funding(found, tenant, trade_id)
+    if line.value.borrower_party_id != terms.buyer:
+        raise Conflict("line_of_another_buyer", "the trade's buyer does not have this line", line_id=command.line_id)
+    drawn = draw(line.value, command.amount, call.now.date())
+    funded = fund(trade.value, command.amount)
+    if funded.excess.minor:
+        raise Conflict("more_than_outstanding", "the trade asks for less", outstanding=funded.accepted.minor)
+    funding = (before.value if before else CreditFunding(command.line_id, 0)).more(command.line_id, command.amount)
+    entry = entry_of(
+        "trade.funded_by_credit",
+        netted(drawdown_postings(line.value, drawn, terms.escrow_account_id)),
+        occurred_at=call.now,
+        subject=trade_id,
+        reference=line.value.reference,
+    )
+    return ledger_store.plan_entry(
+        call,
+        entry,
+        credit_store.replace_line(drawn.line, version=line.version),
+        trades_store.save_trade(tenant, funded.trade, version=trade.version),
+        store.write_credit_funding(tenant, trade_id, funding, before),
+        store.expect_more(found, tenant, terms.reference, -command.amount),
+        data=_drawdown_facts(command, funded.trade),
+    )
+
+
+def _drawdown_facts(command: DrawIntoEscrow, trade: Trade) -> dict[str, Any]:
+    return {
+        "trade_id": command.trade_id,
+        "line_id": command.line_id,
+        "drawn": command.amount.minor,
+        "currency": command.amount.currency,
+        "trade_state": trade.state.value,
+        "outstanding": trade.outstanding.minor,
+    }
+
+
+def _line_facts(line: CreditLine) -> dict[str, Any]:
+    return {
+        "line_id": line.line_id,
+        "lender_party_id": line.lender_party_id,
+        "borrower_party_id": line.borrower_party_id,
+        "reference": line.reference,
+        "currency": line.currency,
+        "limit": line.limit_minor,
+        "rate_bps": line.rate_bps,
+        "day_count": line.day_count.value,
+        "repayment_order": [component.value for component in line.repayment_order],
+    }

@@ -1,0 +1,45 @@
+"""Which payouts follow from an entry: every party that a settled or released trade credited is paid by bank.
+
+The release itself carries none of them. They follow by worker, each under a key of entry and party, so that asking
+twice pays once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chalicelib.core.money import Money
+from chalicelib.ledger import store as ledger_store
+from chalicelib.settlement.domain import PAID_OUT_AFTER, party_account_id
+from chalicelib.storage.journal import JournalItem
+from chalicelib.storage.reads import fetch
+from chalicelib.trades import store as trades_store
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutDue:
+    """A party that an entry credited: how much it is to be paid, for which trade, under which reference."""
+
+    party_id: str
+    amount: Money
+    trade_id: str
+    reference: str
+
+
+def payouts_due(tenant: str, entry_id: str) -> tuple[PayoutDue, ...]:
+    """The payouts that an entry asks for; none where it is of another kind. Raises NotFound `entry_not_found`."""
+    item = ledger_store.load_entry(tenant, entry_id)
+    if item.kind not in PAID_OUT_AFTER or item.subject is None:
+        return ()
+    terms = trades_store.take_terms(fetch((trades_store.terms_key(tenant, item.subject),)), tenant, item.subject)
+    parties = dict.fromkeys(terms.parties.values())
+    credited = ((party_id, _credited(item, party_account_id(tenant, party_id, terms.currency))) for party_id in parties)
+    return tuple(
+        PayoutDue(party_id, Money(minor, terms.currency), terms.trade_id, terms.reference)
+        for party_id, minor in credited
+        if minor > 0
+    )
+
+
+def _credited(item: JournalItem, account_id: str) -> int:
+    return -sum(leg.amount for leg in item.legs if leg.account_id == account_id)
