@@ -17,11 +17,14 @@ from chalicelib.web import openapi
 from chalicelib.web.endpoint import Request, Router
 
 app = Chalice(app_name="quittance")
+# What signatures and uploads come in. The gateway passes any other type as text, which changes bytes that are not UTF-8.
 app.api.binary_types = [
     "application/octet-stream",
-    "application/x-tar",
-    "application/zip",
     "application/xml",
+    "application/zip",
+    "multipart/form-data",
+    "text/csv",
+    "text/plain",
     "text/xml",
 ]
 
