@@ -13,7 +13,7 @@ from typing import Literal
 
 from chalicelib.banking.references import check_iban, compact
 from chalicelib.core.errors import Defect, InvalidInput
-from chalicelib.core.money import Money
+from chalicelib.core.money import Money, exponent
 from chalicelib.ledger.domain import Account, Purpose, purpose_account, purpose_account_id
 
 MOST_NAME = 140
@@ -23,6 +23,7 @@ MOST_TEXT = 140
 SHOWN = 4
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _BANK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_LIKE_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}", re.ASCII)
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCII)
 
 PaymentKind = Literal["trade", "lender", "credit_line"]
@@ -47,8 +48,9 @@ class BankDetails:
 
     @property
     def masked(self) -> str:
-        """All that may be shown of them: `****0012`."""
-        return f"****{(self.iban or self.account)[-SHOWN:]}"
+        """All that may be shown of them: `****0012`, and nothing of a number that would be half told by that."""
+        number = self.iban or self.account
+        return f"****{number[-SHOWN:]}" if len(number) > 2 * SHOWN else "****"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,19 @@ def new_bank(bank_id: str, *, name: str, public_key_pem: str) -> Bank:
         raise InvalidInput("invalid_bank_id", "1 to 64 of a to z, 0 to 9, _ and -", field="bank_id")
     _check_text(name, most=MOST_NAME, field="name", code="invalid_name")
     return Bank(bank_id, name, public_key_pem)
+
+
+def new_link(link: BankAccount) -> BankAccount:
+    """The account at a bank, its IBAN (or number) compact and its currency one there is.
+
+    Raises InvalidInput `invalid_iban`, `invalid_account`, `unknown_currency`.
+    """
+    exponent(link.currency)
+    number = compact(link.iban)
+    if _LIKE_IBAN.match(number):
+        return replace(link, iban=check_iban(number, field="iban"))
+    _check_text(number, most=MOST_ACCOUNT, field="iban", code="invalid_account")
+    return replace(link, iban=number)
 
 
 def accounts_behind(link: BankAccount) -> tuple[Account, ...]:

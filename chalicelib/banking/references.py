@@ -60,13 +60,18 @@ def references_in(structured: Iterable[str], remittance: Iterable[str]) -> tuple
     return tuple(dict.fromkeys(text for text in candidates if is_creditor_reference(text)))
 
 
-def check_iban(text: str, *, field: str) -> str:
-    """The IBAN, compact. Raises InvalidInput `invalid_iban` where country, length or check digits are wrong."""
+def is_iban(text: str) -> bool:
+    """Whether a text, once compact, is an IBAN of a country that has them, with its length and check digits right."""
     iban = compact(text)
     known = _IBAN.fullmatch(iban) is not None and IBAN_LENGTHS.get(iban[:2]) == len(iban)
-    if not known or _remainder(iban[4:] + iban[:4]) != 1:
+    return known and _remainder(iban[4:] + iban[:4]) == 1
+
+
+def check_iban(text: str, *, field: str) -> str:
+    """The IBAN, compact. Raises InvalidInput `invalid_iban` where it is none."""
+    if not is_iban(text):
         raise InvalidInput("invalid_iban", "no IBAN: its country, length or check digits are wrong", field=field)
-    return iban
+    return compact(text)
 
 
 def compact(text: str) -> str:

@@ -303,27 +303,36 @@ def create_quarantined(entry: Quarantined) -> bool:
 
     condition: attribute_not_exists(pk)
     """
-    write = create(
-        record_key("quarantine", entry.quarantine_id),
-        entry,
-        exists="quarantined",
-        list_key=_quarantine_list(entry.tenant, entry.bank_id),
-        list_sort=f"{instant_text(entry.quarantined_at)}#{entry.quarantine_id}",
-    )
+    sort = quarantine_position(entry)["list_sort"]["S"]
+    list_key = quarantine_list(entry.tenant, entry.bank_id)
+    key = _quarantine_key(entry)
     try:
-        commit((write,))
+        commit((create(key, entry, exists="quarantined", list_key=list_key, list_sort=sort),))
     except Failed:
         return False
     return True
 
 
-def list_quarantined(tenant: str | None, bank_id: str, *, after: Item | None, limit: int) -> Listing[Quarantined]:
-    """One page of a tenant's quarantine, or (tenant None) of what came from a bank and is nobody's; oldest first."""
-    return listing(_quarantine_list(tenant, bank_id), Quarantined, after=after, limit=limit)
-
-
-def _quarantine_list(tenant: str | None, bank_id: str) -> str:
+def quarantine_list(tenant: str | None, bank_id: str) -> str:
+    """The list of a tenant's quarantine, or (tenant None) of what came from a bank and is nobody's."""
     return f"{tenant}#quarantine" if tenant else f"bank#{bank_id}#quarantine"
+
+
+def list_quarantined(list_key: str, *, after: Item | None, limit: int) -> Listing[Quarantined]:
+    """One page of a list of quarantine, oldest first."""
+    return listing(list_key, Quarantined, after=after, limit=limit)
+
+
+def quarantine_position(entry: Quarantined) -> Item:
+    """Where in its list an entry stands: the key to go on after."""
+    return _quarantine_key(entry).wire() | {
+        "list_key": {"S": quarantine_list(entry.tenant, entry.bank_id)},
+        "list_sort": {"S": f"{instant_text(entry.quarantined_at)}#{entry.quarantine_id}"},
+    }
+
+
+def _quarantine_key(entry: Quarantined) -> Key:
+    return record_key("quarantine", entry.quarantine_id)
 
 
 def _read(key: Key) -> Found:

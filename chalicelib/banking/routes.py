@@ -1,0 +1,286 @@
+"""Parties, payouts, unmatched receipts and quarantine over HTTP, and the one door for banks' callbacks."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chalicelib.banking import callbacks, paying, service
+from chalicelib.banking.domain import Quarantined, Receipt, bank_details
+from chalicelib.banking.payouts import Payout
+from chalicelib.banking.service import CreateParty
+from chalicelib.core.instants import instant_text
+from chalicelib.web import clock
+from chalicelib.web.endpoint import Answer, Request, Router, replayable
+from chalicelib.web.pages import cursor_for, page_limit, start_of
+from chalicelib.web.parse import Body
+
+router = Router(__name__)
+
+PAGED = ("limit", "cursor")
+SIGNATURE = "x-jws-signature"
+MESSAGE_TYPES = ("application/xml", "text/xml", "application/json", "application/octet-stream")
+
+
+class BankDetailsBody(Body):
+    """Where a party is paid: an IBAN, or an account number where there are none. `holder` is the party's name unless
+    said. Kept sealed: no answer ever shows them but for the last characters."""
+
+    holder: str | None = None
+    iban: str | None = None
+    account: str | None = None
+    bic: str | None = None
+
+
+class PartyBody(Body):
+    """A company that trades, lends, carries or inspects. `roles` are words of the marketplace's own choice."""
+
+    name: str
+    bank_details: BankDetailsBody
+    roles: tuple[str, ...] = ()
+
+
+class PartyAccountBody(Body):
+    """The currency of a party's account."""
+
+    currency: str
+
+
+class PartyView(msgspec.Struct, frozen=True):
+    """A party. `bank_account` is masked to its last characters."""
+
+    party_id: str
+    name: str
+    roles: list[str]
+    bank_account: str
+    created_at: str
+
+
+class PartyPage(msgspec.Struct, frozen=True):
+    """One page of parties."""
+
+    parties: list[PartyView]
+    next_cursor: str | None
+
+
+class PartyAccountView(msgspec.Struct, frozen=True):
+    """A party's own account: what the marketplace owes it in a currency."""
+
+    account_id: str
+    party_id: str
+    currency: str
+
+
+class PayoutView(msgspec.Struct, frozen=True):
+    """A payout. `state` is created, sent, accepted, settled, rejected, returned or unknown; `reason` the bank's code
+    for a rejection or return; `returned` the minor units that came back."""
+
+    payout_id: str
+    party_id: str
+    state: str
+    amount: int
+    currency: str
+    created_at: str
+    execute_on: str
+    remittance: str
+    subject: str | None
+    reason: str
+    returned: int
+
+
+class PayoutPage(msgspec.Struct, frozen=True):
+    """One page of payouts, newest first."""
+
+    payouts: list[PayoutView]
+    next_cursor: str | None
+
+
+class ReceiptView(msgspec.Struct, frozen=True):
+    """Money that came in and waits in suspense, and why. `reference` is what the payer wrote."""
+
+    receipt_id: str
+    bank_id: str
+    iban: str
+    bank_reference: str
+    amount: int
+    currency: str
+    reference: str
+    booked_on: str | None
+    disposition: str
+    reason: str
+    entry_id: str
+    received_at: str
+
+
+class ReceiptPage(msgspec.Struct, frozen=True):
+    """One page of unmatched receipts, oldest first."""
+
+    receipts: list[ReceiptView]
+    next_cursor: str | None
+
+
+class QuarantinedView(msgspec.Struct, frozen=True):
+    """A message, or one fact of one, that could not be used. `reason` is a stable code, `facts` say where.
+    `message_id` is null where nobody can say whose the message is."""
+
+    quarantine_id: str
+    bank_id: str
+    message_id: str | None
+    reason: str
+    facts: dict[str, str | int]
+    quarantined_at: str
+
+
+class QuarantinePage(msgspec.Struct, frozen=True):
+    """One page of quarantine."""
+
+    messages: list[QuarantinedView]
+    next_cursor: str | None
+
+
+class CallbackView(msgspec.Struct, frozen=True):
+    """The message is kept and queued: the bank need not send it again."""
+
+    message_id: str
+    status: str
+
+
+@router.endpoint(
+    "POST", "/v1/parties", scope="parties:write", body=PartyBody, answer=PartyView, status=201, writes=True
+)
+def create_party(request: Request) -> Answer:
+    """Register a party and its bank details."""
+    body: PartyBody = request.body
+    given = body.bank_details
+    details = bank_details(
+        holder=body.name if given.holder is None else given.holder,
+        iban=given.iban or "",
+        account=given.account or "",
+        bic=given.bic or "",
+    )
+    outcome = service.create_party(request.call, CreateParty(body.name, body.roles, details))
+    return replayable(outcome, PartyView(**outcome.item.data))
+
+
+@router.endpoint("GET", "/v1/parties", scope="parties:read", answer=PartyPage, parameters=PAGED)
+def list_parties(request: Request) -> PartyPage:
+    """List parties, oldest first."""
+    name = f"{request.tenant}/parties"
+    page = service.list_parties(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
+    return PartyPage(
+        [PartyView(**service.party_facts(party)) for party in page.values], cursor_for(name, page.last_key)
+    )
+
+
+@router.endpoint("GET", "/v1/parties/{party_id}", scope="parties:read", answer=PartyView)
+def get_party(request: Request, party_id: str) -> PartyView:
+    """Read a party."""
+    return PartyView(**service.party_facts(service.get_party(request.tenant, party_id)))
+
+
+@router.endpoint(
+    "POST",
+    "/v1/parties/{party_id}/accounts",
+    scope="parties:write",
+    body=PartyAccountBody,
+    answer=PartyAccountView,
+    status=201,
+    writes=True,
+)
+def open_party_account(request: Request, party_id: str) -> Answer:
+    """Open a party's own account in a currency."""
+    outcome = service.open_party_account(request.call, party_id, request.body.currency)
+    return replayable(outcome, PartyAccountView(**outcome.item.data))
+
+
+@router.endpoint("GET", "/v1/payouts", scope="banking:read", answer=PayoutPage, parameters=PAGED)
+def list_payouts(request: Request) -> PayoutPage:
+    """List payouts, newest first."""
+    name = f"{request.tenant}/payouts"
+    page = paying.list_payouts(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
+    return PayoutPage([payout_view(payout) for payout in page.values], cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/payouts/{payout_id}", scope="banking:read", answer=PayoutView)
+def get_payout(request: Request, payout_id: str) -> PayoutView:
+    """Read a payout and where it stands."""
+    return payout_view(paying.get_payout(request.tenant, payout_id))
+
+
+@router.endpoint("GET", "/v1/receipts/unmatched", scope="banking:read", answer=ReceiptPage, parameters=PAGED)
+def list_unmatched_receipts(request: Request) -> ReceiptPage:
+    """List money that came in and waits in suspense, oldest first."""
+    name = f"{request.tenant}/unmatched-receipts"
+    page = service.list_unmatched(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
+    return ReceiptPage([receipt_view(receipt) for receipt in page.values], cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/quarantine", scope="banking:read", answer=QuarantinePage, parameters=PAGED)
+def list_quarantine(request: Request) -> QuarantinePage:
+    """List bank messages that could not be used, with the reason: the tenant's own, then its banks' unreadable ones."""
+    name = f"{request.tenant}/quarantine"
+    page = callbacks.list_quarantine(
+        request.tenant, after=start_of(name, request.query), limit=page_limit(request.query)
+    )
+    return QuarantinePage([quarantined_view(entry) for entry in page.entries], cursor_for(name, page.last_key))
+
+
+@router.endpoint(
+    "POST", "/v1/banks/{bank_id}/callbacks", scope=None, answer=CallbackView, status=202, consumes=MESSAGE_TYPES
+)
+def receive_callback(request: Request, bank_id: str) -> CallbackView:
+    """Take a bank's message, signed with a detached JWS over the exact body in X-JWS-Signature."""
+    callback = callbacks.receive_callback(
+        bank_id,
+        request.raw,
+        request.headers.get(SIGNATURE, ""),
+        wall_now=clock.wall_clock(),
+        now=clock.now(),
+    )
+    return CallbackView(callback.message_id, "accepted")
+
+
+def payout_view(payout: Payout) -> PayoutView:
+    """A payout as answers show it."""
+    return PayoutView(
+        payout_id=payout.payout_id,
+        party_id=payout.party_id,
+        state=payout.state.value,
+        amount=payout.amount_minor,
+        currency=payout.currency,
+        created_at=instant_text(payout.created_at),
+        execute_on=payout.execute_on.isoformat(),
+        remittance=payout.remittance,
+        subject=payout.subject,
+        reason=payout.reason,
+        returned=payout.returned_minor,
+    )
+
+
+def receipt_view(receipt: Receipt) -> ReceiptView:
+    """A receipt as answers show it."""
+    return ReceiptView(
+        receipt_id=receipt.receipt_id,
+        bank_id=receipt.bank_id,
+        iban=receipt.iban,
+        bank_reference=receipt.bank_reference,
+        amount=receipt.amount_minor,
+        currency=receipt.currency,
+        reference=receipt.reference,
+        booked_on=receipt.booked_on.isoformat() if receipt.booked_on else None,
+        disposition=receipt.disposition,
+        reason=receipt.reason,
+        entry_id=receipt.entry_id,
+        received_at=instant_text(receipt.received_at),
+    )
+
+
+def quarantined_view(entry: Quarantined) -> QuarantinedView:
+    """An entry of quarantine as answers show it."""
+    return QuarantinedView(
+        quarantine_id=entry.quarantine_id,
+        bank_id=entry.bank_id,
+        message_id=entry.message_id if entry.tenant else None,
+        reason=entry.reason,
+        facts=entry.facts,
+        quarantined_at=instant_text(entry.quarantined_at),
+    )
