@@ -6,6 +6,7 @@ from chalice.app import Chalice
 
 from chalicelib.access import routes as access
 from chalicelib.access.domain import SCOPES
+from chalicelib.banking import routes as banking
 from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger import routes as ledger
@@ -43,7 +44,15 @@ def get_openapi(request: Request) -> dict[str, object]:
     return openapi_document()
 
 
-ROUTERS = (router, access.router, ledger.router, trades.router, credit.router, settlement.router)
+ROUTERS = (
+    router,
+    access.router,
+    ledger.router,
+    trades.router,
+    credit.router,
+    banking.router,
+    settlement.router,
+)
 WORKERS = (ledger_worker.worker, credit_worker.worker, settlement_worker.worker)
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
+from botocore.exceptions import ClientError
 from chalice.app import Blueprint, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.core.errors import Refusal
@@ -167,7 +168,13 @@ def _logged(name: str, work: Callable[[], Any]) -> Any:
 
 def _log_failure(alarm: str, error: Exception) -> None:
     """Where it failed and with what kind of error; never the values, which may be somebody's bank details."""
-    code = error.code if isinstance(error, Refusal) else None
     trace = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in trace]
-    log.error(json.dumps({"alarm": alarm, "type": type(error).__name__, "code": code, "stack": frames}))
+    log.error(json.dumps({"alarm": alarm, "type": type(error).__name__, "code": _code(error), "stack": frames}))
+
+
+def _code(error: Exception) -> str | None:
+    """The stable code of a refusal, or AWS's own."""
+    if isinstance(error, Refusal):
+        return error.code
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else None

@@ -39,7 +39,7 @@ class KeySet:
 class _Kept:
     """The set this process read last, and when."""
 
-    keys: KeySet | None = None
+    keys: KeySet = KeySet(())
     read_at: float = 0.0
 
     def age(self) -> float:
@@ -50,11 +50,11 @@ _kept = _Kept()
 
 
 def signing_keys(*, at_most_seconds_old: int = CACHE_SECONDS) -> KeySet:
-    """The current key set, read at most every five minutes, or every `at_most_seconds_old` seconds."""
-    if _kept.keys is None or _kept.age() > at_most_seconds_old:
-        secret = _secrets().get_secret_value(SecretId=os.environ["QUITTANCE_SIGNING_SECRET"])["SecretString"]
-        _keep(KeySet(tuple(json.loads(secret)["keys"])))
-    return _kept.keys or KeySet(())
+    """The current key set, read at most every five minutes, or every `at_most_seconds_old` seconds. Empty before the
+    first key was made."""
+    if not _kept.keys.keys or _kept.age() > at_most_seconds_old:
+        _keep(_stored_keys())
+    return _kept.keys
 
 
 def create_signing_key() -> dict[str, str]:
@@ -74,14 +74,21 @@ def store_signing_keys(keys: KeySet) -> None:
 
 
 def ensure_signing_keys() -> KeySet:
-    """The key set; where the secret has no value yet, one with a fresh key is stored first."""
+    """The key set; where there is no key yet, one with a fresh key is stored first."""
+    if not signing_keys().keys:
+        store_signing_keys(KeySet((create_signing_key(),)))
+    return signing_keys()
+
+
+def _stored_keys() -> KeySet:
+    """The set as the secret has it. A secret without a value (or, on some stages, an empty one) has no keys."""
     try:
-        return signing_keys()
+        value = _secrets().get_secret_value(SecretId=os.environ["QUITTANCE_SIGNING_SECRET"])["SecretString"]
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceNotFoundException":
             raise
-    store_signing_keys(KeySet((create_signing_key(),)))
-    return signing_keys()
+        value = ""
+    return KeySet(tuple(json.loads(value)["keys"]) if value else ())
 
 
 def _keep(keys: KeySet) -> None:
