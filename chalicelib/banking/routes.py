@@ -225,7 +225,13 @@ def list_quarantine(request: Request) -> QuarantinePage:
 
 
 @router.endpoint(
-    "POST", "/v1/banks/{bank_id}/callbacks", scope=None, answer=CallbackView, status=202, consumes=MESSAGE_TYPES
+    "POST",
+    "/v1/banks/{bank_id}/callbacks",
+    scope=None,
+    answer=CallbackView,
+    status=202,
+    consumes=MESSAGE_TYPES,
+    most_bytes=callbacks.MOST_BYTES,
 )
 def receive_callback(request: Request, bank_id: str) -> CallbackView:
     """Take a bank's message, signed with a detached JWS over the exact body in X-JWS-Signature."""

@@ -30,7 +30,6 @@ from chalicelib.storage.records import replace as replace_record
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
 MOST_ACCOUNT_TEXT = 64
-MOST_ID = 64
 MOST_BANKS = 100
 
 
@@ -47,12 +46,12 @@ class PayoutOwner:
 
 def party_key(tenant: str, party_id: str) -> Key:
     """Where a party is kept."""
-    return record_key(tenant, party_id[:MOST_ID], "party")
+    return record_key(tenant, party_id, "party")
 
 
 def details_key(tenant: str, party_id: str) -> Key:
     """Where a party's sealed bank details are kept."""
-    return record_key(tenant, party_id[:MOST_ID], "bank-details")
+    return record_key(tenant, party_id, "bank-details")
 
 
 def create_party(tenant: str, party: Party, details: Sealed) -> tuple[Write, ...]:
@@ -98,7 +97,7 @@ def bank_key(bank_id: str) -> Key:
 
 def link_key(bank_id: str, iban: str) -> Key:
     """Where it is kept whose an account at a bank is."""
-    return record_key("bank", bank_id, f"account#{iban[:MOST_ACCOUNT_TEXT]}")
+    return record_key("bank", bank_id, f"account#{iban}")
 
 
 def paying_key(tenant: str, currency: str) -> Key:
@@ -144,7 +143,9 @@ def take_link(found: Found, bank_id: str, iban: str) -> BankAccount | None:
 
 
 def find_account(bank_id: str, iban: str) -> BankAccount | None:
-    """Whose an account at a bank is, or None: nobody's that we know."""
+    """Whose an account at a bank is, or None: nobody's that we know. `iban` is what a bank wrote."""
+    if len(iban) > MOST_ACCOUNT_TEXT:
+        return None
     return take_link(_read(link_key(bank_id, iban)), bank_id, iban)
 
 
@@ -214,7 +215,7 @@ def list_unmatched(tenant: str, *, after: Item | None, limit: int) -> Listing[Re
 
 def payout_key(tenant: str, payout_id: str) -> Key:
     """Where a payout is kept."""
-    return record_key(tenant, payout_id[:MOST_ID], "payout")
+    return record_key(tenant, payout_id, "payout")
 
 
 def create_payout(payout: Payout) -> tuple[Write, ...]:
@@ -250,7 +251,7 @@ def replace_payout(payout: Payout, *, version: int) -> Write:
 
 def payout_owner(bank_id: str, payout_id: str) -> str:
     """The tenant of a payout that a bank names. Raises NotFound `payout_not_found`, also where it is another bank's."""
-    key = record_key("payout", payout_id[:MOST_ID])
+    key = record_key("payout", payout_id)
     owner = take(_read(key), key, PayoutOwner)
     if owner is None or owner.value.bank_id != bank_id:
         raise NotFound("payout_not_found", "the bank has no such payout of ours", payout_id=payout_id)

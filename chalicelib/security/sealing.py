@@ -10,28 +10,23 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from chalicelib.core.errors import Busy, Defect
+from chalicelib.core.errors import Defect
 
 MOST_BYTES = 16 * 1024
 NONCE_BYTES = 12
 TRIES = 3
-SERVER_FAULT = 500
 _WRONG = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
-_THROTTLED = frozenset({"ThrottlingException", "LimitExceededException", "KMSInternalException"})
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +39,11 @@ class Sealed:
 
 
 def seal(document: bytes, *, context: Mapping[str, str]) -> Sealed:
-    """Seal a document of at most 16 KB for one context. Raises Busy `try_again` when KMS cannot be reached."""
+    """Seal a document of at most 16 KB for one context."""
     if len(document) > MOST_BYTES or not context:
         raise Defect(f"sealing takes at most {MOST_BYTES} bytes and a context")
     key_id = os.environ["QUITTANCE_SEALING_KEY"]
-    answer = _ask(lambda: _kms().generate_data_key(KeyId=key_id, KeySpec="AES_256", EncryptionContext=dict(context)))
+    answer = _kms().generate_data_key(KeyId=key_id, KeySpec="AES_256", EncryptionContext=dict(context))
     # A key seals one document only, so that a random nonce cannot meet itself.
     nonce = os.urandom(NONCE_BYTES)
     ciphertext = AESGCM(answer["Plaintext"]).encrypt(nonce, document, _authenticated(context))
@@ -56,10 +51,10 @@ def seal(document: bytes, *, context: Mapping[str, str]) -> Sealed:
 
 
 def unseal(sealed: Sealed, *, context: Mapping[str, str]) -> bytes:
-    """The document. Raises Defect where it was altered or is another context's, Busy `try_again` as `seal` does."""
+    """The document. Raises Defect where it was altered or belongs to another context."""
     try:
         wrapped = base64.b64decode(sealed.data_key, validate=True)
-        answer = _ask(lambda: _kms().decrypt(CiphertextBlob=wrapped, EncryptionContext=dict(context)))
+        answer = _kms().decrypt(CiphertextBlob=wrapped, EncryptionContext=dict(context))
         cipher = AESGCM(answer["Plaintext"])
         ciphertext = base64.b64decode(sealed.ciphertext, validate=True)
         return cipher.decrypt(base64.b64decode(sealed.nonce, validate=True), ciphertext, _authenticated(context))
@@ -73,19 +68,6 @@ def unseal(sealed: Sealed, *, context: Mapping[str, str]) -> bytes:
 
 def _authenticated(context: Mapping[str, str]) -> bytes:
     return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
-
-
-def _ask(call: Callable[[], T]) -> T:
-    """The answer of KMS. Botocore has tried again already; asking once more later is always safe."""
-    try:
-        return call()
-    except (HTTPClientError, ResponseParserError) as error:
-        raise Busy("try_again", "the keys are out of reach: retry with the same key") from error
-    except ClientError as error:
-        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if code not in _THROTTLED and status < SERVER_FAULT:
-            raise
-        raise Busy("try_again", "the keys are out of reach: retry with the same key") from error
 
 
 @cache
