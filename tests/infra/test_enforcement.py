@@ -59,6 +59,7 @@ REFUSED = [
     ("api", "s3", "DeleteObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
     ("api", "s3", "ListBuckets", {}),
     ("api", "secretsmanager", "PutSecretValue", {"SecretId": "quittance-local-signing", "SecretString": "x"}),
+    ("api", "kms", "Decrypt", {"KeyId": SEALING_KEY, "CiphertextBlob": "x"}),
     ("api", "lambda", "Invoke", {"FunctionName": "quittance-local-operate"}),
     ("callbacks", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
     ("callbacks", "s3", "PutObject", {"Bucket": BUCKET, "Key": "callbacks/probe", "Body": "x"}),
@@ -70,7 +71,7 @@ REFUSED = [
     ("project", "dynamodb", "PutItem", put("accounts")),
     ("project", "dynamodb", "TransactWriteItems", transaction("journal")),
     ("accrue", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
-    ("operate", "dynamodb", "PutItem", put("journal")),
+    ("operate", "dynamodb", "PutItem", put("history")),
     ("operate", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
 ]
 
