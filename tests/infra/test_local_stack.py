@@ -72,7 +72,7 @@ def test_a_stop_keeps_the_state_a_reset_does_not(tmp_path: Path) -> None:
     try:
         first = stack.up(place)
         secrets = Emulator(place.ports().gateway, place.folder / "aws").client("secretsmanager")
-        secrets.put_secret_value(SecretId=SECRET_ID, SecretString="kept")
+        signing_keys = secrets.get_secret_value(SecretId=SECRET_ID)["SecretString"]
         before = BankClient(first["bank"]["control_url"]).advance(days=3)
         stack.down(place)
         assert not is_taken(place.ports().gateway)
@@ -80,7 +80,7 @@ def test_a_stop_keeps_the_state_a_reset_does_not(tmp_path: Path) -> None:
 
         again = stack.up(place)
         assert again == first
-        assert secrets.get_secret_value(SecretId=SECRET_ID)["SecretString"] == "kept"
+        assert secrets.get_secret_value(SecretId=SECRET_ID)["SecretString"] == signing_keys
         assert BankClient(again["bank"]["control_url"]).now() >= before
 
         stack.reset(place)
