@@ -7,6 +7,7 @@ rest of its group only; a stream's batch fails whole.
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import traceback
@@ -148,7 +149,14 @@ def _succeeds(handle: Callable[[Message], None], body: str, group: str, count: i
 def _records(handle: Callable[[StreamRecord], None], records: list[dict[str, Any]]) -> None:
     for record in records:
         change = record["dynamodb"]
-        handle(StreamRecord(change.get("OldImage"), change.get("NewImage")))
+        handle(StreamRecord(_image(change.get("OldImage")), _image(change.get("NewImage"))))
+
+
+def _image(image: dict[str, Any] | None) -> dict[str, Any] | None:
+    """An image as a client would read it: an event is JSON, so its binary attributes come in base 64."""
+    if image is None:
+        return None
+    return {name: {"B": base64.b64decode(value["B"])} if "B" in value else value for name, value in image.items()}
 
 
 def _answered(handle: Callable[[dict[str, Any]], Any], event: dict[str, Any]) -> Any:
