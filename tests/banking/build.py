@@ -1,0 +1,169 @@
+"""What the banking tests stand on: a bank with its key, a tenant linked to it, parties, payouts, S3, KMS and SQS."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from chalicelib.access.service import create_tenant
+from chalicelib.banking import paying, service
+from chalicelib.banking.domain import BankAccount, BankDetails
+from chalicelib.banking.movements import Movement
+from chalicelib.banking.payouts import Payout, new_payout
+from chalicelib.core.ids import derived_id
+from chalicelib.core.money import Money
+from chalicelib.ledger.domain import Purpose, credit, debit, purpose_account_id
+from chalicelib.ledger.service import PostEntry, post_entry
+from chalicelib.ledger.store import load_account
+from infra.bank.sign import create_key, public_key, sign_detached
+from tests.support.calls import MONDAY, call
+
+BANK = "bank_test"
+IBAN = "NL62MOCK0000000011"
+MILL_IBAN = "NL35MOCK0000000012"
+NAME = "Steel Marketplace"
+TENANT = derived_id("ten", NAME)
+ACCOUNT = BankAccount(BANK, IBAN, TENANT, "CNY")
+PAYOUT_ID = derived_id("pay", TENANT, "c:one")
+BUCKET = "quittance-test"
+PAYMENT = 500
+
+
+def cny(minor: int) -> Money:
+    return Money(minor, "CNY")
+
+
+def payout() -> Payout:
+    """A payout as it is created."""
+    return new_payout(PAYOUT_ID, cny(PAYMENT), party_id="pty_mill", account=ACCOUNT, now=MONDAY, remittance="QT-1")
+
+
+def details(iban: str = MILL_IBAN) -> BankDetails:
+    return BankDetails("Mill Ltd", iban=iban)
+
+
+def debited(payout_id: str, minor: int = PAYMENT, *, reference: str = "MB-PMT-1") -> Movement:
+    """The bank's debit of a payout."""
+    return Movement(ACCOUNT, reference, cny(-minor), MONDAY.date(), payout_id)
+
+
+def returned(payout_id: str, minor: int = PAYMENT, *, reference: str = "MB-RTR-1") -> Movement:
+    """The bank's credit of a payout that came back."""
+    return Movement(ACCOUNT, reference, cny(minor), MONDAY.date(), payout_id, return_reason="AC04")
+
+
+@cache
+def bank_key() -> bytes:
+    """The bank's private key."""
+    return create_key()
+
+
+def bank_public_key() -> str:
+    return public_key(bank_key()).decode()
+
+
+def signed(body: bytes, *, message_id: str = "MB-C054-1", issued_at: datetime, bank_id: str = BANK) -> str:
+    """The bank's signature over a body."""
+    return sign_detached(body, private_key_pem=bank_key(), bank_id=bank_id, message_id=message_id, issued_at=issued_at)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """S3, KMS and SQS of a test's own."""
+
+    s3: Any
+    sqs: Any
+    queue_url: str
+
+    def files(self) -> list[str]:
+        """The keys of all files."""
+        return sorted(item["Key"] for item in self.s3.list_objects_v2(Bucket=BUCKET).get("Contents", []))
+
+    def versions(self) -> int:
+        """How many versions of files there are: one each, where nothing was written over."""
+        return len(self.s3.list_object_versions(Bucket=BUCKET).get("Versions", []))
+
+    def read(self, key: str) -> bytes:
+        content: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        return content
+
+    def taken(self) -> list[dict[str, Any]]:
+        """Every message that waits in the queue, taken out."""
+        messages: list[dict[str, Any]] = []
+        while True:
+            found = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages", [])
+            if not found:
+                return messages
+            for message in found:
+                messages.append(json.loads(message["Body"]))
+                self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+
+@contextmanager
+def running_cloud() -> Iterator[Cloud]:
+    """S3, KMS and SQS for the length of the block, and the environment that points at them."""
+    with mock_aws():
+        s3, sqs = boto3.client("s3"), boto3.client("sqs")
+        region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=region)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        queue = sqs.create_queue(
+            QueueName="callbacks.fifo",
+            Attributes={"FifoQueue": "true", "DeduplicationScope": "messageGroup"},
+        )
+        key = boto3.client("kms").create_key()["KeyMetadata"]["KeyId"]
+        os.environ.update(
+            QUITTANCE_BUCKET=BUCKET, QUITTANCE_SEALING_KEY=key, QUITTANCE_CALLBACK_QUEUE_URL=queue["QueueUrl"]
+        )
+        yield Cloud(s3, sqs, queue["QueueUrl"])
+
+
+def opened_books() -> None:
+    """The tenant, its bank, and its account there with all that stands behind it."""
+    create_tenant(call(tenant="operator"), NAME)
+    service.register_bank(call(tenant="operator"), BANK, name="Test Bank", public_key_pem=bank_public_key())
+    service.link_bank_account(call(tenant=TENANT), ACCOUNT)
+
+
+def party(name: str = "Mill Ltd") -> str:
+    """A party with its account in CNY."""
+    command = service.CreateParty(name, ("seller",), details())
+    party_id = str(service.create_party(call(tenant=TENANT), command).item.data["party_id"])
+    service.open_party_account(call(tenant=TENANT), party_id, "CNY")
+    return party_id
+
+
+def owed(party_id: str, minor: int = PAYMENT) -> None:
+    """Money that came in for a party."""
+    postings = (debit(ACCOUNT.account_id, cny(minor)), credit(party_account_id(party_id), cny(minor)))
+    post_entry(call(tenant=TENANT), PostEntry("entry.posted", postings))
+
+
+def created(party_id: str, minor: int = PAYMENT, *, key: str | None = None) -> str:
+    """A payout to a party of money it is owed."""
+    owed(party_id, minor)
+    outcome = paying.create_payout(call(key, tenant=TENANT), paying.CreatePayout(party_id, cny(minor), "QT-1"))
+    return str(outcome.item.data["payout_id"])
+
+
+def party_account_id(party_id: str) -> str:
+    return purpose_account_id(TENANT, Purpose.PARTY, "CNY", party_id)
+
+
+def balances(party_id: str) -> dict[str, int]:
+    """What the bank account, payouts in transit and the party's account stand at, each on its own side."""
+    accounts = {
+        "bank": ACCOUNT.account_id,
+        "transit": purpose_account_id(TENANT, Purpose.PAYOUTS_IN_TRANSIT, "CNY"),
+        "party": party_account_id(party_id),
+    }
+    return {name: load_account(TENANT, account_id).own_balance for name, account_id in accounts.items()}
