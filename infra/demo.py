@@ -82,7 +82,7 @@ def summarize(stage: Stage, told: Told, *, seconds: float) -> dict[str, Any]:
     return {
         "trade_state": told.facts["trade_state"],
         "trial_balance": trial["differences"],
-        "bank_balance": bank["balance"],
+        "bank_balance": bank["balance_minor"],
         "entries": count_entries(FOLDER / "journal.beancount"),
         "statement_lines": told.facts["statement_lines"],
         "matched_lines": told.facts["matched_lines"],

@@ -137,7 +137,7 @@ def opening(stage: Stage, told: Told) -> None:
         "fixed_shares": {"carrier": FREIGHT},
     }
     trade = stage.api.post("/v1/trades", body)
-    expect("due", trade["due"], PROVISIONAL)
+    expect("due", trade["due_minor"], PROVISIONAL)
     told.ids |= {"trade": trade["trade_id"], "trade_reference": trade["reference"]}
     stage.say(f"Trade opened: 500.000 t rebar, {yuan(PROVISIONAL)} due under {trade['reference']}.")
 
@@ -177,11 +177,11 @@ def evidence(stage: Stage, told: Told) -> None:
 def settlement(stage: Stage, told: Told) -> None:
     """Final settlement: the refund repays the line first, the rest is released by the waterfall. One commit."""
     settled = stage.api.post(f"/v1/trades/{told.ids['trade']}/final-settlement", {})
-    expect("final amount", settled["final_amount"], FINAL)
-    expect("refund", settled["refund"], REFUND)
-    expect("refund to interest", settled["refund_to_interest"], REFUND_TO_INTEREST)
-    expect("refund to principal", settled["refund_to_principal"], REFUND_TO_PRINCIPAL)
-    expect("shares", settled["shares"], {"carrier": FREIGHT, "platform": FEE, "mill": MILL_SHARE})
+    expect("final amount", settled["final_amount_minor"], FINAL)
+    expect("refund", settled["refund_minor"], REFUND)
+    expect("refund to interest", settled["refund_to_interest_minor"], REFUND_TO_INTEREST)
+    expect("refund to principal", settled["refund_to_principal_minor"], REFUND_TO_PRINCIPAL)
+    expect("shares", settled["shares_minor"], {"carrier": FREIGHT, "platform": FEE, "mill": MILL_SHARE})
     told.facts["trade_state"] = settled["state"]
     stage.say(
         f"Final settlement {yuan(FINAL)}: refund {yuan(REFUND)} repays the line; "
@@ -205,10 +205,10 @@ def repayment(stage: Stage, told: Told) -> None:
     """27 days later, after a daily accrual, the buyer repays by bank: the line stands at zero."""
     told.today = stage.days_pass(27).date()
     line = stage.api.get(f"/v1/credit-lines/{told.ids['line']}")
-    expect("payoff", line["payoff"], REPAID)
+    expect("payoff", line["payoff_minor"], REPAID)
     pay_in(stage, REPAID, told.ids["line_reference"], "buyer")
-    stage.wait("the repayment", lambda: stage.api.get(f"/v1/credit-lines/{told.ids['line']}")["payoff"] == 0)
-    told.facts["credit_outstanding"] = stage.api.get(f"/v1/credit-lines/{told.ids['line']}")["drawn"]
+    stage.wait("the repayment", lambda: stage.api.get(f"/v1/credit-lines/{told.ids['line']}")["payoff_minor"] == 0)
+    told.facts["credit_outstanding"] = stage.api.get(f"/v1/credit-lines/{told.ids['line']}")["drawn_minor"]
     stage.say(f"27 days of accrual later the buyer repays {yuan(REPAID)}: the line stands at zero.")
 
 
@@ -249,7 +249,7 @@ def balance_of(stage: Stage, purpose: str, owner: str | None) -> int:
     """The balance of the account with a purpose and owner (None: whoever owns it)."""
     accounts = stage.api.get("/v1/trial-balance")["accounts"]
     found = [a for a in accounts if a["purpose"] == purpose and owner in (None, a["owner"])]
-    return int(found[0]["balance"]) if found else 0
+    return int(found[0]["balance_minor"]) if found else 0
 
 
 def expect(what: str, found: object, wanted: object) -> None:

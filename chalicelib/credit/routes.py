@@ -16,8 +16,8 @@ router = Router(__name__)
 
 
 class CreditLineView(msgspec.Struct, frozen=True):
-    """A credit line as of a day, in minor units of its currency. `accrued_interest` is booked and unpaid,
-    `interest_due` all interest unpaid, and `payoff` what would bring the line to zero on that day."""
+    """A credit line as of a day, in minor units of its currency. `accrued_interest_minor` is booked and unpaid,
+    `interest_due_minor` all interest unpaid, and `payoff_minor` what would bring the line to zero on that day."""
 
     line_id: str
     lender_party_id: str
@@ -28,14 +28,14 @@ class CreditLineView(msgspec.Struct, frozen=True):
     rate_bps: int
     day_count: str
     repayment_order: list[str]
-    limit: int
-    drawn: int
-    available: int
-    accrued_interest: int
+    limit_minor: int
+    drawn_minor: int
+    available_minor: int
+    accrued_interest_minor: int
     accrued_through: str
     as_of: str
-    interest_due: int
-    payoff: int
+    interest_due_minor: int
+    payoff_minor: int
 
 
 class CreditLinePage(msgspec.Struct, frozen=True):
@@ -73,14 +73,14 @@ def credit_line_view(line: CreditLine, on: date) -> CreditLineView:
         rate_bps=line.rate_bps,
         day_count=line.day_count.value,
         repayment_order=[component.value for component in line.repayment_order],
-        limit=line.limit_minor,
-        drawn=figures.drawn.minor,
-        available=figures.available.minor,
-        accrued_interest=figures.booked_interest.minor,
+        limit_minor=line.limit_minor,
+        drawn_minor=figures.drawn.minor,
+        available_minor=figures.available.minor,
+        accrued_interest_minor=figures.booked_interest.minor,
         accrued_through=line.accrued_through.isoformat(),
         as_of=figures.as_of.isoformat(),
-        interest_due=figures.interest_due.minor,
-        payoff=figures.payoff.minor,
+        interest_due_minor=figures.interest_due.minor,
+        payoff_minor=figures.payoff.minor,
     )
 
 

@@ -111,7 +111,7 @@ def new_account(account: Account) -> Account:
     low = 0 if account.floor is None else account.floor
     high = 0 if account.ceiling is None else account.ceiling
     if not (-MAX_MINOR <= low <= 0 <= high <= MAX_MINOR):
-        raise InvalidInput("invalid_limits", "an account opens at zero, so floor <= 0 <= ceiling", field="floor")
+        raise InvalidInput("invalid_limits", "an account opens at zero, so floor <= 0 <= ceiling", field="floor_minor")
     return account
 
 

@@ -25,13 +25,13 @@ AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class AccountBody(Body):
-    """Terms of a new account. `floor` and `ceiling` bound its balance on its normal side, in minor units."""
+    """Terms of a new account. `floor_minor` and `ceiling_minor` bound its balance on its normal side."""
 
     name: Name
     kind: Literal["asset", "liability", "equity", "income", "expense"]
     currency: str
-    floor: int | None = None
-    ceiling: int | None = None
+    floor_minor: int | None = None
+    ceiling_minor: int | None = None
 
 
 class PostingBody(Body):
@@ -61,7 +61,7 @@ class TransferBody(Body):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account. `balance` is on its normal side, in minor units; `version` counts the entries that moved it."""
+    """An account. `balance_minor` is on its normal side; `version` counts the entries that moved it."""
 
     account_id: str
     name: str
@@ -69,10 +69,10 @@ class AccountView(msgspec.Struct, frozen=True):
     currency: str
     purpose: str
     owner: str | None
-    floor: int | None
-    ceiling: int | None
+    floor_minor: int | None
+    ceiling_minor: int | None
     status: str
-    balance: int
+    balance_minor: int
     version: int
 
 
@@ -110,8 +110,8 @@ class LineView(msgspec.Struct, frozen=True):
 
     version: int
     entry_id: str
-    amount: int
-    balance: int
+    amount_minor: int
+    balance_minor: int
     at: str
 
 
@@ -136,9 +136,9 @@ class TrialBalanceView(msgspec.Struct, frozen=True):
 def open_account(request: Request) -> Answer:
     """Open an account."""
     body: AccountBody = request.body
-    command = service.OpenAccount(body.name, Kind(body.kind), body.currency, body.floor, body.ceiling)
+    command = service.OpenAccount(body.name, Kind(body.kind), body.currency, body.floor_minor, body.ceiling_minor)
     outcome = service.open_account(request.call, command)
-    return replayable(outcome, AccountView(**outcome.item.data, status="open", balance=0, version=0))
+    return replayable(outcome, AccountView(**outcome.item.data, status="open", balance_minor=0, version=0))
 
 
 @router.endpoint("GET", "/v1/accounts", scope="ledger:read", answer=AccountPage, parameters=("limit", "cursor"))
@@ -221,10 +221,10 @@ def account_view(account: Account) -> AccountView:
         currency=account.currency,
         purpose=account.purpose.value,
         owner=account.owner,
-        floor=account.floor,
-        ceiling=account.ceiling,
+        floor_minor=account.floor,
+        ceiling_minor=account.ceiling,
         status=account.status,
-        balance=account.own_balance,
+        balance_minor=account.own_balance,
         version=account.version,
     )
 

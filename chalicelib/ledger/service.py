@@ -149,8 +149,8 @@ def account_facts(account: Account) -> dict[str, object]:
         "currency": account.currency,
         "purpose": account.purpose.value,
         "owner": account.owner,
-        "floor": account.floor,
-        "ceiling": account.ceiling,
+        "floor_minor": account.floor,
+        "ceiling_minor": account.ceiling,
     }
 
 

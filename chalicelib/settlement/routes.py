@@ -36,14 +36,14 @@ class TradeBody(Body):
 
 
 class TradeOpenedView(msgspec.Struct, frozen=True):
-    """A trade as it was opened. The buyer pays `due` (minor units) quoting `reference`."""
+    """A trade as it was opened. The buyer pays `due_minor` quoting `reference`."""
 
     trade_id: str
     template_id: str
     template_version: int
     state: str
     currency: str
-    due: int
+    due_minor: int
     reference: str
     escrow_account_id: str
 
@@ -82,7 +82,7 @@ class CreditLineOpenedView(msgspec.Struct, frozen=True):
     borrower_party_id: str
     reference: str
     currency: str
-    limit: int
+    limit_minor: int
     rate_bps: int
     day_count: str
     repayment_order: list[str]
@@ -101,10 +101,10 @@ class DrawdownView(msgspec.Struct, frozen=True):
     entry_id: str
     trade_id: str
     line_id: str
-    drawn: int
+    drawn_minor: int
     currency: str
     trade_state: str
-    outstanding: int
+    outstanding_minor: int
 
 
 class NoBody(Body):
@@ -119,19 +119,19 @@ class ReleaseBody(Body):
 
 class SettlementView(msgspec.Struct, frozen=True):
     """A final settlement in minor units: the final amount with the lines that lead to it, where the refund went, the
-    shares by role. `top_up` is what the buyer still owes; until it is there nothing moves."""
+    shares by role. `top_up_minor` is what the buyer still owes; until it is there nothing moves."""
 
     entry_id: str
     trade_id: str
     state: str
     currency: str
-    final_amount: int
-    top_up: int
-    refund: int
-    refund_to_interest: int
-    refund_to_principal: int
-    refund_to_buyer: int
-    shares: dict[str, int]
+    final_amount_minor: int
+    top_up_minor: int
+    refund_minor: int
+    refund_to_interest_minor: int
+    refund_to_principal_minor: int
+    refund_to_buyer_minor: int
+    shares_minor: dict[str, int]
     lines: list[dict[str, Any]]
 
 
@@ -142,9 +142,9 @@ class ReleaseView(msgspec.Struct, frozen=True):
     trade_id: str
     milestone: str
     state: str
-    released: int
+    released_minor: int
     currency: str
-    shares: dict[str, int]
+    shares_minor: dict[str, int]
 
 
 @router.endpoint(

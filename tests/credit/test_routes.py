@@ -22,14 +22,14 @@ def test_a_line_is_shown_with_what_is_left_and_what_is_due() -> None:
         "rate_bps": 600,
         "day_count": "ACT/360",
         "repayment_order": ["interest", "principal"],
-        "limit": 200_000_000,
-        "drawn": 82_500_000,
-        "available": 117_500_000,
-        "accrued_interest": 27_500,
+        "limit_minor": 200_000_000,
+        "drawn_minor": 82_500_000,
+        "available_minor": 117_500_000,
+        "accrued_interest_minor": 27_500,
         "accrued_through": "2026-03-04",
         "as_of": "2026-03-05",
-        "interest_due": 41_250,
-        "payoff": 82_541_250,
+        "interest_due_minor": 41_250,
+        "payoff_minor": 82_541_250,
     }
 
 

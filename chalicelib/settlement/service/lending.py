@@ -133,7 +133,7 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     drawn = draw(line.value, command.amount, call.now.date())
     funded = fund(trade.value, command.amount)
     if funded.excess.minor:
-        raise Conflict("more_than_outstanding", "the trade asks for less", outstanding=funded.accepted.minor)
+        raise Conflict("more_than_outstanding", "the trade asks for less", outstanding_minor=funded.accepted.minor)
     funding = (before.value if before else CreditFunding(command.line_id, 0)).more(command.line_id, command.amount)
     entry = entry_of(
         "trade.funded_by_credit",
@@ -157,10 +157,10 @@ def _drawdown_facts(command: DrawIntoEscrow, trade: Trade) -> dict[str, Any]:
     return {
         "trade_id": command.trade_id,
         "line_id": command.line_id,
-        "drawn": command.amount.minor,
+        "drawn_minor": command.amount.minor,
         "currency": command.amount.currency,
         "trade_state": trade.state.value,
-        "outstanding": trade.outstanding.minor,
+        "outstanding_minor": trade.outstanding.minor,
     }
 
 
@@ -171,7 +171,7 @@ def _line_facts(line: CreditLine) -> dict[str, Any]:
         "borrower_party_id": line.borrower_party_id,
         "reference": line.reference,
         "currency": line.currency,
-        "limit": line.limit_minor,
+        "limit_minor": line.limit_minor,
         "rate_bps": line.rate_bps,
         "day_count": line.day_count.value,
         "repayment_order": [component.value for component in line.repayment_order],

@@ -186,9 +186,9 @@ def _facts(movement: Movement, taken: Taken, left: Money, expected: ExpectedPaym
     return {
         "bank_reference": movement.bank_reference,
         "currency": movement.amount.currency,
-        "received": movement.amount.minor,
-        "matched": taken.amount.minor,
-        "suspense": left.minor,
+        "received_minor": movement.amount.minor,
+        "matched_minor": taken.amount.minor,
+        "suspense_minor": left.minor,
         "payment_reference": expected.reference if expected else None,
     }
 

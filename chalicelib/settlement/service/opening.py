@@ -77,7 +77,7 @@ def _facts(terms: Terms, trade: Trade) -> dict[str, Any]:
         "template_version": terms.template_version,
         "state": trade.state.value,
         "currency": trade.currency,
-        "due": trade.due_minor,
+        "due_minor": trade.due_minor,
         "reference": terms.reference,
         "escrow_account_id": terms.escrow_account_id,
     }
