@@ -17,7 +17,7 @@ from pynamodb.models import Model
 from chalicelib.core.errors import Defect
 from chalicelib.storage.client import dynamodb
 from chalicelib.storage.retry import with_retries
-from chalicelib.storage.tables import Item, Key, physical_name
+from chalicelib.storage.tables import Item, Key, key_of, physical_name
 
 MOST_WRITES = 100
 
@@ -28,19 +28,21 @@ class Stale(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One action of a commit. `refuse` turns the item that failed the condition (None: there was none) into the
-    exception to raise: a Refusal, or Stale to decide again."""
+    """One action of a commit, on the item at `key`. `refuse` turns the item that failed the condition (None: there was
+    none) into the exception to raise: a Refusal, or Stale to decide again."""
 
     tag: str
+    key: Key
     action: dict[str, Any]
     refuse: Callable[[Item | None], Exception]
 
 
-@dataclass(frozen=True)
 class Failed(Exception):
-    """Conditions that did not hold: each write with the item that stood there."""
+    """Conditions that did not hold: `reasons` has each write with the item that stood there."""
 
-    reasons: tuple[tuple[Write, Item | None], ...]
+    def __init__(self, reasons: tuple[tuple[Write, Item | None], ...]) -> None:
+        super().__init__(", ".join(write.tag for write, _ in reasons))
+        self.reasons = reasons
 
 
 def put(tag: str, model: type[Model], item: Item, refuse: Callable[[Item | None], Exception]) -> Write:
@@ -49,7 +51,7 @@ def put(tag: str, model: type[Model], item: Item, refuse: Callable[[Item | None]
     condition: attribute_not_exists(pk)
     """
     action = {"TableName": physical_name(model), "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
-    return Write(tag, {"Put": _asking_for_old(action)}, refuse)
+    return Write(tag, key_of(model, item), {"Put": _asking_for_old(action)}, refuse)
 
 
 def update(
@@ -70,9 +72,9 @@ def update(
         "ConditionExpression": condition,
         "ExpressionAttributeValues": values,
     }
-    return Write(
-        tag, {"Update": _asking_for_old(action | ({"ExpressionAttributeNames": names} if names else {}))}, refuse
-    )
+    if names:
+        action["ExpressionAttributeNames"] = names
+    return Write(tag, key, {"Update": _asking_for_old(action)}, refuse)
 
 
 def commit(writes: Sequence[Write]) -> None:
@@ -83,6 +85,8 @@ def commit(writes: Sequence[Write]) -> None:
     """
     if len(writes) > MOST_WRITES:
         raise Defect(f"{len(writes)} writes in one commit, at most {MOST_WRITES}")
+    if len({write.key for write in writes}) < len(writes):
+        raise Defect(f"an item is written twice in one commit: {[write.tag for write in writes]}")
     actions = [write.action for write in writes]
     token = str(uuid.uuid4())
     try:
