@@ -1,0 +1,165 @@
+"""Statements, breaks, the reconciliation and its exports over HTTP."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chalicelib.core.errors import InvalidInput
+from chalicelib.recon.formats import MOST_BYTES
+from chalicelib.recon.service import breaks, exports, questions, uploads
+from chalicelib.recon.views import (
+    BreakPage,
+    BreakView,
+    PositionView,
+    ReconciliationView,
+    RematchBody,
+    ResolutionBody,
+    StatementDetail,
+    StatementFilePage,
+    StatementPage,
+    UploadReceipt,
+    break_view,
+    file_view,
+    line_view,
+    position_view,
+    statement_view,
+)
+from chalicelib.storage.once import Outcome
+from chalicelib.web import clock
+from chalicelib.web.endpoint import Answer, Request, Router, replayable
+from chalicelib.web.pages import cursor_for, page_limit, start_of
+
+router = Router(__name__)
+
+PAGED = ("limit", "cursor")
+XML = ("application/xml", "text/xml")
+CSV = "text/csv; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+STATUSES = ("open", "resolved")
+
+
+@router.endpoint(
+    "POST",
+    "/v1/statements",
+    scope="recon:write",
+    answer=UploadReceipt,
+    status=201,
+    writes=True,
+    consumes=XML,
+    most_bytes=MOST_BYTES,
+)
+def upload_statement(request: Request) -> Answer:
+    """Upload a bank's file of statements (camt.053): proved, stored, and each line matched to the books."""
+    outcome = uploads.upload_statement(request.call, request.raw)
+    return replayable(outcome, msgspec.convert(outcome.item.data, UploadReceipt))
+
+
+@router.endpoint("GET", "/v1/statements", scope="recon:read", answer=StatementPage, parameters=PAGED)
+def list_statements(request: Request) -> StatementPage:
+    """List statements by account, the newest first."""
+    name = f"{request.tenant}/statements"
+    page = questions.list_statements(
+        request.tenant, after=start_of(name, request.query), limit=page_limit(request.query)
+    )
+    views = [statement_view(placed.statement, placed.link) for placed in page.values]
+    return StatementPage(views, cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/statement-files", scope="recon:read", answer=StatementFilePage, parameters=PAGED)
+def list_statement_files(request: Request) -> StatementFilePage:
+    """List uploaded files, those in quarantine with the reason, the newest first."""
+    name = f"{request.tenant}/statement-files"
+    page = questions.list_files(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
+    return StatementFilePage([file_view(file) for file in page.values], cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/statements/{statement_id}", scope="recon:read", answer=StatementDetail, parameters=PAGED)
+def get_statement(request: Request, statement_id: str) -> StatementDetail:
+    """Read a statement and a page of its lines, each with its match or break."""
+    now = clock.now()
+    name = f"{request.tenant}/{statement_id}/lines"
+    placed = questions.get_statement(request.tenant, statement_id)
+    page = questions.list_lines(
+        request.tenant, statement_id, after=start_of(name, request.query), limit=page_limit(request.query)
+    )
+    lines = [line_view(reconciled, now) for reconciled in page.values]
+    return StatementDetail(statement_view(placed.statement, placed.link), lines, cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/breaks", scope="recon:read", answer=BreakPage, parameters=("status", *PAGED))
+def list_breaks(request: Request) -> BreakPage:
+    """List statement lines that are breaks (`status` open, or resolved), the oldest first."""
+    now, status = clock.now(), request.query.get("status", STATUSES[0])
+    if status not in STATUSES:
+        raise InvalidInput("invalid_status", f"status is one of {', '.join(STATUSES)}", field="status")
+    name = f"{request.tenant}/breaks/{status}"
+    page = breaks.list_breaks(
+        request.tenant, status, after=start_of(name, request.query), limit=page_limit(request.query)
+    )
+    return BreakPage([break_view(found, now) for found in page.values], cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/breaks/{break_id}", scope="recon:read", answer=BreakView)
+def get_break(request: Request, break_id: str) -> BreakView:
+    """Read a break of either side."""
+    return break_view(breaks.get_break(request.tenant, break_id), clock.now())
+
+
+@router.endpoint(
+    "POST",
+    "/v1/breaks/{break_id}/resolutions",
+    scope="recon:write",
+    body=ResolutionBody,
+    answer=BreakView,
+    status=201,
+    writes=True,
+)
+def resolve_break(request: Request, break_id: str) -> Answer:
+    """Resolve a break: book its line against an account, under the key a callback would book it under."""
+    body: ResolutionBody = request.body
+    return _answer(breaks.resolve_break(request.call, breaks.ResolveBreak(break_id, body.account_id, body.comment)))
+
+
+@router.endpoint(
+    "POST",
+    "/v1/breaks/{break_id}/rematch",
+    scope="recon:write",
+    body=RematchBody,
+    answer=BreakView,
+    writes=True,
+)
+def rematch_break(request: Request, break_id: str) -> Answer:
+    """Look at a break again: its entry may have been booked since."""
+    return _answer(breaks.rematch_break(request.call, break_id))
+
+
+@router.endpoint("GET", "/v1/reconciliation", scope="recon:read", answer=ReconciliationView, parameters=("iban",))
+def get_reconciliation(request: Request) -> ReconciliationView:
+    """Prove that the bank's balance, less the open items of both sides, is the balance in the books."""
+    now = clock.now()
+    positions = questions.reconciliation(request.tenant, request.query.get("iban"))
+    views: list[PositionView] = [position_view(position, now) for position in positions]
+    return ReconciliationView(views)
+
+
+@router.endpoint("GET", "/v1/exports/reconciliation.csv", scope="recon:read", answer=str, produces=CSV)
+def export_reconciliation(request: Request) -> str:
+    """Export each bank account's reconciliation as CSV."""
+    return exports.export_reconciliation(request.tenant)
+
+
+@router.endpoint("GET", "/v1/exports/statement-matches.csv", scope="recon:read", answer=str, produces=CSV)
+def export_statement_matches(request: Request) -> str:
+    """Export every statement line with its match or break as CSV."""
+    return exports.export_matches(request.tenant)
+
+
+@router.endpoint("GET", "/v1/exports/journal.beancount", scope="recon:read", answer=str, produces=TEXT)
+def export_journal(request: Request) -> str:
+    """Export every entry as a plain-text journal that beancount checks."""
+    return exports.export_journal(request.tenant)
+
+
+def _answer(outcome: Outcome) -> Answer:
+    """The break after a command, as old as it was when the command was done: a replay says the same."""
+    return replayable(outcome, break_view(breaks.break_of(outcome.item.data), outcome.item.recorded_at))

@@ -1,0 +1,1 @@
+"""Commands and questions of reconciliation, one module for each kind."""

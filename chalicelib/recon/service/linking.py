@@ -1,0 +1,13 @@
+"""How a stored statement follows the one before it in its account."""
+
+from __future__ import annotations
+
+from chalicelib.recon import store
+from chalicelib.recon.domain import Link, Statement, chain
+
+
+def link_of(tenant: str, statement: Statement) -> Link | None:
+    """A statement's link in its account's chain; None in quarantine, where it has none."""
+    if statement.status == "quarantined":
+        return None
+    return chain([*store.statements_before(tenant, statement), statement])[-1]

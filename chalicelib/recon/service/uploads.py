@@ -1,0 +1,155 @@
+"""Taking in a bank's file of statements.
+
+A file may hold more lines than one commit can write, so this command is several: the steps of `loading.py`, and last
+the caller's own key with the answer. What a crash cuts off stands as `loading` until the same file is sent again, under
+whatever key. A line books nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+
+from chalicelib.core.call import Call
+from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
+from chalicelib.ledger.domain import Purpose, purpose_account_id
+from chalicelib.ledger.store import find_entry, load_accounts
+from chalicelib.messages import model
+from chalicelib.messages.proof import prove
+from chalicelib.recon import store
+from chalicelib.recon.domain import File, Link, Statement, Upload, file_id, lines_of, new_statement
+from chalicelib.recon.formats import MOST_BYTES, read_statements
+from chalicelib.recon.matching import first_told
+from chalicelib.recon.service.linking import link_of
+from chalicelib.recon.service.loading import Told, check_same, store_statement
+from chalicelib.storage import blobs
+from chalicelib.storage.commit import Failed, commit
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+
+ACCEPTED = "statement_file.accepted"
+
+
+def upload_statement(call: Call, raw: bytes) -> Outcome:
+    """Take in a file of one or several statements. Facts: `file_id` and, for each statement, its figures.
+
+    The file is kept as it came. Statements are proved, stored and matched; one that is known already is answered as it
+    stands, one that does not foot is kept in quarantine. Where the file as a whole is refused it is kept in quarantine
+    too, and nothing else of it: see `read_statements` for those refusals, and NotFound `unknown_bank_account`, Conflict
+    `statement_differs` (the account has a statement of this id that says something else). Only a file beyond the limit
+    of bytes, TooLarge `file_too_large`, is not kept.
+    """
+    if len(raw) > MOST_BYTES:
+        raise TooLarge("file_too_large", f"a file has at most {MOST_BYTES} bytes", maximum=MOST_BYTES)
+    earlier = find_entry(call.tenant, call.entry_id)
+    if earlier is not None:
+        if earlier.fingerprint != call.fingerprint:
+            raise KeyReused("idempotency_key_reused", "this Idempotency-Key was used for another request")
+        return Outcome(earlier, replayed=True)
+    file = _file(call, raw)
+    blobs.put_once(blobs.content_key(f"statements/{call.tenant}", raw), raw, content_type="application/xml")
+    try:
+        told = _judge(call, raw, file)
+        for each in told:
+            store_statement(call, each)
+    except (InvalidInput, NotFound, Conflict, TooLarge) as refusal:
+        _quarantine(call.tenant, file, refusal)
+        raise
+    return _accept(call, file, [each.statement for each in told])
+
+
+def _file(call: Call, raw: bytes) -> File:
+    digest = sha256(raw).hexdigest()
+    return File(
+        file_id=file_id(call.tenant, digest),
+        sha256=digest,
+        bytes=len(raw),
+        status="accepted",
+        reason="",
+        statement_ids=(),
+        uploaded_by=call.actor,
+        uploaded_at=call.now,
+    )
+
+
+def _judge(call: Call, raw: bytes, file: File) -> list[Told]:
+    """The file's statements, each once, or the refusal of the whole file. Nothing is written yet."""
+    statements = read_statements(raw)
+    told: dict[str, Told] = {}
+    for statement, account_id in zip(statements, _bank_accounts(call.tenant, statements), strict=True):
+        each = _told(statement, Upload(call.tenant, account_id, file.sha256, call.now))
+        first = told.setdefault(each.statement.statement_id, each)
+        check_same(first.statement, each.statement.content_sha256)
+    for held in store.find_statements(call.tenant, list(told)):
+        check_same(held, told[held.statement_id].statement.content_sha256)
+        told[held.statement_id] = replace(told[held.statement_id], statement=held, is_known=True)
+    return list(told.values())
+
+
+def _bank_accounts(tenant: str, statements: Sequence[model.Statement]) -> list[str]:
+    """The account in the books that each statement is about."""
+    wanted = [
+        purpose_account_id(tenant, Purpose.BANK, each.account.currency, each.account.number) for each in statements
+    ]
+    known = load_accounts(tenant, wanted)
+    for account_id, each in zip(wanted, statements, strict=True):
+        if account_id not in known:
+            facts = {"iban": each.account.number, "currency": each.account.currency}
+            raise NotFound("unknown_bank_account", "no bank account of yours", **facts)
+    return wanted
+
+
+def _told(told: model.Statement, upload: Upload) -> Told:
+    statement = new_statement(told, prove(told), upload)
+    lines = () if statement.status == "quarantined" else lines_of(statement, told)
+    return Told(statement, lines, first_told(lines))
+
+
+def _accept(call: Call, file: File, statements: Sequence[Statement]) -> Outcome:
+    """Write the caller's key, with what the statements are now, and the file's record."""
+    places = [store.place_of(statement) for statement in statements]
+    links = [link_of(call.tenant, statement) for statement in statements]
+    taken = replace(file, statement_ids=tuple(statement.statement_id for statement in statements))
+
+    def decide(found: Found) -> Plan:
+        held = [store.require_statement(found, call.tenant, place) for place in places]
+        facts = [_facts(statement, link) for statement, link in zip(held, links, strict=True)]
+        item = journal_item(call, ACCEPTED, subject=file.file_id, data={"file_id": file.file_id, "statements": facts})
+        before = store.take_file(found, call.tenant, file.file_id)
+        is_new = before is None or before.value.status != "accepted"
+        return Plan(item, (store.save_file(call.tenant, taken, before),) if is_new else ())
+
+    statement_keys = [store.statement_key(call.tenant, place) for place in places]
+    return once(call, decide, [store.file_key(call.tenant, file.file_id), *statement_keys])
+
+
+def _facts(statement: Statement, link: Link | None) -> dict[str, object]:
+    return {
+        "statement_id": statement.statement_id,
+        "bank_statement_id": statement.bank_statement_id,
+        "iban": statement.iban,
+        "currency": statement.currency,
+        "sequence": statement.sequence,
+        "status": statement.status,
+        "proof": statement.proof,
+        "reason": statement.reason,
+        "continuity": link.continuity if link else None,
+        "lines": statement.lines,
+        "matched": statement.matched,
+        "breaks": statement.open_breaks,
+    }
+
+
+def _quarantine(tenant: str, file: File, refusal: Refusal) -> None:
+    """Keep the record of a refused file, where it is seen with its reason. The caller's key stays free."""
+    before = store.find_file(tenant, file.file_id)
+    if before is not None and before.value.status == "accepted":
+        return
+    facts = {name: value for name, value in refusal.facts.items() if isinstance(value, str | int)}
+    refused = replace(file, status="quarantined", reason=refusal.code, facts=facts)
+    try:
+        commit((store.save_file(tenant, refused, before),))
+    except Failed:
+        return  # another call has just written the record of the same file

@@ -1,0 +1,367 @@
+"""Where statements are kept: all in the records table, so that what belongs to one account is one strong query.
+
+tenant#account    statement#<order>        a statement, in its place among the account's
+tenant#account    line#<entry>[#<line>]    a line in short (Mark); the first to tell of a movement has the plain key
+tenant#statement  state                    where the statement of this id is
+tenant#statement  line#<number>            a line with its match or break; those that are breaks are listed
+tenant#file       state                    an uploaded file
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar, cast
+
+import msgspec
+
+from chalicelib.core.call import WORKER, entry_id
+from chalicelib.core.errors import NotFound, TooLarge
+from chalicelib.core.instants import instant_text
+from chalicelib.recon.balance import Mark
+from chalicelib.recon.domain import File, Reconciled, Statement, StatementLine
+from chalicelib.recon.matching import Booking
+from chalicelib.storage import records
+from chalicelib.storage.commit import Stale, Write, update
+from chalicelib.storage.journal import JournalItem, from_row
+from chalicelib.storage.reads import BATCH, Found, Page, fetch, query
+from chalicelib.storage.records import Listing, Versioned, create, listing, require, take
+from chalicelib.storage.tables import Item, JournalRow, Key, RecordItem, journal_key, record_key
+
+T = TypeVar("T")
+
+MOST_PAGES = 200
+PAGE = 1000
+STATEMENT = "statement#"
+LINE = "line#"
+_STATEMENT_ID = re.compile(r"stm_[0-9a-z]{26}")
+_LINE_BREAK_ID = re.compile(r"brk_([0-9a-z]{26})_([1-9][0-9]{0,6})")
+_LEDGER_BREAK_ID = re.compile(r"brk_([0-9a-z]{26})_([0-9a-z]{26})")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a statement is kept: which of its account's it is."""
+
+    bank_account_id: str
+    order: str
+
+
+# ---- keys
+
+
+def place_key(tenant: str, statement_id: str) -> Key:
+    """Where a statement's place is kept. Raises NotFound `statement_not_found` for what is no statement's id."""
+    if not _STATEMENT_ID.fullmatch(statement_id):
+        raise NotFound("statement_not_found", "no such statement", statement_id=statement_id)
+    return record_key(tenant, statement_id)
+
+
+def statement_key(tenant: str, place: Place) -> Key:
+    """Where a statement is kept."""
+    return record_key(tenant, place.bank_account_id, f"{STATEMENT}{place.order}")
+
+
+def reconciled_key(tenant: str, statement_id: str, number: int) -> Key:
+    """Where a line is kept."""
+    return record_key(tenant, statement_id, f"{LINE}{number:07}")
+
+
+def file_key(tenant: str, file_id: str) -> Key:
+    """Where an uploaded file's record is kept."""
+    return record_key(tenant, file_id)
+
+
+def mark_key(tenant: str, line: StatementLine) -> Key:
+    """Where the mark of the line that tells of a movement first is kept."""
+    return record_key(tenant, line.bank_account_id, f"{LINE}{movement_id(tenant, line)}")
+
+
+def movement_id(tenant: str, line: StatementLine) -> str:
+    """The id of the entry that a line's movement is, or would be, booked as."""
+    return entry_id(tenant, f"{WORKER}:{line.movement_key}")
+
+
+def place_of(statement: Statement) -> Place:
+    """Where a statement is kept."""
+    return Place(statement.bank_account_id, statement.order)
+
+
+def line_of_break(tenant: str, break_id: str) -> tuple[Key, Key] | None:
+    """Where the line is kept that a break is about, and its statement's place; None for a break of the ledger's side,
+    or no break at all."""
+    found = _LINE_BREAK_ID.fullmatch(break_id)
+    if found is None:
+        return None
+    statement_id = f"stm_{found[1]}"
+    return reconciled_key(tenant, statement_id, int(found[2])), place_key(tenant, statement_id)
+
+
+def entry_of_break(break_id: str) -> tuple[str, str] | None:
+    """The entry and the bank account that a break of the ledger's side is about; None for any other text."""
+    found = _LEDGER_BREAK_ID.fullmatch(break_id)
+    return (f"ent_{found[1]}", f"acc_{found[2]}") if found else None
+
+
+# ---- writes
+
+
+def create_statement(tenant: str, statement: Statement) -> tuple[Write, Write]:
+    """Write a new statement and its place. Where it stands already, it is decided again."""
+    listed = {"list_key": f"{tenant}#statements", "list_sort": f"{statement.bank_account_id}#{statement.order}"}
+    place = place_of(statement)
+    return (
+        _anew(create(statement_key(tenant, place), statement, exists="statement_exists", **listed)),
+        _anew(create(place_key(tenant, statement.statement_id), place, exists="statement_exists")),
+    )
+
+
+def save_statement(tenant: str, statement: Statement, *, version: int) -> Write:
+    """Write a statement's next state over the version that was read."""
+    return records.replace(statement_key(tenant, place_of(statement)), statement, version=version)
+
+
+def create_line(tenant: str, reconciled: Reconciled, *, is_first: bool) -> tuple[Write, Write]:
+    """Write a line and its mark; `is_first`: it is the first to tell of its movement. Otherwise decided again."""
+    line = reconciled.line
+    key = reconciled_key(tenant, line.statement_id, line.number)
+    listed = {} if reconciled.found_break is None else _listed(tenant, reconciled)
+    mark = mark_key(tenant, line)
+    if not is_first:
+        mark = mark._replace(sort=f"{mark.sort}#{line.line_id}")
+    return (
+        _anew(create(key, reconciled, exists="line_exists", **listed)),
+        _anew(create(mark, _mark(reconciled), exists="line_exists")),
+    )
+
+
+def save_line(tenant: str, after: Reconciled, *, version: int, mark: Versioned[Mark]) -> tuple[Write, Write]:
+    """Write what became of a line: the line, moved to the list of its break's status, and its mark."""
+    line = after.line
+    key = reconciled_key(tenant, line.statement_id, line.number)
+    return (
+        _relist(key, after, version=version, listed=_listed(tenant, after)),
+        records.replace(mark_key(tenant, line), _mark(after), version=mark.version),
+    )
+
+
+def save_file(tenant: str, file: File, before: Versioned[File] | None) -> Write:
+    """Write a file's record, for the first time or over the version that was read."""
+    key = file_key(tenant, file.file_id)
+    if before is not None:
+        return records.replace(key, file, version=before.version)
+    listed = {"list_key": f"{tenant}#statement-files", "list_sort": f"{instant_text(file.uploaded_at)}#{file.file_id}"}
+    return _anew(create(key, file, exists="file_exists", **listed))
+
+
+# ---- reads
+
+
+def take_statement(found: Found, tenant: str, place: Place) -> Versioned[Statement] | None:
+    """The statement a batch found at a place, or None."""
+    return take(found, statement_key(tenant, place), Statement)
+
+
+def take_place(found: Found, key: Key, break_id: str) -> Place:
+    """The place of a statement that a batch found. Raises NotFound `break_not_found`."""
+    return require(found, key, Place, "break_not_found", break_id=break_id).value
+
+
+def require_statement(found: Found, tenant: str, place: Place) -> Statement:
+    """The statement a batch found at a place. Raises NotFound `statement_not_found`."""
+    return require(found, statement_key(tenant, place), Statement, "statement_not_found").value
+
+
+def take_file(found: Found, tenant: str, file_id: str) -> Versioned[File] | None:
+    """The uploaded file's record that a batch found, or None."""
+    return take(found, file_key(tenant, file_id), File)
+
+
+def take_mark(found: Found, tenant: str, line: StatementLine) -> Versioned[Mark] | None:
+    """The mark of a line's movement that a batch found, or None."""
+    return take(found, mark_key(tenant, line), Mark)
+
+
+def take_booking(found: Found, tenant: str, line: StatementLine) -> Booking | None:
+    """The entry of a line's movement that a batch found, as it stands on the bank account, or None."""
+    row = found.get(journal_key(tenant, movement_id(tenant, line)))
+    return None if row is None else booking_of(from_row(cast("JournalRow", row)), line.bank_account_id)
+
+
+def take_line(found: Found, key: Key, break_id: str) -> Versioned[Reconciled]:
+    """The line a batch found, which is or was a break. Raises NotFound `break_not_found`."""
+    record = require(found, key, Reconciled, "break_not_found", break_id=break_id)
+    if record.value.found_break is None:
+        raise NotFound("break_not_found", "break not found", break_id=break_id)
+    return record
+
+
+def booking_of(item: JournalItem, bank_account_id: str) -> Booking:
+    """What an entry moved on a bank account."""
+    legs = [leg for leg in item.legs if leg.account_id == bank_account_id]
+    currency = legs[0].currency if legs else ""
+    return Booking(item.entry_id, sum(leg.amount for leg in legs), currency, item.kind, item.occurred_at)
+
+
+def find_file(tenant: str, file_id: str) -> Versioned[File] | None:
+    """An uploaded file's record, or None."""
+    key = file_key(tenant, file_id)
+    return take(fetch([key]), key, File)
+
+
+def find_statements(tenant: str, statement_ids: Sequence[str]) -> list[Statement]:
+    """Those of the statements that are known; at most 100 ids."""
+    place_keys = [place_key(tenant, statement_id) for statement_id in statement_ids]
+    found = fetch(place_keys)
+    places = [record.value for key in place_keys if (record := take(found, key, Place))]
+    keys = [statement_key(tenant, place) for place in places]
+    held = fetch(keys) if keys else {}
+    statements = [take(held, key, Statement) for key in keys]
+    return [statement.value for statement in statements if statement is not None]
+
+
+def load_statement(tenant: str, statement_id: str) -> Statement:
+    """A statement by its id. Raises NotFound `statement_not_found`."""
+    place = records.load(place_key(tenant, statement_id), Place, "statement_not_found", statement_id=statement_id)
+    key = statement_key(tenant, place.value)
+    return records.load(key, Statement, "statement_not_found", statement_id=statement_id).value
+
+
+def statements_before(tenant: str, statement: Statement) -> list[Statement]:
+    """What comes before a statement in its account, in order, back to the nearest one whose balances hold."""
+    key = statement_key(tenant, place_of(statement))
+    before: list[Statement] = []
+    after: Item | None = key.wire()
+    for _ in range(MOST_PAGES):
+        page = query(RecordItem, pk=key.pk, after=after, limit=10, newest_first=True, starts_with=STATEMENT)
+        for item in cast("Sequence[RecordItem]", page.items):
+            before.insert(0, _decoded(item, Statement))
+            if before[0].holds:
+                return before
+        after = page.last_key
+        if after is None:
+            break
+    return before
+
+
+def account_statements(tenant: str, bank_account_id: str) -> tuple[Statement, ...]:
+    """All statements of an account, in order."""
+    return tuple(_all(tenant, bank_account_id, STATEMENT, Statement))
+
+
+def account_marks(tenant: str, bank_account_id: str) -> tuple[Mark, ...]:
+    """All lines of an account in short, in no order of theirs."""
+    return tuple(_all(tenant, bank_account_id, LINE, Mark))
+
+
+def is_explained(tenant: str, bank_account_id: str, entry_id: str) -> bool:
+    """Whether a line is matched to an entry on the bank account."""
+    key = record_key(tenant, bank_account_id, f"{LINE}{entry_id}")
+    record = take(fetch([key]), key, Mark)
+    return record is not None and record.value.state == "matched"
+
+
+def line_page(tenant: str, statement_id: str, *, after: Item | None, limit: int) -> Listing[Reconciled]:
+    """One page of a statement's lines by number."""
+    page = _page(tenant, statement_id, LINE, after=after, limit=limit)
+    lines = (_decoded(item, Reconciled) for item in cast("Sequence[RecordItem]", page.items))
+    return Listing(tuple(lines), page.last_key)
+
+
+def load_lines(tenant: str, marks: Iterable[Mark]) -> list[Reconciled]:
+    """The lines of these marks, in their order."""
+    keys = [reconciled_key(tenant, mark.statement_id, mark.number) for mark in marks]
+    lines: list[Reconciled] = []
+    for start in range(0, len(keys), BATCH):
+        part = keys[start : start + BATCH]
+        found = fetch(part)
+        lines += [record.value for key in part if (record := take(found, key, Reconciled))]
+    return lines
+
+
+def list_statements(tenant: str, *, after: Item | None, limit: int) -> Listing[Statement]:
+    """One page of a tenant's statements by account, the newest first."""
+    return listing(f"{tenant}#statements", Statement, after=after, limit=limit, newest_first=True)
+
+
+def list_breaks(tenant: str, status: str, *, after: Item | None, limit: int) -> Listing[Reconciled]:
+    """One page of the lines that are open breaks, or were (`resolved`), the oldest first."""
+    return listing(f"{tenant}#breaks#{status}", Reconciled, after=after, limit=limit)
+
+
+def list_files(tenant: str, *, after: Item | None, limit: int) -> Listing[File]:
+    """One page of a tenant's uploaded files, the newest first."""
+    return listing(f"{tenant}#statement-files", File, after=after, limit=limit, newest_first=True)
+
+
+# ---- inside
+
+
+def _all(tenant: str, record_id: str, prefix: str, shape: type[T]) -> Iterator[T]:
+    after: Item | None = None
+    for _ in range(MOST_PAGES):
+        page = _page(tenant, record_id, prefix, after=after, limit=PAGE)
+        yield from (_decoded(item, shape) for item in cast("Sequence[RecordItem]", page.items))
+        after = page.last_key
+        if after is None:
+            return
+    raise TooLarge("too_many_lines", "more than one answer holds", maximum=MOST_PAGES * PAGE)
+
+
+def _page(tenant: str, record_id: str, prefix: str, *, after: Item | None, limit: int) -> Page:
+    pk = record_key(tenant, record_id).pk
+    return query(RecordItem, pk=pk, after=after, limit=limit, starts_with=prefix)
+
+
+def _decoded(item: RecordItem, shape: type[T]) -> T:
+    return msgspec.json.decode(item.doc, type=shape)
+
+
+def _mark(reconciled: Reconciled) -> Mark:
+    line, match = reconciled.line, reconciled.match
+    return Mark(
+        line_id=line.line_id,
+        statement_id=line.statement_id,
+        number=line.number,
+        entry_id=match.entry_id if match else "",
+        amount_minor=line.amount_minor,
+        state="matched" if match else "open",
+    )
+
+
+def _listed(tenant: str, reconciled: Reconciled) -> dict[str, str]:
+    found = reconciled.found_break
+    if found is None:
+        return {}
+    return {
+        "list_key": f"{tenant}#breaks#{found.status}",
+        "list_sort": f"{instant_text(found.opened_at)}#{found.break_id}",
+    }
+
+
+def _anew(write: Write) -> Write:
+    """A creation that, where something stands there by now, has the command decided again."""
+    return replace(write, refuse=lambda _: Stale())
+
+
+def _relist(key: Key, value: Reconciled, *, version: int, listed: dict[str, str]) -> Write:
+    """Write the next state of a document and move it to another list.
+
+    condition: version = the version that was read; else decide again
+    """
+    values: Item = {
+        ":doc": {"S": msgspec.json.encode(value).decode()},
+        ":next": {"N": str(version + 1)},
+        ":read": {"N": str(version)},
+        ":list": {"S": listed["list_key"]},
+        ":sort": {"S": listed["list_sort"]},
+    }
+    return update(
+        f"relist {key.pk}",
+        key,
+        change="SET doc = :doc, version = :next, list_key = :list, list_sort = :sort",
+        condition="version = :read",
+        values=values,
+        refuse=lambda _: Stale(),
+    )
