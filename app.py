@@ -11,6 +11,7 @@ from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger import routes as ledger
 from chalicelib.ledger import worker as ledger_worker
+from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
 from chalicelib.settlement import worker as settlement_worker
 from chalicelib.trades import routes as trades
@@ -51,6 +52,7 @@ ROUTERS = (
     trades.router,
     credit.router,
     banking.router,
+    recon.router,
     settlement.router,
 )
 WORKERS = (ledger_worker.worker, credit_worker.worker, settlement_worker.worker)
