@@ -197,7 +197,7 @@ def payouts(stage: Stage, told: Told) -> None:
         return found if len(found) == len(PAID_OUT) and all(p["state"] == "settled" for p in found) else None
 
     paid = stage.wait("both payouts to be settled", settled)
-    expect("payouts", sorted(payout["amount"] for payout in paid), list(PAID_OUT))
+    expect("payouts", sorted(payout["amount_minor"] for payout in paid), list(PAID_OUT))
     stage.say(f"Paid out by bank: {yuan(FREIGHT)} and {yuan(MILL_SHARE)}, both settled.")
 
 

@@ -72,19 +72,19 @@ class PartyAccountView(msgspec.Struct, frozen=True):
 
 class PayoutView(msgspec.Struct, frozen=True):
     """A payout. `state` is created, sent, accepted, settled, rejected, returned or unknown; `reason` the bank's code
-    for a rejection or return; `returned` the minor units that came back."""
+    for a rejection or return; `returned_minor` what came back."""
 
     payout_id: str
     party_id: str
     state: str
-    amount: int
+    amount_minor: int
     currency: str
     created_at: str
     execute_on: str
     remittance: str
     subject: str | None
     reason: str
-    returned: int
+    returned_minor: int
 
 
 class PayoutPage(msgspec.Struct, frozen=True):
@@ -101,7 +101,7 @@ class ReceiptView(msgspec.Struct, frozen=True):
     bank_id: str
     iban: str
     bank_reference: str
-    amount: int
+    amount_minor: int
     currency: str
     reference: str
     booked_on: str | None
@@ -251,14 +251,14 @@ def payout_view(payout: Payout) -> PayoutView:
         payout_id=payout.payout_id,
         party_id=payout.party_id,
         state=payout.state.value,
-        amount=payout.amount_minor,
+        amount_minor=payout.amount_minor,
         currency=payout.currency,
         created_at=instant_text(payout.created_at),
         execute_on=payout.execute_on.isoformat(),
         remittance=payout.remittance,
         subject=payout.subject,
         reason=payout.reason,
-        returned=payout.returned_minor,
+        returned_minor=payout.returned_minor,
     )
 
 
@@ -269,7 +269,7 @@ def receipt_view(receipt: Receipt) -> ReceiptView:
         bank_id=receipt.bank_id,
         iban=receipt.iban,
         bank_reference=receipt.bank_reference,
-        amount=receipt.amount_minor,
+        amount_minor=receipt.amount_minor,
         currency=receipt.currency,
         reference=receipt.reference,
         booked_on=receipt.booked_on.isoformat() if receipt.booked_on else None,
