@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
-
-import boto3
-from moto import mock_aws
 
 from chalicelib.access.service import create_tenant
 from chalicelib.banking import paying, service
@@ -106,25 +100,6 @@ class Cloud:
             for message in found:
                 messages.append(json.loads(message["Body"]))
                 self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-
-
-@contextmanager
-def running_cloud() -> Iterator[Cloud]:
-    """S3, KMS and SQS for the length of the block, and the environment that points at them."""
-    with mock_aws():
-        s3, sqs = boto3.client("s3"), boto3.client("sqs")
-        region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
-        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=region)
-        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        queue = sqs.create_queue(
-            QueueName="callbacks.fifo",
-            Attributes={"FifoQueue": "true", "DeduplicationScope": "messageGroup"},
-        )
-        key = boto3.client("kms").create_key()["KeyMetadata"]["KeyId"]
-        os.environ.update(
-            QUITTANCE_BUCKET=BUCKET, QUITTANCE_SEALING_KEY=key, QUITTANCE_CALLBACK_QUEUE_URL=queue["QueueUrl"]
-        )
-        yield Cloud(s3, sqs, queue["QueueUrl"])
 
 
 def opened_books() -> None:
