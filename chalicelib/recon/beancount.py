@@ -55,6 +55,7 @@ def journal_text(title: str, accounts: Sequence[Account], entries: Iterable[Book
         *_options(title),
         *(line for account in accounts for line in _opening(account, names, first_day)),
         *(line for entry in ordered for line in _transaction(entry, names)),
+        "",
         *(_assertion(account, names, last_day + timedelta(days=1)) for account in accounts),
     ]
     return "\n".join(lines) + "\n"

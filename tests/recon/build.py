@@ -1,0 +1,179 @@
+"""Statements written by hand, books around one bank account, and the projector run by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Any
+
+import boto3
+
+from chalicelib.core.call import worker_call
+from chalicelib.core.money import Money
+from chalicelib.ledger import service as ledger
+from chalicelib.ledger.domain import (
+    Account,
+    Kind,
+    Purpose,
+    credit,
+    debit,
+    entry_of,
+    movement_content,
+    movement_key,
+    purpose_account,
+    purpose_account_id,
+)
+from chalicelib.ledger.store import open_account, plan_entry
+from chalicelib.recon.service.uploads import upload_statement
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from tests.support.calls import MONDAY, TENANT, call
+from tests.support.dynamodb_local import Tables
+
+IBAN = "NL62MOCK0000000011"
+BUCKET = "quittance-test"
+BANK = purpose_account_id(TENANT, Purpose.BANK, "CNY", IBAN)
+SUSPENSE = purpose_account_id(TENANT, Purpose.SUSPENSE, "CNY")
+FEES = "acc_fees"
+FIRST_DAY = MONDAY.date()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One Ntry: a signed amount in minor units and the bank's reference."""
+
+    minor: int
+    bank_reference: str = ""
+    reference: str = ""
+    text: str = ""
+    status: str = "BOOK"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One Stmt. `closing` None: what the lines come to."""
+
+    number: int = 1
+    opening: int = 0
+    lines: Sequence[Line] = ()
+    closing: int | None = None
+    iban: str = IBAN
+    currency: str = "CNY"
+    name: str | None = None
+    day: date = field(default=FIRST_DAY)
+    sequence: int | None = None
+
+    @property
+    def closes_at(self) -> int:
+        booked = sum(line.minor for line in self.lines if line.status == "BOOK")
+        return self.opening + booked if self.closing is None else self.closing
+
+    def next(self, *lines: Line, skip: int = 0) -> Sheet:
+        """The next day's statement, `skip` numbers and days later."""
+        step = 1 + skip
+        return replace(
+            self,
+            number=self.number + step,
+            opening=self.closes_at,
+            closing=None,
+            lines=lines,
+            day=self.day + timedelta(days=step),
+        )
+
+    def xml(self) -> str:
+        sequence = self.number if self.sequence is None else self.sequence
+        name = f"S-{self.number}" if self.name is None else self.name
+        return (
+            f"<Stmt><Id>{name}</Id><ElctrncSeqNb>{sequence}</ElctrncSeqNb>"
+            f"<FrToDt><FrDtTm>{self.day}T00:00:00Z</FrDtTm><ToDtTm>{self.day}T23:59:59Z</ToDtTm></FrToDt>"
+            f"<Acct><Id><IBAN>{self.iban}</IBAN></Id><Ccy>{self.currency}</Ccy></Acct>"
+            f"{self._balance('OPBD', self.opening)}{self._balance('CLBD', self.closes_at)}"
+            f"{''.join(self._entry(line) for line in self.lines)}</Stmt>"
+        )
+
+    def _balance(self, code: str, minor: int) -> str:
+        kind = f"<Tp><CdOrPrtry><Cd>{code}</Cd></CdOrPrtry></Tp>"
+        return f"<Bal>{kind}{self._amount(minor)}<Dt><Dt>{self.day}</Dt></Dt></Bal>"
+
+    def _entry(self, line: Line) -> str:
+        reference = f"<AcctSvcrRef>{line.bank_reference}</AcctSvcrRef>" if line.bank_reference else ""
+        structured = f"<Strd><CdtrRefInf><Ref>{line.reference}</Ref></CdtrRefInf></Strd>" if line.reference else ""
+        text = f"<Ustrd>{line.text}</Ustrd>" if line.text else ""
+        return (
+            f"<Ntry>{self._amount(line.minor)}<Sts><Cd>{line.status}</Cd></Sts><BookgDt><Dt>{self.day}</Dt></BookgDt>"
+            f"<ValDt><Dt>{self.day}</Dt></ValDt>{reference}"
+            f"<NtryDtls><TxDtls><RmtInf>{text}{structured}</RmtInf></TxDtls></NtryDtls></Ntry>"
+        )
+
+    def _amount(self, minor: int) -> str:
+        sign = "CRDT" if minor >= 0 else "DBIT"
+        text = Money(abs(minor), self.currency).text()
+        return f"<Amt Ccy='{self.currency}'>{text}</Amt><CdtDbtInd>{sign}</CdtDbtInd>"
+
+
+def camt(*sheets: Sheet, message_id: str = "M-1") -> bytes:
+    """A camt.053 of these statements."""
+    header = f"<GrpHdr><MsgId>{message_id}</MsgId><CreDtTm>2026-03-03T01:00:00Z</CreDtTm></GrpHdr>"
+    inside = "".join(sheet.xml() for sheet in sheets)
+    space = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
+    return f"<Document xmlns='{space}'><BkToCstmrStmt>{header}{inside}</BkToCstmrStmt></Document>".encode()
+
+
+def bank_account(tenant: str = TENANT, iban: str = IBAN, currency: str = "CNY") -> Account:
+    """A bank account in the books; it may be overdrawn."""
+    return purpose_account(tenant, Purpose.BANK, currency, name=f"bank {iban}", owner=iban, floor=None)
+
+
+def open_books(tenant: str = TENANT) -> None:
+    """A bank account, suspense and an expense account."""
+    suspense = purpose_account(tenant, Purpose.SUSPENSE, "CNY", name="suspense", floor=None)
+    open_accounts(tenant, bank_account(tenant), suspense, Account(FEES, "bank fees", Kind.EXPENSE, "CNY"))
+
+
+def open_accounts(tenant: str, *accounts: Account) -> None:
+    here = call(tenant=tenant)
+    writes = tuple(open_account(tenant, account, opened_by=here) for account in accounts)
+    once(here, lambda _: Plan(journal_item(here, "accounts.opened"), writes))
+
+
+def callback(minor: int, bank_reference: str, *, tenant: str = TENANT, days: int = 0) -> Outcome:
+    """What the callback worker does with a movement of no known reference: books it against suspense, once."""
+    bank = purpose_account_id(tenant, Purpose.BANK, "CNY", IBAN)
+    suspense = purpose_account_id(tenant, Purpose.SUSPENSE, "CNY")
+    amount = Money(minor, "CNY")
+    size = amount.of(abs(minor))
+    here = worker_call(
+        tenant=tenant,
+        key=movement_key(bank, bank_reference),
+        content=movement_content(amount),
+        now=MONDAY + timedelta(days=days),
+        entropy=b"0123456789",
+        actor="bank_test",
+    )
+    sides = (debit(bank, size), credit(suspense, size)) if minor > 0 else (debit(suspense, size), credit(bank, size))
+    entry = entry_of("movement.booked", sides, occurred_at=here.now, reference=bank_reference)
+    return once(here, lambda _: plan_entry(here, entry))
+
+
+def upload(*sheets: Sheet, key: str | None = None, tenant: str = TENANT, days: int = 1) -> list[dict[str, Any]]:
+    """Upload a file of these statements; what the answer says of each."""
+    outcome = upload_statement(call(key, tenant=tenant, days=days), camt(*sheets))
+    return list(outcome.item.data["statements"])
+
+
+def project(tables: Tables) -> None:
+    """Run the projector over the whole stream of accounts: history is then up to date."""
+    streams = boto3.client("dynamodbstreams", endpoint_url=tables.endpoint)
+    (stream,) = streams.list_streams(TableName=tables.name("accounts"))["Streams"]
+    description = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]
+    for shard in description["Shards"]:
+        iterator = streams.get_shard_iterator(
+            StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        while records := (page := streams.get_records(ShardIterator=iterator))["Records"]:
+            for record in records:
+                images = record["dynamodb"]
+                if "OldImage" in images and "NewImage" in images:
+                    ledger.project(images["OldImage"], images["NewImage"])
+            iterator = page["NextShardIterator"]

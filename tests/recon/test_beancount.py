@@ -1,0 +1,132 @@
+"""The journal as beancount reads it: accepted to the unit, and refused when half a cent is off."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.core.money import Money
+from chalicelib.ledger.domain import Account, Kind, Purpose
+from chalicelib.recon.beancount import Booked, account_name, journal_text
+from tests.recon.beancheck import problems
+from tests.support.calls import MONDAY
+
+BANK = Account("acc_bank", "bank", Kind.ASSET, "CNY", Purpose.BANK, balance=10_005)
+PARTY = Account("acc_mill", "Mill", Kind.LIABILITY, "CNY", Purpose.PARTY, balance=-10_005)
+DEPOSIT = Booked(
+    entry_id="ent_1",
+    kind="movement.booked",
+    occurred_at=MONDAY,
+    recorded_at=MONDAY,
+    legs=(("acc_bank", Money(10_005, "CNY")), ("acc_mill", Money(-10_005, "CNY"))),
+    subject="trd_1",
+    reference="MB-RCV-1",
+)
+
+
+def journal(*entries: Booked, accounts: tuple[Account, ...] = (BANK, PARTY)) -> str:
+    return journal_text("Journal of ten_test", accounts, entries)
+
+
+def test_a_journal_is_accepted_with_a_tolerance_of_nothing(tmp_path: Path) -> None:
+    text = journal(DEPOSIT)
+
+    assert 'option "tolerance_multiplier" "0"' in text
+    assert problems(text, tmp_path) == []
+
+
+def test_an_entry_is_dated_when_it_took_effect_and_linked_by_its_id() -> None:
+    text = journal(replace(DEPOSIT, recorded_at=datetime(2026, 3, 9, tzinfo=UTC)))
+
+    assert '2026-03-02 * "movement.booked" ^ent_1\n' in text
+    assert '  recorded_at: "2026-03-09T00:00:00.000000Z"\n' in text
+    assert '  subject: "trd_1"\n  reference: "MB-RCV-1"\n' in text
+    assert "  Assets:Bank:Bank-bank  100.05 CNY\n  Liabilities:Party:Mill-mill  -100.05 CNY\n" in text
+
+
+HALF_CENTS = [
+    ("-bank  100.05 CNY\n  Liab", "-bank  100.055 CNY\n  Liab", "Transaction does not balance"),
+    (
+        "2026-03-03 balance Assets:Bank:Bank-bank  100.05",
+        "2026-03-03 balance Assets:Bank:Bank-bank  100.055",
+        "Balance failed",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sound", "off", "problem"), HALF_CENTS)
+def test_half_a_cent_is_refused(tmp_path: Path, sound: str, off: str, problem: str) -> None:
+    text = journal(DEPOSIT)
+    assert text.count(sound) == 1
+
+    said = problems(text.replace(sound, off), tmp_path)
+
+    assert any(problem in each for each in said)
+
+
+def test_a_dropped_entry_is_refused(tmp_path: Path) -> None:
+    assert "Balance failed" in problems(journal(), tmp_path)[0]
+
+
+def test_amounts_have_their_currencys_decimals(tmp_path: Path) -> None:
+    legs = {"JPY": ("1500 JPY", 1500), "BHD": ("1.500 BHD", 1500), "CNY": ("15.00 CNY", 1500)}
+    accounts = [
+        Account(f"acc_{code}{side}", code, Kind.ASSET, code, balance=sign * 1500)
+        for code in legs
+        for side, sign in (("a", 1), ("b", -1))
+    ]
+    entries = [
+        replace(
+            DEPOSIT,
+            entry_id=f"ent_{code}",
+            legs=((f"acc_{code}a", Money(minor, code)), (f"acc_{code}b", Money(-minor, code))),
+        )
+        for code, (_, minor) in legs.items()
+    ]
+
+    text = journal(*entries, accounts=tuple(accounts))
+
+    assert problems(text, tmp_path) == []
+    for shown, _ in legs.values():
+        assert f"a  {shown}\n" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "钢厂", '"; quit', "Mill\n2026-03-02 open Assets:Fake CNY", "a:b \\ c", "-", "ünïcode & co.", "x" * 140],
+)
+def test_no_name_breaks_out_of_its_place(tmp_path: Path, name: str) -> None:
+    bank = replace(BANK, name=name)
+    hostile = replace(DEPOSIT, kind=name or "k", subject=name, reference=name)
+
+    text = journal(hostile, accounts=(bank, PARTY))
+
+    assert problems(text, tmp_path) == []
+    assert not any(line.startswith("2026-03-02 open Assets:Fake") for line in text.splitlines())
+
+
+def test_what_took_effect_before_the_checkers_calendar_is_dated_at_its_beginning(tmp_path: Path) -> None:
+    text = journal(replace(DEPOSIT, occurred_at=datetime(1400, 1, 1, tzinfo=UTC)))
+
+    assert "1700-01-01 *" in text and '  occurred_at: "1400-01-01T00:00:00.000000Z"' in text
+    assert problems(text, tmp_path) == []
+
+
+def test_books_without_entries_are_a_journal_too(tmp_path: Path) -> None:
+    text = journal(accounts=(replace(BANK, balance=0), replace(PARTY, balance=0)))
+
+    assert problems(text, tmp_path) == []
+
+
+@given(st.text(max_size=30), st.sampled_from(Kind), st.sampled_from(Purpose))
+def test_an_accounts_name_is_one_the_checker_knows_and_its_own(name: str, kind: Kind, purpose: Purpose) -> None:
+    made = [account_name(Account(f"acc_{own}", name, kind, "CNY", purpose)) for own in ("0a", "0b")]
+
+    assert re.fullmatch(r"(Assets|Liabilities|Equity|Income|Expenses)(:[A-Z0-9][A-Za-z0-9-]*){2}", made[0])
+    assert made[0] != made[1]
