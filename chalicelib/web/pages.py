@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from hashlib import sha256
-
-import msgspec
 
 from chalicelib.core.errors import InvalidInput, TooLarge
 from chalicelib.storage.tables import Item
-from chalicelib.web.parse import convert, read_json
+from chalicelib.web.parse import read_json
 
 MOST = 100
 USUAL = 50
 MOST_CURSOR = 4096
 
 
-class _Limit(msgspec.Struct):
-    limit: int = USUAL
-
-
 def page_limit(query: dict[str, str]) -> int:
     """The `limit` parameter: 1 to 100, 50 unless told. Raises InvalidInput `invalid_limit`."""
-    given = {"limit": query["limit"]} if "limit" in query else {}
-    limit = convert(given, _Limit, strict=False).limit
-    if not 1 <= limit <= MOST:
+    if "limit" not in query:
+        return USUAL
+    given = query["limit"]
+    if not (re.fullmatch("[0-9]{1,3}", given) and 1 <= int(given) <= MOST):
         raise InvalidInput("invalid_limit", f"limit lies between 1 and {MOST}", field="limit", maximum=MOST)
-    return limit
+    return int(given)
 
 
 def cursor_for(list_name: str, last_key: Item | None) -> str | None:

@@ -96,10 +96,10 @@ def parse(raw: bytes, shape: type[T], *, most_bytes: int = MOST_BYTES) -> T:
     return convert(read_json(raw, most_bytes=most_bytes), shape)
 
 
-def convert(value: Any, shape: type[T], *, strict: bool = True) -> T:
-    """A JSON value as a typed one. `strict=False` reads numbers from text, as query parameters have them."""
+def convert(value: Any, shape: type[T]) -> T:
+    """A JSON value as a typed one."""
     try:
-        return msgspec.convert(value, type=shape, strict=strict)
+        return msgspec.convert(value, type=shape)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), error.__cause__) from error
 
