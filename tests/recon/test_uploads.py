@@ -1,0 +1,399 @@
+"""Uploads on DynamoDB Local: read, proved, stored once, matched; what is refused is kept where it is seen."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
+from chalicelib.ledger.service import trial_balance
+from chalicelib.recon import store
+from chalicelib.recon.domain import Reconciled
+from chalicelib.recon.formats import MOST_BYTES
+from chalicelib.recon.service import questions
+from chalicelib.recon.service.loading import CHUNK
+from chalicelib.recon.service.uploads import upload_statement
+from chalicelib.storage.once import Outcome
+from tests.recon.build import (
+    BANK,
+    BUCKET,
+    FIRST_DAY,
+    IBAN,
+    Line,
+    Sheet,
+    bank_account,
+    callback,
+    camt,
+    open_accounts,
+    open_books,
+    upload,
+)
+from tests.support.calls import TENANT, call
+from tests.support.dynamodb_local import Tables
+from tests.support.faults import watching
+
+DAY = Sheet(lines=[Line(1000, "R1"), Line(-300, "R2")])
+
+
+def send(raw: bytes, key: str | None = None, tenant: str = TENANT) -> Outcome:
+    return upload_statement(call(key, tenant=tenant, body=sha256(raw).hexdigest()), raw)
+
+
+def refused(raw: bytes, kind: type[Refusal]) -> Refusal:
+    with pytest.raises(kind) as refusal:
+        send(raw)
+    return refusal.value
+
+
+def lines(statement_id: str, tenant: str = TENANT) -> list[Reconciled]:
+    """All lines of a statement, page by page."""
+    found: list[Reconciled] = []
+    after = None
+    while True:
+        page = questions.list_lines(tenant, statement_id, after=after, limit=7)
+        found += page.values
+        after = page.last_key
+        if after is None:
+            return found
+
+
+def reasons(statement_id: str) -> list[str]:
+    return [each.found_break.reason if each.found_break else "matched" for each in lines(statement_id)]
+
+
+def files(tenant: str = TENANT) -> list[tuple[str, str]]:
+    return [(file.status, file.reason) for file in questions.list_files(tenant, after=None, limit=100).values]
+
+
+def statements() -> list[Any]:
+    return [placed.statement for placed in questions.list_statements(TENANT, after=None, limit=100).values]
+
+
+# ---- taken in
+
+
+def test_a_line_is_matched_to_the_movement_a_callback_booked(books: Tables) -> None:
+    callback(1000, "R1")
+    callback(-300, "R2")
+
+    (receipt,) = upload(DAY)
+
+    assert receipt == {
+        "statement_id": receipt["statement_id"],
+        "bank_statement_id": "S-1",
+        "iban": IBAN,
+        "currency": "CNY",
+        "sequence": 1,
+        "status": "loaded",
+        "proof": "proved",
+        "reason": "",
+        "continuity": "first",
+        "lines": 2,
+        "matched": 2,
+        "breaks": 0,
+    }
+
+
+def test_a_line_books_nothing(books: Tables) -> None:
+    upload(DAY)
+
+    assert {account.balance for account in trial_balance(TENANT).accounts} == {0}
+
+
+def test_each_line_that_no_entry_explains_is_a_break_with_its_reason(books: Tables) -> None:
+    callback(1000, "R1")
+    callback(7, "R3")
+    sheet = Sheet(lines=[Line(1000, "R1"), Line(5, "R2"), Line(8, "R3"), Line(6), Line(1000, "R1"), Line(0, "R9")])
+
+    (receipt,) = upload(sheet)
+
+    found = lines(receipt["statement_id"])
+    assert (receipt["lines"], receipt["matched"], receipt["breaks"]) == (6, 2, 4)
+    assert reasons(receipt["statement_id"]) == [
+        "matched",
+        "no_entry",
+        "amount_differs",
+        "no_bank_reference",
+        "duplicate_line",
+        "matched",
+    ]
+    assert found[4].found_break is not None
+    assert found[4].found_break.facts["first_line_id"] == found[0].line.line_id
+
+
+def test_a_movement_told_by_two_statements_is_explained_once(books: Tables) -> None:
+    callback(1000, "R1")
+    upload(Sheet(lines=[Line(1000, "R1")]))
+
+    (again,) = upload(Sheet(number=2, lines=[Line(1000, "R1")]))
+
+    assert (again["continuity"], again["matched"], again["breaks"]) == ("overlap", 0, 1)
+    assert reasons(again["statement_id"]) == ["duplicate_line"]
+
+
+def test_a_line_of_nothing_does_not_take_another_ones_reference(books: Tables) -> None:
+    callback(1000, "R1")
+
+    (receipt,) = upload(Sheet(lines=[Line(0, "R1"), Line(1000, "R1"), Line(0, "R1")]))
+
+    assert (receipt["matched"], receipt["breaks"]) == (3, 0)
+
+
+def test_the_file_is_kept_as_it_came(books: Tables, bucket: Any) -> None:
+    raw = camt(DAY)
+
+    send(raw)
+
+    key = f"statements/{TENANT}/{sha256(raw).hexdigest()}"
+    assert bucket.get_object(Bucket=BUCKET, Key=key)["Body"].read() == raw
+    assert files() == [("accepted", "")]
+
+
+def test_one_file_may_hold_statements_of_several_accounts_and_days(books: Tables) -> None:
+    open_accounts(TENANT, bank_account(iban="NL35MOCK0000000012"))
+    other = replace(DAY, iban="NL35MOCK0000000012", number=7)
+
+    receipts = upload(DAY, DAY.next(Line(5, "R3")), other)
+
+    assert [(each["iban"][-2:], each["sequence"], each["continuity"]) for each in receipts] == [
+        ("11", 1, "first"),
+        ("11", 2, "chained"),
+        ("12", 7, "first"),
+    ]
+
+
+def test_a_statement_of_many_lines_is_stored_in_many_commits(books: Tables) -> None:
+    count = 2 * CHUNK + 3
+    for number in range(0, count, 10):
+        callback(number + 1, f"R{number}")
+
+    (receipt,) = upload(Sheet(lines=[Line(number + 1, f"R{number}") for number in range(count)]))
+
+    assert (receipt["status"], receipt["lines"], receipt["matched"]) == ("loaded", count, 9)
+    assert [each.line.number for each in lines(receipt["statement_id"])] == list(range(1, count + 1))
+    assert len(store.account_marks(TENANT, BANK)) == count
+
+
+def test_an_empty_statement_is_a_link_of_the_chain(books: Tables) -> None:
+    receipts = [upload(sheet)[0] for sheet in (DAY, DAY.next(), DAY.next().next(Line(5, "R3")))]
+
+    assert [(each["status"], each["continuity"], each["lines"]) for each in receipts] == [
+        ("loaded", "first", 2),
+        ("loaded", "chained", 0),
+        ("loaded", "chained", 1),
+    ]
+
+
+def test_a_statement_that_comes_late_closes_the_gap(books: Tables) -> None:
+    second = DAY.next(Line(5, "R3"))
+    third = second.next(Line(6, "R4"))
+    receipts = [upload(sheet)[0]["continuity"] for sheet in (DAY, third, second)]
+
+    shown = questions.list_statements(TENANT, after=None, limit=10).values
+
+    assert receipts == ["first", "gap", "chained"]
+    assert [placed.link.continuity for placed in shown if placed.link] == ["chained", "chained", "first"]
+
+
+# ---- told again
+
+
+def test_the_same_call_again_is_answered_as_before(books: Tables) -> None:
+    raw = camt(DAY)
+    first = send(raw, "k")
+    callback(1000, "R1")
+
+    with watching() as calls:
+        again = send(raw, "k")
+
+    assert (again.item, again.replayed) == (first.item, True)
+    assert calls.operations == ["dynamodb.GetItem"]
+
+
+def test_the_same_statement_under_another_key_or_in_another_envelope_is_not_doubled(books: Tables) -> None:
+    (first,) = upload(DAY)
+
+    again = [upload(DAY)[0], send(camt(DAY, message_id="M-2")).item.data["statements"][0], upload(DAY, DAY)[0]]
+
+    assert again == [first] * 3
+    assert len(statements()) == 1
+    assert len(store.account_marks(TENANT, BANK)) == 2
+
+
+def test_a_key_used_for_another_file_is_refused_before_anything_is_stored(books: Tables) -> None:
+    send(camt(DAY), "k")
+
+    with pytest.raises(KeyReused):
+        send(camt(DAY.next()), "k")
+
+    assert len(statements()) == 1
+    assert files() == [("accepted", "")]
+
+
+def test_many_calls_with_one_file_store_it_once(books: Tables) -> None:
+    sheet = Sheet(lines=[Line(number, f"R{number}") for number in range(1, CHUNK + 5)])
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(lambda number: attempt(camt(sheet), f"k{number}"), range(8)))
+
+    (statement,) = statements()
+    assert set(outcomes) <= {"accepted", "try_again"} and "accepted" in outcomes
+    assert (statement.status, statement.stored, statement.open_breaks) == (
+        "loaded",
+        sheet_size := CHUNK + 4,
+        sheet_size,
+    )
+    assert len(lines(statement.statement_id)) == len(store.account_marks(TENANT, BANK)) == sheet_size
+
+
+def attempt(raw: bytes, key: str) -> str:
+    try:
+        send(raw, key)
+    except Refusal as refusal:
+        return refusal.code
+    return "accepted"
+
+
+# ---- refused, and kept
+
+
+def test_a_statement_that_does_not_foot_is_kept_in_quarantine_and_counts_for_nothing(books: Tables) -> None:
+    callback(1000, "R1")
+
+    (receipt,) = upload(replace(DAY, closing=1))
+
+    assert (receipt["status"], receipt["proof"], receipt["reason"]) == ("quarantined", "broken", "does_not_foot")
+    assert (receipt["continuity"], receipt["lines"], receipt["matched"]) == (None, 2, 0)
+    assert lines(receipt["statement_id"]) == []
+    assert [statement.difference_minor for statement in statements()] == [699]
+
+
+def test_the_corrected_statement_of_the_same_id_is_taken_in(books: Tables) -> None:
+    upload(replace(DAY, closing=1))
+
+    (receipt,) = upload(DAY)
+
+    assert (receipt["status"], receipt["breaks"]) == ("loaded", 2)
+    assert sorted(statement.status for statement in statements()) == ["loaded", "quarantined"]
+
+
+def test_a_statement_of_a_known_id_that_says_something_else_is_refused(books: Tables) -> None:
+    (first,) = upload(DAY)
+
+    refusal = refused(camt(Sheet(lines=[Line(1000, "R1")])), Conflict)
+
+    assert refusal.code == "statement_differs"
+    assert refusal.facts == {"statement_id": first["statement_id"], "bank_statement_id": "S-1"}
+    assert sorted(files()) == [("accepted", ""), ("quarantined", "statement_differs")]
+
+
+def test_two_statements_of_one_id_in_one_file_are_refused_together(books: Tables) -> None:
+    assert refused(camt(DAY, replace(DAY, opening=5)), Conflict).code == "statement_differs"
+    assert statements() == []
+
+
+def test_an_account_that_is_not_the_tenants_is_refused(books: Tables) -> None:
+    open_books("ten_other")
+    unknown = replace(DAY, iban="NL35MOCK0000000012")
+
+    refusal = refused(camt(DAY, unknown), NotFound)
+
+    assert refusal.code == "unknown_bank_account"
+    assert refusal.facts == {"iban": "NL35MOCK0000000012", "currency": "CNY"}
+    assert statements() == []
+    assert refused(camt(replace(DAY, currency="EUR")), NotFound).code == "unknown_bank_account"
+
+
+def test_a_file_refused_once_is_taken_in_when_its_account_is_open(books: Tables) -> None:
+    raw = camt(replace(DAY, iban="NL35MOCK0000000012"))
+    refused(raw, NotFound)
+    seen = files()
+    open_accounts(TENANT, bank_account(iban="NL35MOCK0000000012"))
+
+    send(raw)
+
+    assert seen == [("quarantined", "unknown_bank_account")]
+    assert files() == [("accepted", "")]
+
+
+NOTIFICATION = camt(DAY).replace(b"BkToCstmrStmt", b"BkToCstmrDbtCdtNtfctn").replace(b"Stmt>", b"Ntfctn>")
+UNREADABLE = [
+    (b"", "malformed_xml"),
+    (b"<Document>", "malformed_xml"),
+    (b"not xml", "malformed_xml"),
+    (b'<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "forbidden_xml"),
+    (b"<Document/>", "unknown_message_type"),
+    (camt(), "missing_element"),
+    (camt(DAY).replace(b"10.00", b"ten"), "invalid_amount"),
+    (NOTIFICATION, "not_a_statement"),
+    (camt(DAY).replace(f"<IBAN>{IBAN}</IBAN>".encode(), b""), "account_missing"),
+]
+
+
+@pytest.mark.parametrize(("raw", "code"), UNREADABLE, ids=[code for _, code in UNREADABLE])
+def test_a_file_that_cannot_be_read_is_refused_and_kept_with_the_reason(
+    books: Tables, bucket: Any, raw: bytes, code: str
+) -> None:
+    assert refused(raw, InvalidInput).code == code
+    assert refused(raw, InvalidInput).code == code
+
+    assert files() == [("quarantined", code)]
+    assert len(bucket.list_objects_v2(Bucket=BUCKET)["Contents"]) == 1
+
+
+def test_a_file_without_a_currency_is_refused(books: Tables) -> None:
+    bare = camt(Sheet()).replace(b"<Ccy>CNY</Ccy>", b"").replace(b"<Bal>", b"<X>").replace(b"</Bal>", b"</X>")
+
+    assert refused(bare, InvalidInput).code == "currency_missing"
+
+
+def test_a_file_beyond_its_limits_is_refused(books: Tables) -> None:
+    days = [Sheet()]
+    for _ in range(90):
+        days.append(days[-1].next())
+
+    assert refused(b" " * (MOST_BYTES + 1), TooLarge).code == "file_too_large"
+    assert refused(camt(*days), TooLarge).code == "too_many_statements"
+    assert files() == [("quarantined", "too_many_statements")]
+
+
+def test_a_refused_call_leaves_its_key_free(books: Tables) -> None:
+    with pytest.raises(InvalidInput):
+        upload_statement(call("k"), b"<Document>")
+
+    assert not upload_statement(call("k"), camt(DAY)).replayed
+
+
+def test_another_tenants_statements_do_not_exist(books: Tables) -> None:
+    (receipt,) = upload(DAY)
+
+    with pytest.raises(NotFound) as refusal:
+        questions.get_statement("ten_other", receipt["statement_id"])
+
+    assert refusal.value.code == "statement_not_found"
+    assert questions.list_statements("ten_other", after=None, limit=10).values == ()
+    assert lines(receipt["statement_id"], "ten_other") == []
+
+
+def test_a_statement_without_balances_is_taken_in_unproved(books: Tables) -> None:
+    day = FIRST_DAY + timedelta(days=1)
+    raw = camt(replace(DAY, day=day)).replace(b"OPBD", b"XXXX").replace(b"CLBD", b"YYYY")
+
+    (receipt,) = send(raw).item.data["statements"]
+
+    assert (receipt["status"], receipt["proof"], receipt["reason"]) == ("loaded", "unproved", "balances_missing")
+    assert receipt["breaks"] == 2
+
+
+def test_a_statement_without_any_day_is_the_same_one_on_another_day(books: Tables) -> None:
+    raw = camt(Sheet()).replace(b"FrToDt", b"X").replace(b"<Dt><Dt>2026-03-02</Dt></Dt>", b"")
+
+    first, again = (upload_statement(call(days=days), raw).item.data["statements"] for days in (0, 5))
+
+    assert first == again
+    assert len(statements()) == 1
