@@ -164,13 +164,19 @@ class Quarantined:
 
 def new_party(party_id: str, *, name: str, roles: tuple[str, ...], details: BankDetails, created_at: datetime) -> Party:
     """A party. Raises InvalidInput `invalid_name`, `too_many_roles`, `invalid_role`."""
-    _check_text(name, most=MOST_NAME, field="name", code="invalid_name")
+    check_name(name)
     if len(roles) > MOST_ROLES:
         raise InvalidInput("too_many_roles", f"at most {MOST_ROLES} roles", field="roles", maximum=MOST_ROLES)
     for i, role in enumerate(roles):
         if _ROLE.fullmatch(role) is None:
             raise InvalidInput("invalid_role", "a role is a word of a to z, 0 to 9 and _", field=f"roles[{i}]")
     return Party(party_id, name, tuple(dict.fromkeys(roles)), details.masked, created_at)
+
+
+def check_name(name: str) -> str:
+    """The name of a company, as a payment file can carry it. Raises InvalidInput `invalid_name`."""
+    _check_text(name, most=MOST_NAME, field="name", code="invalid_name")
+    return name
 
 
 def bank_details(*, holder: str, iban: str = "", account: str = "", bic: str = "") -> BankDetails:
@@ -198,7 +204,7 @@ def new_bank(bank_id: str, *, name: str, public_key_pem: str) -> Bank:
     """A bank. Raises InvalidInput `invalid_bank_id`, `invalid_name`. Its key is checked where keys are."""
     if not is_bank_id(bank_id):
         raise InvalidInput("invalid_bank_id", "1 to 64 of a to z, 0 to 9, _ and -", field="bank_id")
-    _check_text(name, most=MOST_NAME, field="name", code="invalid_name")
+    check_name(name)
     return Bank(bank_id, name, public_key_pem)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib.banking import callbacks, paying, service
-from chalicelib.banking.domain import Quarantined, Receipt, bank_details
+from chalicelib.banking.domain import Quarantined, Receipt, bank_details, check_name
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.service import CreateParty
 from chalicelib.core.instants import instant_text
@@ -152,7 +152,7 @@ def create_party(request: Request) -> Answer:
     body: PartyBody = request.body
     given = body.bank_details
     details = bank_details(
-        holder=body.name if given.holder is None else given.holder,
+        holder=check_name(body.name) if given.holder is None else given.holder,
         iban=given.iban or "",
         account=given.account or "",
         bic=given.bic or "",
