@@ -13,7 +13,7 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo up down reset test check lint format types contracts templates bench package deploy lock
+.PHONY: help env stack-env demo up down reset test check lint format types contracts templates bench openapi package deploy lock
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,9 @@ templates:
 
 bench: env ## Measure import times and the size of the package
 	@$(RUN) -m bench.imports
+
+openapi: env ## Write docs/openapi.json from the routes
+	@$(RUN) -m infra.openapi
 
 package: env ## Build the Lambda package of STAGE (local, dev or prod)
 	@$(RUN) -m infra.build $(or $(STAGE),local)
