@@ -6,7 +6,6 @@ import json
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
 from chalicelib.core.errors import Defect
@@ -31,5 +30,7 @@ def send_message(queue_url: str, body: dict[str, Any], *, group: str, deduplicat
 
 @cache
 def _sqs() -> Any:
+    import boto3  # noqa: PLC0415 (at first use: a cold start that needs no such client does not pay)
+
     retries = {"mode": "standard", "total_max_attempts": TRIES}
     return boto3.client("sqs", config=Config(connect_timeout=1, read_timeout=3, retries=retries))

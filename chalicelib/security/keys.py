@@ -15,7 +15,6 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -97,6 +96,8 @@ def _keep(keys: KeySet) -> None:
 
 @cache
 def _secrets() -> Any:
+    import boto3  # noqa: PLC0415 (at first use: a cold start that needs no such client does not pay)
+
     patience = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3})
     return boto3.client("secretsmanager", config=patience)
 

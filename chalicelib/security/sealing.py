@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
@@ -72,6 +71,8 @@ def _authenticated(context: Mapping[str, str]) -> bytes:
 
 @cache
 def _kms() -> Any:
+    import boto3  # noqa: PLC0415 (at first use: a cold start that needs no such client does not pay)
+
     retries = {"mode": "standard", "total_max_attempts": TRIES}
     return boto3.client("kms", config=Config(connect_timeout=1, read_timeout=3, retries=retries))
 

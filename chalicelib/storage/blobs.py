@@ -11,7 +11,6 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -69,6 +68,8 @@ def _bucket() -> str:
 
 @cache
 def _s3() -> Any:
+    import boto3  # noqa: PLC0415 (at first use: a cold start that needs no such client does not pay)
+
     # Retries are made here, as for DynamoDB. Path style: the emulator has no host name for each bucket.
     settings = Config(
         connect_timeout=CONNECT_SECONDS,
