@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from typing import Literal
 from urllib.parse import parse_qs, unquote_plus
 
 import msgspec
@@ -12,12 +13,22 @@ from chalicelib.access import service
 from chalicelib.core.errors import InvalidInput
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Request, Router
-from chalicelib.web.parse import ID
+from chalicelib.web.parse import ID, Body
 
 FORM = "application/x-www-form-urlencoded"
 MOST_FORM = 4096
 
 router = Router(__name__)
+
+
+class TokenForm(Body, frozen=True, kw_only=True):
+    """What the form holds. `client_id` and `client_secret` may come by HTTP Basic instead; `scope`, with spaces
+    between, is all the client has unless told."""
+
+    grant_type: Literal["client_credentials"]
+    client_id: str | None = None
+    client_secret: str | None = None
+    scope: str | None = None
 
 
 class TokenView(msgspec.Struct, frozen=True):
@@ -29,7 +40,15 @@ class TokenView(msgspec.Struct, frozen=True):
     scope: str
 
 
-@router.endpoint("POST", "/v1/oauth/token", scope=None, answer=TokenView, consumes=(FORM,), most_bytes=MOST_FORM)
+@router.endpoint(
+    "POST",
+    "/v1/oauth/token",
+    scope=None,
+    content=TokenForm,
+    answer=TokenView,
+    consumes=(FORM,),
+    most_bytes=MOST_FORM,
+)
 def create_token(request: Request) -> TokenView:
     """Get an access token for a client: `grant_type=client_credentials`, by HTTP Basic or in the form."""
     form = _form(request.raw)

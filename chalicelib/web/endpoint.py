@@ -26,6 +26,7 @@ from chalicelib.web.parse import MOST_BYTES, check_id, parse
 from chalicelib.web.problems import failed, refused
 
 KEY_HEADER = "idempotency-key"
+REPLAYED_HEADER = "Idempotent-Replayed"
 MOST_KEY = 128
 JSON = "application/json"
 
@@ -34,6 +35,7 @@ class Terms(TypedDict, total=False):
     """What a route may say beyond what each must. See `Route`."""
 
     body: type
+    content: type
     status: int
     writes: bool
     consumes: tuple[str, ...]
@@ -45,7 +47,8 @@ class Terms(TypedDict, total=False):
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """A route as the OpenAPI document has it. `writes`: it needs an `Idempotency-Key`. `parameters` are those of the
-    query. A body has at most `most_bytes`, whatever it holds."""
+    query. A body has at most `most_bytes`, whatever it holds; `content` is the shape of one that the view reads
+    itself."""
 
     method: str
     path: str
@@ -54,6 +57,7 @@ class Route:
     scope: str | None
     answer: Any
     body: type | None = None
+    content: type | None = None
     status: int = 200
     writes: bool = False
     consumes: tuple[str, ...] = (JSON,)
@@ -155,7 +159,7 @@ class TextResponse(Response):
 
 def replayable(outcome: Outcome, body: Any) -> Answer:
     """The answer of a command, marked when it is the answer of an earlier call."""
-    return Answer(body, headers={"Idempotent-Replayed": "true"} if outcome.replayed else {})
+    return Answer(body, headers={REPLAYED_HEADER: "true"} if outcome.replayed else {})
 
 
 def _request(route: Route, incoming: Any, path_values: dict[str, str]) -> Request:

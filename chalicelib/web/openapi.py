@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.web.endpoint import Route
+from chalicelib.web.endpoint import JSON, MOST_KEY, REPLAYED_HEADER, Route
+from chalicelib.web.pages import MOST, USUAL
+from chalicelib.web.parse import ID
 
 VERSION = "0.1.0"
 _REFERENCE = "#/components/schemas/{name}"
@@ -27,7 +29,8 @@ class Problem(msgspec.Struct, frozen=True):
 def document(routes: Iterable[Route], scopes: Mapping[str, str]) -> dict[str, Any]:
     """The document of these routes. `scopes`: every scope with what it allows."""
     routes = sorted(routes, key=lambda route: (route.path, route.method))
-    shapes = [shape for route in routes for shape in (route.body, route.answer) if isinstance(shape, type)]
+    bodies = [shape for route in routes for shape in (route.body, route.content)]
+    shapes = [shape for shape in (*bodies, *(route.answer for route in routes)) if isinstance(shape, type)]
     typed = [shape for shape in shapes if issubclass(shape, msgspec.Struct)]
     _, schemas = msgspec.json.schema_components([*typed, Problem], ref_template=_REFERENCE)
     paths: dict[str, Any] = {}
@@ -43,7 +46,7 @@ def document(routes: Iterable[Route], scopes: Mapping[str, str]) -> dict[str, An
         },
         "paths": paths,
         "components": {
-            "schemas": schemas,
+            "schemas": msgspec.json.decode(msgspec.json.encode(schemas)),  # defaults may be tuples
             "securitySchemes": {"oauth2": _oauth(scopes)},
             "responses": {"Problem": _content("Refused: `code` names the rule", "application/problem+json", Problem)},
         },
@@ -56,16 +59,29 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": route.summary,
         "parameters": [*_path_parameters(route), *_query_parameters(route), *_key_parameter(route)],
         "responses": {
-            str(route.status): _content("Done", route.produces, route.answer),
+            str(route.status): _done(route),
             "4XX": _PROBLEM,
             "503": _PROBLEM,
         },
         "security": [{"oauth2": [route.scope]}] if route.scope else [],
     }
     if route.method != "GET":
-        kinds = {kind: {"schema": _schema(route.body)} for kind in route.consumes}
+        kinds = {kind: {"schema": _body_schema(route, kind)} for kind in route.consumes}
         operation["requestBody"] = {"required": True, "content": kinds}
     return operation
+
+
+def _done(route: Route) -> dict[str, Any]:
+    answer = _content("Done", route.produces, route.answer)
+    if route.writes:
+        description = "`true`: the answer of an earlier request with this key"
+        answer["headers"] = {REPLAYED_HEADER: {"description": description, "schema": {"type": "string"}}}
+    return answer
+
+
+def _body_schema(route: Route, kind: str) -> dict[str, Any]:
+    shape = route.body or route.content
+    return _schema(shape) if shape else {"type": "object" if kind == JSON else "string"}
 
 
 def _content(description: str, kind: str, shape: Any) -> dict[str, Any]:
@@ -80,17 +96,20 @@ def _schema(shape: Any) -> dict[str, Any]:
 
 def _path_parameters(route: Route) -> list[dict[str, Any]]:
     names = re.findall(r"{(\w+)}", route.path)
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    schema = {"type": "string", "pattern": f"^{ID.pattern}$"}
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
-    return [{"name": name, "in": "query", "schema": {"type": "string"}} for name in route.parameters]
+    limit = {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
+    schemas = {name: limit if name == "limit" else {"type": "string"} for name in route.parameters}
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def _key_parameter(route: Route) -> list[dict[str, Any]]:
     if not route.writes:
         return []
-    schema = {"type": "string", "minLength": 1, "maxLength": 128}
+    schema = {"type": "string", "minLength": 1, "maxLength": MOST_KEY}
     return [{"name": "Idempotency-Key", "in": "header", "required": True, "schema": schema}]
 
 

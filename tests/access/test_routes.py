@@ -6,9 +6,8 @@ import base64
 from urllib.parse import quote_plus, urlencode
 
 import pytest
-from chalice.app import Chalice
 
-from chalicelib.access.routes import router
+from app import app
 from tests.access.conftest import SECRET, Known
 from tests.support.api import Api, Reply
 from tests.support.faults import fault, never_sent, watching
@@ -19,8 +18,6 @@ GRANT = {"grant_type": "client_credentials"}
 
 @pytest.fixture(scope="module")
 def api() -> Api:
-    app = Chalice(app_name="access")
-    app.register_blueprint(router.blueprint)
     return Api(app)
 
 
