@@ -21,6 +21,8 @@ from chalicelib.storage import blobs
 from chalicelib.storage.tables import Item
 
 MOST_BYTES = 4 * 1024 * 1024
+PLACES = frozenset({"element", "field", "line", "column"})
+"""Facts that say where in a message something is, and nothing of what is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,9 @@ def quarantine(
 
     `reason` is the refusal's stable code and `facts` its facts; `blob` is where the raw message lies. `part` tells
     several facts of one message apart. `tenant` None: whose it is cannot be said, so every tenant of the bank sees that
-    there is something, but not the bank's name for it.
+    there is something and where it broke, but neither the bank's name for it nor what it says.
     """
+    kept = {name: value for name, value in (facts or {}).items() if isinstance(value, str | int)}
     entry = Quarantined(
         quarantine_id=derived_id("qrn", bank_id, message_id, part),
         bank_id=bank_id,
@@ -85,7 +88,7 @@ def quarantine(
         message_id=message_id,
         blob=blob,
         reason=reason,
-        facts={name: value for name, value in (facts or {}).items() if isinstance(value, str | int)},
+        facts=kept if tenant else {name: value for name, value in kept.items() if name in PLACES},
         quarantined_at=now,
     )
     return store.create_quarantined(entry)

@@ -138,6 +138,11 @@ def return_payout(movement: Movement, *, now: datetime) -> Payout:
     return _book(movement, now, "payout.returned", _returned, return_postings)
 
 
+def payout_tenant(bank_id: str, payout_id: str) -> str:
+    """Whose payout a bank speaks of. Raises as `apply_payout_status` where it is nobody's."""
+    return _owner(bank_id, payout_id)
+
+
 def get_payout(tenant: str, payout_id: str) -> Payout:
     """A payout, read strongly. Raises NotFound `payout_not_found`."""
     return store.load_payout(tenant, payout_id)

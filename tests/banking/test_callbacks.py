@@ -210,6 +210,13 @@ def test_what_cannot_be_used_is_kept_once_with_its_reason(books: Cloud) -> None:
     )
 
 
+def test_of_what_is_nobodys_only_the_place_is_kept(books: Cloud) -> None:
+    facts = {"line": 3, "element": "Ntry", "amount": 500, "payout_id": "pay_1"}
+    quarantine(bank_id=BANK, message_id="MB-1", blob="b", reason="payout_state", now=MONDAY, facts=facts)
+
+    assert list_quarantine(TENANT, after=None, limit=1).entries[0].facts == {"line": 3, "element": "Ntry"}
+
+
 def other_tenant_links(bank_id: str = BANK) -> None:
     service.link_bank_account(call(tenant="ten_other"), BankAccount(bank_id, "6222", "ten_other", "CNY"))
 

@@ -242,6 +242,7 @@ def test_a_payout_that_is_not_known_may_become_so_and_one_of_another_form_never(
 
     assert isinstance(refusal(lambda: told(unknown, Event.SETTLED)), NotFound)
     assert isinstance(refusal(lambda: told(unknown, Event.ACCEPTED)), NotFound)
+    assert paying.payout_tenant(BANK, payout_id) == TENANT
     for never in ("", "po-1"):
         refused = refusal(lambda never=never: told(never, Event.ACCEPTED))  # type: ignore[misc]
         assert (type(refused), refused.code) == (InvalidInput, "not_our_payout")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -151,9 +152,9 @@ def test_money_in_suspense_is_listed(api: Api, other: Api) -> None:
 
 
 def test_quarantine_names_a_message_only_to_whom_it_belongs(api: Api) -> None:
-    common = {"bank_id": BANK, "blob": "callbacks/x", "reason": "malformed_xml"}
-    quarantine(**common, message_id="MB-1", now=MONDAY, tenant=TENANT, facts={"line": 3})
-    quarantine(**common, message_id="MB-2", now=MONDAY)
+    keep = partial(quarantine, bank_id=BANK, blob="callbacks/x", reason="malformed_xml", now=MONDAY)
+    keep(message_id="MB-1", tenant=TENANT, facts={"line": 3})
+    keep(message_id="MB-2")
 
     first = api.get("/v1/quarantine?limit=1")
     second = api.get(f"/v1/quarantine?limit=1&cursor={first.body['next_cursor']}")

@@ -30,7 +30,12 @@ HEADER = {"alg": "ES256", "iss": BANK, "iat": int(MONDAY.timestamp()), "jti": "M
 
 
 def genuine(**changes: Any) -> str:
-    given_values = {"private_key_pem": KEY, "bank_id": BANK, "message_id": "MB-C054-1", "issued_at": MONDAY}
+    given_values: dict[str, Any] = {
+        "private_key_pem": KEY,
+        "bank_id": BANK,
+        "message_id": "MB-C054-1",
+        "issued_at": MONDAY,
+    }
     return sign_detached(BODY, **given_values | changes)
 
 
