@@ -1,0 +1,73 @@
+"""Every function but the API is entered as Lambda enters it: its worker module alone, in a fresh interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from infra.paths import ROOT
+from tests.support.dynamodb_local import Tables
+from tests.support.events import queue_event, schedule_event, stream_event
+
+NO_MESSAGE = queue_event(("a", "no JSON"), ("b", {}))
+BOTH_FAILED = {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]}
+REMOVED = stream_event(({"pk": {"S": "ten_a#x"}}, None))
+
+ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "callbacks": ("chalicelib.settlement.worker", NO_MESSAGE, BOTH_FAILED),
+    "payouts": ("chalicelib.settlement.worker", NO_MESSAGE, BOTH_FAILED),
+    "relay": ("chalicelib.settlement.worker", REMOVED, None),
+    "project": ("chalicelib.ledger.worker", REMOVED, None),
+    "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
+    "operate": ("chalicelib.settlement.worker", {"action": "none"}, "unknown_action"),
+}
+"""Function: its module, an event it can answer without any books, and the answer."""
+
+ENTER = """
+import importlib, json, sys
+module, name = sys.argv[1:]
+event = json.load(sys.stdin)
+answer = getattr(importlib.import_module(module), name)(event, None)
+assert "app" not in sys.modules, "a worker must not need the application"
+print(json.dumps(answer))
+"""
+
+
+def entered(module: str, name: str, event: dict[str, Any], environment: dict[str, str]) -> Any:
+    """What the handler answers in a process that has imported nothing else."""
+    done = subprocess.run(
+        [sys.executable, "-c", ENTER, module, name],
+        input=json.dumps(event),
+        env=os.environ | environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", ENTRANCES)
+def test_a_worker_needs_its_own_module_only(name: str, session_tables: Tables) -> None:
+    module, event, expected = ENTRANCES[name]
+    environment = {
+        "QUITTANCE_TABLE_PREFIX": session_tables.prefix,
+        "AWS_ENDPOINT_URL_DYNAMODB": session_tables.endpoint,
+    }
+
+    answer = entered(module, name, event, environment | {"QUITTANCE_STAGE": "dev"})
+
+    assert (answer["refused"] if name == "operate" else answer) == expected
+
+
+def test_every_function_that_is_deployed_is_entered_here() -> None:
+    functions = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_functions"]
+
+    assert set(functions) - {"api_handler"} == set(ENTRANCES)
