@@ -7,6 +7,7 @@ hold what such names cannot, stands beside it as metadata. The last lines assert
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -59,6 +60,17 @@ def journal_text(title: str, accounts: Sequence[Account], entries: Iterable[Book
         *(_assertion(account, names, last_day + timedelta(days=1)) for account in accounts),
     ]
     return "\n".join(lines) + "\n"
+
+
+def adds_up(accounts: Iterable[Account], entries: Iterable[Booked]) -> bool:
+    """Whether the entries make exactly the accounts' balances. They do not while an entry is on one account's lines and
+    not yet on another's, or moved an account that is not among these."""
+    sums: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        for account_id, amount in entry.legs:
+            sums[account_id] += amount.minor
+    balances = {account.account_id: account.balance for account in accounts}
+    return sums.keys() <= balances.keys() and all(sums[each] == balance for each, balance in balances.items())
 
 
 def account_name(account: Account) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Account, Kind, Purpose
-from chalicelib.recon.beancount import Booked, account_name, journal_text
+from chalicelib.recon.beancount import Booked, account_name, adds_up, journal_text
 from tests.recon.beancheck import problems
 from tests.support.calls import MONDAY
 
@@ -109,6 +109,16 @@ def test_no_name_breaks_out_of_its_place(tmp_path: Path, name: str) -> None:
 
     assert problems(text, tmp_path) == []
     assert not any(line.startswith("2026-03-02 open Assets:Fake") for line in text.splitlines())
+
+
+def test_entries_add_up_only_to_the_balances_they_make() -> None:
+    unlisted = replace(DEPOSIT, legs=(("acc_bank", Money(10_005, "CNY")), ("acc_other", Money(-10_005, "CNY"))))
+
+    assert adds_up([BANK, PARTY], [DEPOSIT])
+    assert not adds_up([BANK, PARTY], [])
+    assert not adds_up([BANK, PARTY], [DEPOSIT, DEPOSIT])
+    assert not adds_up([BANK], [unlisted])
+    assert not adds_up([replace(BANK, balance=10_004), PARTY], [DEPOSIT])
 
 
 def test_what_took_effect_before_the_checkers_calendar_is_dated_at_its_beginning(tmp_path: Path) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from chalicelib.core.errors import Busy, TooLarge
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Account
 from chalicelib.recon import store
-from chalicelib.recon.beancount import Booked, journal_text
+from chalicelib.recon.beancount import Booked, adds_up, journal_text
 from chalicelib.recon.domain import Reconciled, Statement
 from chalicelib.recon.exports import matches_csv, reconciliation_csv
 from chalicelib.recon.service.books import MOST_ENTRIES, all_accounts, bank_accounts, entries, read_books
@@ -46,9 +45,9 @@ def export_journal(tenant: str) -> str:
     read), and TooLarge `export_too_large`.
     """
     for attempt in range(TRIES):
-        accounts, items = _journal(tenant)
-        if _adds_up(accounts, items):
-            return journal_text(f"Journal of {tenant}", accounts, [_booked(item) for item in items])
+        accounts, booked = _journal(tenant)
+        if adds_up(accounts, booked):
+            return journal_text(f"Journal of {tenant}", accounts, booked)
         pause(attempt)
     raise Busy("try_again", "the books are moving too fast to be written down: try again")
 
@@ -64,7 +63,7 @@ def _lines(tenant: str, account: Account) -> Iterator[tuple[Statement, Reconcile
                 break
 
 
-def _journal(tenant: str) -> tuple[list[Account], list[JournalItem]]:
+def _journal(tenant: str) -> tuple[list[Account], list[Booked]]:
     """The accounts, and each entry that moved any of them up to the version it was read at."""
     accounts = all_accounts(tenant)
     ids: dict[str, None] = {}
@@ -72,18 +71,7 @@ def _journal(tenant: str) -> tuple[list[Account], list[JournalItem]]:
         ids |= dict.fromkeys(read_books(tenant, account).moved)
         if len(ids) > MOST_ENTRIES:
             raise TooLarge("export_too_large", "more entries than one answer holds", maximum=MOST_ENTRIES)
-    return accounts, list(entries(tenant, ids))
-
-
-def _adds_up(accounts: Sequence[Account], items: Sequence[JournalItem]) -> bool:
-    """Whether the entries make exactly these balances. They do not while an entry is on one account's lines and not
-    yet on another's, or an account is not listed yet."""
-    sums: dict[str, int] = defaultdict(int)
-    for item in items:
-        for leg in item.legs:
-            sums[leg.account_id] += leg.amount
-    known = {account.account_id: account.balance for account in accounts}
-    return set(sums) <= set(known) and all(sums.get(name, 0) == balance for name, balance in known.items())
+    return accounts, [_booked(item) for item in entries(tenant, ids)]
 
 
 def _booked(item: JournalItem) -> Booked:
