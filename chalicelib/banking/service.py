@@ -23,8 +23,8 @@ from chalicelib.banking.domain import (
     new_party,
     party_account,
 )
-from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict
+from chalicelib.core.call import Call, fingerprint
+from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import exponent
 from chalicelib.ledger.domain import Account
@@ -49,7 +49,13 @@ class CreateParty:
 
 
 def create_party(call: Call, command: CreateParty) -> Outcome:
-    """Create a party; its bank details are sealed for it and kept apart. Facts: all that may be shown of it."""
+    """Create a party; its bank details are sealed for it and kept apart. Facts: all that may be shown of it.
+
+    The request's fingerprint is kept in the clear, and account numbers are few enough to be found by trying them all
+    against a digest. So here it covers what is shown, and a repetition is compared with the details that were sealed.
+    Raises InvalidInput as `new_party`, KeyReused `idempotency_key_reused`.
+    """
+    call = replace(call, fingerprint=_mark(command))
     party = new_party(
         call.new_id("pty"), name=command.name, roles=command.roles, details=command.details, created_at=call.now
     )
@@ -59,7 +65,10 @@ def create_party(call: Call, command: CreateParty) -> Outcome:
         item = journal_item(call, "party.created", subject=party.party_id, data=party_facts(party))
         return Plan(item, store.create_party(call.tenant, party, sealed))
 
-    return once(call, decide)
+    outcome = once(call, decide)
+    if outcome.replayed and open_details(call.tenant, outcome.item.data["party_id"]) != command.details:
+        raise KeyReused("idempotency_key_reused", "this Idempotency-Key was used for another request")
+    return outcome
 
 
 def open_party_account(call: Call, party_id: str, currency: str) -> Outcome:
@@ -159,6 +168,11 @@ def party_facts(party: Party) -> dict[str, Any]:
         "bank_account": party.bank_account,
         "created_at": instant_text(party.created_at),
     }
+
+
+def _mark(command: CreateParty) -> bytes:
+    shown = {"name": command.name, "roles": list(command.roles), "bank_account": command.details.masked}
+    return fingerprint("COMMAND", "create_party", shown)
 
 
 def _context(tenant: str, party_id: str) -> dict[str, str]:

@@ -29,6 +29,8 @@ from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import crash_points
 
+ALIKE = "NL83MOCK0000010012"
+"""Another number that is shown as the mill's is."""
 MILL = CreateParty("Mill Ltd", ("seller",), details())
 
 
@@ -84,8 +86,17 @@ def test_the_same_key_makes_one_party_and_another_body_is_refused(books: Cloud) 
 
     assert (again.item, again.replayed) == (first.item, True)
     assert len(service.list_parties(TENANT, after=None, limit=10).values) == 1
-    with pytest.raises(KeyReused):
-        service.create_party(call("k", tenant=TENANT, body=2), MILL)
+    for other in (replace(MILL, name="Mill"), replace(MILL, details=details(ALIKE)), replace(MILL, roles=())):
+        with pytest.raises(KeyReused):
+            service.create_party(call("k", tenant=TENANT), other)
+
+
+def test_no_digest_of_a_number_is_kept_by_which_it_could_be_guessed(books: Cloud) -> None:
+    one = service.create_party(call(tenant=TENANT, body=1), MILL).item
+    two = service.create_party(call(tenant=TENANT, body=2), replace(MILL, details=details(ALIKE))).item
+
+    assert one.fingerprint == two.fingerprint
+    assert one.data["bank_account"] == two.data["bank_account"]
 
 
 def test_a_killed_process_leaves_one_party(books: Cloud) -> None:
