@@ -1,0 +1,209 @@
+"""Marketplaces of the tests' own: a tenant, a client, an account at the tests' bank, and two of everything in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.bootstrap import operate
+from tests.e2e.bank import CURRENCY, XML, Bank, Line, iban, notification, statement
+from tests.e2e.web import Web
+
+WAIT_SECONDS = 60
+POLL_SECONDS = 0.1
+DUE = 100_000
+"""What a trade of `trade_body` costs."""
+LENT = 500_000
+CARRIER_SHARE = 5_000
+
+
+@dataclass(frozen=True)
+class Market:
+    """A tenant and how to speak for it. `ids` has an id for every parameter of a path, once it is filled."""
+
+    tenant_id: str
+    client_id: str
+    client_secret: str
+    iban: str
+    bank: Bank
+    web: Web
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def only(self, *scopes: str) -> Web:
+        """With a token of these scopes alone."""
+        return self.web.logged_in(self.client_id, self.client_secret, " ".join(scopes))
+
+    def pay_in(self, bank_reference: str, minor: int, reference: str = "") -> None:
+        """The bank tells of money, once; nobody waits until it is booked."""
+        message_id = f"{self.iban}-{bank_reference}"
+        reply = self.bank.tell(notification(self.iban, message_id, Line(bank_reference, minor, reference)), message_id)
+        assert reply.status == 202, reply
+
+    def accounts(self) -> dict[tuple[str, str | None], dict[str, Any]]:
+        """Every account by purpose and owner; `custom` ones by their name."""
+        found = self.web.read("/v1/trial-balance")["accounts"]
+        return {
+            (one["purpose"], one["owner"] or (one["name"] if one["purpose"] == "custom" else "")): one for one in found
+        }
+
+    def balance(self, purpose: str, owner: str = "") -> int:
+        """A balance in minor units, 0 where there is no such account."""
+        account = self.accounts().get((purpose, owner))
+        return int(account["balance_minor"]) if account else 0
+
+    def bank_balance(self) -> int:
+        """What the books say is in the bank account."""
+        return self.balance("bank", self.iban)
+
+    def is_balanced(self) -> bool:
+        """Whether the trial balance is zero in every currency."""
+        return not any(self.web.read("/v1/trial-balance")["differences"].values())
+
+    def listed(self, path: str, name: str) -> list[dict[str, Any]]:
+        """All of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        while True:
+            page = self.web.read(f"{path}{'&' if '?' in path else '?'}limit=100{cursor}")
+            found += page[name]
+            if page["next_cursor"] is None:
+                return found
+            cursor = f"&cursor={page['next_cursor']}"
+
+
+def wait_for(what: str, ask: Callable[[], Any]) -> Any:
+    """What `ask` answers once that is true; fails after a minute."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (answer := ask()):
+        assert time.monotonic() < deadline, f"waited {WAIT_SECONDS} s in vain for {what}"
+        time.sleep(POLL_SECONDS)
+    return answer
+
+
+def open_market(functions: Any, web: Web, bank: Bank, number: int) -> Market:
+    """An empty marketplace. `functions` is a Lambda client with the deployer's credentials."""
+    tenant_id = operate(functions, {"action": "create_tenant", "name": f"Marketplace {number}"})["tenant_id"]
+    client = operate(functions, {"action": "create_client", "tenant_id": tenant_id, "scopes": ["*"]})
+    link = {"action": "link_bank_account", "bank_id": bank.bank_id, "tenant_id": tenant_id}
+    operate(functions, {**link, "iban": iban(number), "currency": CURRENCY})
+    client_id, secret = client["client_id"], client["client_secret"]
+    return Market(tenant_id, client_id, secret, iban(number), bank, web.logged_in(client_id, secret))
+
+
+def money(minor: int) -> dict[str, Any]:
+    """An amount as bodies have it."""
+    return {"minor": minor, "currency": CURRENCY}
+
+
+def party_body(name: str) -> dict[str, Any]:
+    """A party with bank details."""
+    return {"name": name, "roles": ["trader"], "bank_details": {"account": "6222020200112233445", "bic": "BKCHCNBJ"}}
+
+
+def trade_body(ids: dict[str, str]) -> dict[str, Any]:
+    """Ten units at 100.00; the carrier has one share, the seller all others."""
+    parties = {"buyer": "buyer", "seller": "seller", "carrier": "carrier", "inspector": "seller", "warehouse": "seller"}
+    return {
+        "template_id": "fixed-price",
+        "currency": CURRENCY,
+        "quantity_milli": 10_000,
+        "unit_price_minor": 10_000,
+        "parties": {role: ids[party] for role, party in parties.items()},
+        "fixed_shares": {"carrier": CARRIER_SHARE, "inspector": 0, "warehouse": 0},
+    }
+
+
+def line_body(ids: dict[str, str]) -> dict[str, Any]:
+    """A credit line for the buyer."""
+    parties = {"lender_party_id": ids["lender"], "borrower_party_id": ids["buyer"]}
+    return {**parties, "limit": money(LENT), "rate_bps": 600, "day_count": "ACT/360"}
+
+
+def delivered(reference: str = "D-1") -> dict[str, Any]:
+    """A delivery note as evidence."""
+    note = {"type": "delivery_note", "document_reference": reference, "issued_at": "2026-03-02T08:00:00Z"}
+    return {"document": note}
+
+
+def transfer_body(ids: dict[str, str], minor: int = 100) -> dict[str, Any]:
+    """From capital to cash."""
+    return {"debit_account_id": ids["cash"], "credit_account_id": ids["capital"], "amount": money(minor)}
+
+
+def open_parties(market: Market) -> None:
+    """Buyer, seller, carrier and lender with accounts; and two accounts of the tenant's own, cash and capital."""
+    for role in ("buyer", "seller", "carrier", "lender"):
+        market.ids[role] = market.web.made("/v1/parties", party_body(role.title()))["party_id"]
+        market.web.made(f"/v1/parties/{market.ids[role]}/accounts", {"currency": CURRENCY})
+    for name, kind in (("cash", "asset"), ("capital", "equity")):
+        body = {"name": name, "kind": kind, "currency": CURRENCY}
+        market.ids[name] = market.web.made("/v1/accounts", body)["account_id"]
+
+
+def fill(market: Market) -> None:
+    """Two of everything a list can hold. Afterwards nothing moves by itself."""
+    open_parties(market)
+    ids, web = market.ids, market.web
+    ids |= {"party_id": ids["buyer"], "account_id": ids["cash"], "template_id": "fixed-price"}
+    ids |= {"bank_id": market.bank.bank_id}
+    for minor in (100, 200):
+        ids["entry_id"] = web.made("/v1/transfers", transfer_body(ids, minor))["entry_id"]
+    _lend(market)
+    _trade(market)
+    _bank_tells(market)
+    _reconcile(market)
+    wait_for("the history of cash", lambda: web.read(f"/v1/accounts/{ids['cash']}/history")["complete"])
+
+
+def _lend(market: Market) -> None:
+    ids, web = market.ids, market.web
+    lender = web.made("/v1/lenders", {"party_id": ids["lender"], "currency": CURRENCY})
+    market.pay_in("LENT", LENT, lender["reference"])
+    for _ in range(2):
+        ids["line_id"] = web.made("/v1/credit-lines", line_body(ids))["line_id"]
+    wait_for("the lender's money", lambda: market.balance("lender_undrawn", ids["lender"]) == LENT)
+
+
+def _trade(market: Market) -> None:
+    ids, web = market.ids, market.web
+    first, second = (web.made("/v1/trades", trade_body(ids)) for _ in range(2))
+    ids |= {"released_trade": first["trade_id"], "trade_id": second["trade_id"]}
+    path = f"/v1/trades/{first['trade_id']}"
+    market.pay_in("PAID", DUE, first["reference"])
+    wait_for("the funding", lambda: web.read(path)["trade"]["state"] == "funded")
+    web.made(f"{path}/evidence", delivered())
+    web.made(f"{path}/releases", {"milestone": "delivery"})
+    payouts = wait_for("two payouts", lambda: _sent(market))
+    ids["payout_id"] = payouts[0]["payout_id"]
+
+
+def _sent(market: Market) -> list[dict[str, Any]] | None:
+    payouts = market.listed("/v1/payouts", "payouts")
+    return payouts if len(payouts) == 2 and all(one["state"] == "sent" for one in payouts) else None
+
+
+def _bank_tells(market: Market) -> None:
+    """Two payments that nobody can place, two messages that nobody can read as theirs."""
+    for number in (1, 2):
+        market.pay_in(f"STRAY-{number}", number)
+        message_id = f"{market.iban}-BAD-{number}"
+        bad = notification(market.iban, message_id, Line(f"EUR-{number}", 100), currency="EUR")
+        assert market.bank.tell(bad, message_id).status == 202
+    wait_for("two receipts", lambda: len(market.listed("/v1/receipts/unmatched", "receipts")) == 2)
+    wait_for("two in quarantine", lambda: len(market.listed("/v1/quarantine", "messages")) == 2)
+
+
+def _reconcile(market: Market) -> None:
+    """Two statements, each with a line the books do not know."""
+    opening = 0
+    for number in (1, 2):
+        minor = number * 10
+        content = statement(market.iban, f"S-{number}", Line(f"BREAK-{number}", minor), opening=opening, number=number)
+        headers = {"Content-Type": XML, "Idempotency-Key": f"statement-{number}"}
+        reply = market.web.send("POST", "/v1/statements", content, headers)
+        assert reply.status == 201, reply
+        opening += minor
+        market.ids["statement_id"] = reply.json["statements"][0]["statement_id"]
+    market.ids["break_id"] = market.web.read("/v1/breaks")["breaks"][0]["break_id"]
