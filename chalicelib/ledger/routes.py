@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 
 from chalicelib.core.instants import instant_text, parse_instant
-from chalicelib.core.money import Money
 from chalicelib.ledger import service
 from chalicelib.ledger.domain import Account, Kind, Posting, Side
 from chalicelib.storage.journal import JournalItem
@@ -15,13 +14,12 @@ from chalicelib.storage.once import Outcome
 from chalicelib.storage.tables import HistoryRow
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 from chalicelib.web.pages import cursor_for, page_limit, start_of
-from chalicelib.web.parse import Body, MoneyBody
+from chalicelib.web.parse import Body, Currency, Id, MoneyBody
 
 router = Router(__name__)
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
 Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
-AccountId = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
 class AccountBody(Body):
@@ -29,7 +27,7 @@ class AccountBody(Body):
 
     name: Name
     kind: Literal["asset", "liability", "equity", "income", "expense"]
-    currency: str
+    currency: Currency
     floor_minor: int | None = None
     ceiling_minor: int | None = None
 
@@ -37,7 +35,7 @@ class AccountBody(Body):
 class PostingBody(Body):
     """One leg."""
 
-    account_id: AccountId
+    account_id: Id
     side: Literal["debit", "credit"]
     amount: MoneyBody
 
@@ -53,8 +51,8 @@ class EntryBody(Body):
 class TransferBody(Body):
     """An amount moved from the credited to the debited account."""
 
-    debit_account_id: AccountId
-    credit_account_id: AccountId
+    debit_account_id: Id
+    credit_account_id: Id
     amount: MoneyBody
     occurred_at: str | None = None
     reference: Reference | None = None
@@ -179,9 +177,7 @@ def get_history(request: Request, account_id: str) -> HistoryPage:
 def post_entry(request: Request) -> Answer:
     """Book an entry of 2 to 90 postings."""
     body: EntryBody = request.body
-    postings = tuple(
-        Posting(leg.account_id, Side(leg.side), Money(leg.amount.minor, leg.amount.currency)) for leg in body.postings
-    )
+    postings = tuple(Posting(leg.account_id, Side(leg.side), leg.amount.money) for leg in body.postings)
     return _entry_answer(_post(request, "entry.posted", postings, body.occurred_at, body.reference))
 
 
@@ -191,7 +187,7 @@ def post_entry(request: Request) -> Answer:
 def post_transfer(request: Request) -> Answer:
     """Book a transfer: an entry of exactly two postings."""
     body: TransferBody = request.body
-    amount = Money(body.amount.minor, body.amount.currency)
+    amount = body.amount.money
     postings = (
         Posting(body.debit_account_id, Side.DEBIT, amount),
         Posting(body.credit_account_id, Side.CREDIT, amount),

@@ -24,6 +24,9 @@ ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MOST_ID - 1}}}")
 Id = Annotated[str, msgspec.Meta(pattern=f"^{ID.pattern}$")]
 """An id in a body."""
 
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+"""A currency in a body. That it is one of ISO 4217's is for `Money` to know."""
+
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that no XML document can hold, and halves of surrogate pairs: a payment file would fail on them."""
 
@@ -44,7 +47,7 @@ class MoneyBody(Body, frozen=True, kw_only=True):
     """An amount: an integer of minor units and an ISO 4217 currency."""
 
     minor: int
-    currency: Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+    currency: Currency
 
     def __post_init__(self) -> None:
         try:
