@@ -7,19 +7,21 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from chalicelib.core.daycount import DayCount
-from chalicelib.core.money import Money
 from chalicelib.credit.domain import Component, Terms
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.storage.once import Outcome
 from chalicelib.trades.terms import OpenTrade
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body, MoneyBody
+from chalicelib.web.parse import Body, Currency, Id, MoneyBody
 
 router = Router(__name__)
 
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+MOST_ROLES = 20
+"""Roles that a body may name; every template has fewer."""
+
 Role = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
+Parties = Annotated[dict[Role, Id], msgspec.Meta(max_length=MOST_ROLES)]
+FixedShares = Annotated[dict[Role, int], msgspec.Meta(max_length=MOST_ROLES)]
 
 
 class TradeBody(Body):
@@ -30,8 +32,8 @@ class TradeBody(Body):
     currency: Currency
     quantity_milli: int
     unit_price_minor: int
-    parties: dict[Role, Id]
-    fixed_shares: dict[Role, int] = msgspec.field(default_factory=dict)
+    parties: Parties
+    fixed_shares: FixedShares = msgspec.field(default_factory=dict)
     premium_minor: int = 0
 
 
@@ -208,7 +210,7 @@ def create_credit_line(request: Request) -> Answer:
     """Open a credit line from a lender to a buyer."""
     body: CreditLineBody = request.body
     terms = Terms(
-        limit=Money(body.limit.minor, body.limit.currency),
+        limit=body.limit.money,
         rate_bps=body.rate_bps,
         day_count=DayCount(body.day_count),
         repayment_order=tuple(Component(component) for component in body.repayment_order),
@@ -229,7 +231,7 @@ def create_credit_line(request: Request) -> Answer:
 def create_drawdown(request: Request, line_id: str) -> Answer:
     """Draw on a credit line straight into a trade's escrow."""
     body: DrawdownBody = request.body
-    command = lending.DrawIntoEscrow(line_id, body.trade_id, Money(body.amount.minor, body.amount.currency))
+    command = lending.DrawIntoEscrow(line_id, body.trade_id, body.amount.money)
     return _entry_answer(lending.draw_into_escrow(request.call, command), DrawdownView)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 
 from chalicelib.banking import store as banking_store
+from chalicelib.banking.domain import ExpectedPayment
+from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money
 from chalicelib.settlement.domain import CreditFunding
+from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write
-from chalicelib.storage.reads import Found, get
-from chalicelib.storage.records import Versioned, create, replace, take
+from chalicelib.storage.reads import Found, fetch
+from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import Key, record_key
+
+MOST_REFERENCES = 50
+"""References of one movement that are looked at. A payer may write more, and so may a bank's batch of payments."""
 
 
 def credit_funding_key(tenant: str, trade_id: str) -> Key:
@@ -20,31 +26,57 @@ def credit_funding_key(tenant: str, trade_id: str) -> Key:
 
 def take_credit_funding(found: Found, tenant: str, trade_id: str) -> Versioned[CreditFunding] | None:
     """The line that funded a trade, among what a batch read found; None: no line did."""
-    return take(found, credit_funding_key(tenant, trade_id), CreditFunding)
+    return records.take(found, credit_funding_key(tenant, trade_id), CreditFunding)
 
 
 def load_credit_funding(tenant: str, trade_id: str) -> CreditFunding | None:
     """The line that funded a trade, read strongly; None: no line did."""
-    key = credit_funding_key(tenant, trade_id)
-    item = get(key)
-    record = None if item is None else take({key: item}, key, CreditFunding)
+    record = take_credit_funding(fetch((credit_funding_key(tenant, trade_id),)), tenant, trade_id)
     return record.value if record else None
 
 
 def write_credit_funding(
     tenant: str, trade_id: str, funding: CreditFunding, before: Versioned[CreditFunding] | None
 ) -> Write:
-    """Write it for the first time or anew."""
+    """Write it for the first time or anew.
+
+    condition: there is none yet, or its version is the one that was read; else decide again
+    """
     key = credit_funding_key(tenant, trade_id)
-    if before is None:
-        return create(key, funding, exists="trade_credit_changed")
-    return replace(key, funding, version=before.version)
+    if before is not None:
+        return records.replace(key, funding, version=before.version)
+    return replace(records.create(key, funding, exists="credit_funding_exists"), refuse=lambda _: Stale())
 
 
-def expect_more(found: Found, tenant: str, reference: str, more: Money) -> Write:
-    """Expect so much more (or, negative, less) to come by bank under a trade's reference."""
+def take_expected(found: Found, tenant: str, reference: str) -> Versioned[ExpectedPayment]:
+    """The payment expected under a reference of our own. Raises Stale where the batch was read before it was made."""
     record = banking_store.take_expected(found, tenant, reference)
     if record is None:
         raise Stale
-    expected = dataclasses.replace(record.value, expected_minor=(record.value.expected_minor or 0) + more.minor)
+    return record
+
+
+def expect_more(record: Versioned[ExpectedPayment], tenant: str, more: Money) -> Write:
+    """Expect so much more (or, negative, less) to come by bank under a trade's reference."""
+    expected = replace(record.value, expected_minor=(record.value.expected_minor or 0) + more.minor)
     return banking_store.replace_expected(tenant, expected, version=record.version)
+
+
+def find_expectations(tenant: str, references: tuple[str, ...]) -> tuple[ExpectedPayment, ...]:
+    """The first two of the payments that are expected under these references: one is an answer, two are a question."""
+    known: list[ExpectedPayment] = []
+    left = references[:MOST_REFERENCES]
+    for _ in range(2):
+        record = banking_store.find_expected(tenant, left)
+        if record is None:
+            break
+        known.append(record.value)
+        left = left[left.index(record.value.reference) + 1 :]
+    return tuple(known)
+
+
+def check_banked(found: Found, tenant: str, currency: str) -> None:
+    """Refuse what would need a bank account the tenant has not got: Conflict `currency_not_banked`. `found` has been
+    asked for `banking_store.paying_key`."""
+    if banking_store.paying_key(tenant, currency) not in found:
+        raise Conflict("currency_not_banked", "no bank account in this currency is linked", currency=currency)

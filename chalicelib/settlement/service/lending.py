@@ -12,18 +12,18 @@ from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money, exponent
 from chalicelib.credit import store as credit_store
-from chalicelib.credit.domain import CreditLine, Terms, draw, open_line
+from chalicelib.credit.domain import CreditLine, Terms, open_line
 from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts
 from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Purpose, entry_of, purpose_account_id
 from chalicelib.settlement import store
-from chalicelib.settlement.domain import CreditFunding, netted
+from chalicelib.settlement.domain import fund_by_credit, netted
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.tables import account_key
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain import Trade, fund
+from chalicelib.trades.domain import Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,15 @@ class DrawIntoEscrow:
 def open_lender(call: Call, party_id: str, currency: str) -> Outcome:
     """Make a party a lender in a currency: the accounts of its money, and the reference it pays in under.
 
-    Raises NotFound `party_not_found`; Conflict `account_exists` where it is one already.
+    Raises NotFound `party_not_found`; Conflict `currency_not_banked` where the tenant has no bank account that its
+    money could come to, `account_exists` where it is a lender already.
     """
     exponent(currency)
     reference = reference_for(call.tenant, f"{party_id} {currency}")
 
     def decide(found: Found) -> Plan:
         party = banking_store.take_party(found, call.tenant, party_id)
+        store.check_banked(found, call.tenant, currency)
         expected = ExpectedPayment(reference, "lender", party_id, currency, None)
         accounts = lender_accounts(call.tenant, party_id, currency, party.name)
         facts = {"party_id": party_id, "currency": currency, "reference": reference}
@@ -61,14 +63,15 @@ def open_lender(call: Call, party_id: str, currency: str) -> Outcome:
         item = journal_item(call, "lender.opened", subject=party_id, reference=reference, data=facts)
         return Plan(item, (*opened, banking_store.create_expected(call.tenant, expected)))
 
-    return once(call, decide, reads=(banking_store.party_key(call.tenant, party_id),))
+    reads = (banking_store.party_key(call.tenant, party_id), banking_store.paying_key(call.tenant, currency))
+    return once(call, decide, reads=reads)
 
 
 def open_credit_line(call: Call, command: OpenLine) -> Outcome:
     """Open a line from a lender to a buyer, its accounts, and the reference it is repaid under.
 
     Raises what `open_line` raises; NotFound `party_not_found`; Conflict `not_a_lender` where the lending party has no
-    lender's account in this currency, `currency_not_banked` where the tenant has no bank account in it.
+    lender's account in this currency.
     """
     tenant, currency = call.tenant, command.terms.limit.currency
     line_id = call.new_id("lin")
@@ -82,7 +85,6 @@ def open_credit_line(call: Call, command: OpenLine) -> Outcome:
         on=call.now.date(),
     )
     undrawn = account_key(tenant, purpose_account_id(tenant, Purpose.LENDER_UNDRAWN, currency, command.lender_party_id))
-    income = account_key(tenant, purpose_account_id(tenant, Purpose.INTEREST_INCOME, currency))
     parties = (command.lender_party_id, command.borrower_party_id)
 
     def decide(found: Found) -> Plan:
@@ -90,8 +92,6 @@ def open_credit_line(call: Call, command: OpenLine) -> Outcome:
             banking_store.take_party(found, tenant, party_id)
         if undrawn not in found:
             raise Conflict("not_a_lender", "make the party a lender first", party_id=command.lender_party_id)
-        if income not in found:
-            raise Conflict("currency_not_banked", "no bank account in this currency is linked", currency=currency)
         expected = ExpectedPayment(line.reference, "credit_line", line.line_id, currency, None)
         opened = (ledger_store.open_account(tenant, account, opened_by=call) for account in line_accounts(line))
         item = journal_item(
@@ -100,16 +100,15 @@ def open_credit_line(call: Call, command: OpenLine) -> Outcome:
         writes = (*opened, *credit_store.create_line(line), banking_store.create_expected(tenant, expected))
         return Plan(item, writes)
 
-    reads = (*(banking_store.party_key(tenant, party_id) for party_id in parties), undrawn, income)
+    reads = (*(banking_store.party_key(tenant, party_id) for party_id in parties), undrawn)
     return once(call, decide, reads=reads)
 
 
 def draw_into_escrow(call: Call, command: DrawIntoEscrow) -> Outcome:
     """Fund a trade from a credit line of its buyer: the lender's money becomes escrow, in one commit.
 
-    Raises NotFound `credit_line_not_found`, `trade_not_found`; Conflict `line_of_another_buyer`; what `draw` raises;
-    Conflict `more_than_outstanding`, `trade_has_another_line`; and from the write `insufficient_funds` where the
-    lender's undrawn money does not reach.
+    Raises NotFound `trade_not_found`, `credit_line_not_found`; what `fund_by_credit` refuses; and from the write
+    Conflict `insufficient_funds` where the lender's undrawn money does not reach.
     """
     tenant, trade_id = call.tenant, command.trade_id
     reads = (
@@ -128,16 +127,13 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     terms = trades_store.take_terms(found, tenant, trade_id)
     trade = trades_store.take_trade(found, tenant, trade_id)
     before = store.take_credit_funding(found, tenant, trade_id)
-    if line.value.borrower_party_id != terms.buyer:
-        raise Conflict("line_of_another_buyer", "the trade's buyer does not have this line", line_id=command.line_id)
-    drawn = draw(line.value, command.amount, call.now.date())
-    funded = fund(trade.value, command.amount)
-    if funded.excess.minor:
-        raise Conflict("more_than_outstanding", "the trade asks for less", outstanding_minor=funded.accepted.minor)
-    funding = (before.value if before else CreditFunding(command.line_id, 0)).more(command.line_id, command.amount)
+    expected = store.take_expected(found, tenant, terms.reference)
+    funded = fund_by_credit(
+        line.value, terms, trade.value, before.value if before else None, command.amount, on=call.now.date()
+    )
     entry = entry_of(
         "trade.funded_by_credit",
-        netted(drawdown_postings(line.value, drawn, terms.escrow_account_id)),
+        netted(drawdown_postings(line.value, funded.drawdown, terms.escrow_account_id)),
         occurred_at=call.now,
         subject=trade_id,
         reference=line.value.reference,
@@ -145,10 +141,10 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     return ledger_store.plan_entry(
         call,
         entry,
-        credit_store.replace_line(drawn.line, version=line.version),
+        credit_store.replace_line(funded.drawdown.line, version=line.version),
         trades_store.save_trade(tenant, funded.trade, version=trade.version),
-        store.write_credit_funding(tenant, trade_id, funding, before),
-        store.expect_more(found, tenant, terms.reference, -command.amount),
+        store.write_credit_funding(tenant, trade_id, funded.funding, before),
+        store.expect_more(expected, tenant, -command.amount),
         data=_drawdown_facts(command, funded.trade),
     )
 

@@ -12,14 +12,16 @@ from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import BankAccount, ExpectedPayment, Receipt, receive
 from chalicelib.banking.movements import Movement
 from chalicelib.core.call import Call
+from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import repay
 from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
-from chalicelib.settlement.domain import netted
-from chalicelib.storage.commit import Stale, Write
+from chalicelib.settlement import store
+from chalicelib.settlement.domain import day_on_line, netted
+from chalicelib.storage.commit import Write
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Versioned
@@ -28,6 +30,14 @@ from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain import fund
 
 KIND = "movement.booked"
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a movement is for: the payment it meets. None of ours: `reason` says why, and it goes to suspense."""
+
+    expected: ExpectedPayment | None
+    reason: str = "more_than_expected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +52,17 @@ class Taken:
 
 def book_movement(call: Call, movement: Movement) -> Outcome:
     """Book a movement that is no payout's, once. Never refused for what it is for: what fits no expectation goes to
-    suspense and is listed, money out (a bank's charge, say) as well as money in."""
-    known = banking_store.find_expected(call.tenant, movement.references) if movement.amount.minor > 0 else None
-    expected = known.value if known else None
+    suspense and is listed, money out (a bank's charge, say) as well as money in.
 
-    def decide(found: Found) -> Plan:
-        return _plan(call, movement, found, expected)
+    Raises Conflict `movement_differs` where the books have a movement of this reference with another amount.
+    """
+    return _book(call, movement, _aim(call.tenant, movement))
 
-    return once(call, decide, reads=_reads(call.tenant, expected))
+
+def book_in_suspense(call: Call, movement: Movement, reason: str) -> Outcome:
+    """Book a movement that contradicts what we know: it has happened at the bank, so the books have it, and the list of
+    unmatched money has it with its reason. Raises as `book_movement`."""
+    return _book(call, movement, Aim(None, reason))
 
 
 def account_at_bank(bank_id: str, number: str) -> BankAccount | None:
@@ -57,33 +70,51 @@ def account_at_bank(bank_id: str, number: str) -> BankAccount | None:
     return banking_store.find_account(bank_id, number)
 
 
+def _aim(tenant: str, movement: Movement) -> Aim:
+    if movement.amount.minor < 0:
+        return Aim(None, "unknown_debit")
+    if movement.reversal or movement.return_reason:
+        # Our own money, come back. What was written on it says what it was sent for, not what it should pay now.
+        return Aim(None, "unknown_return")
+    known = store.find_expectations(tenant, movement.references)
+    if len(known) != 1:
+        return Aim(None, "several_references" if known else "unknown_reference")
+    if known[0].currency != movement.amount.currency:
+        return Aim(None, "other_currency")
+    return Aim(known[0])
+
+
+def _book(call: Call, movement: Movement, aim: Aim) -> Outcome:
+    try:
+        return once(call, lambda found: _plan(call, movement, found, aim), reads=_reads(call.tenant, aim.expected))
+    except KeyReused as error:
+        facts = {"entry_id": call.entry_id, "minor": movement.amount.minor, "currency": movement.amount.currency}
+        raise Conflict("movement_differs", "the books have this movement with another amount", **facts) from error
+
+
 def _reads(tenant: str, expected: ExpectedPayment | None) -> tuple[Key, ...]:
     if expected is None:
         return ()
     key = banking_store.expected_key(tenant, expected.reference)
-    return (key, *_subject_reads(tenant, expected))
-
-
-def _subject_reads(tenant: str, expected: ExpectedPayment) -> tuple[Key, ...]:
     match expected.kind:
         case "trade":
             trade_id = expected.subject_id
-            return trades_store.state_key(tenant, trade_id), trades_store.terms_key(tenant, trade_id)
+            return key, trades_store.state_key(tenant, trade_id), trades_store.terms_key(tenant, trade_id)
         case "credit_line":
-            return (credit_store.line_key(tenant, expected.subject_id),)
+            return key, credit_store.line_key(tenant, expected.subject_id)
         case "lender":
-            return ()
+            return (key,)
 
 
-def _plan(call: Call, movement: Movement, found: Found, expected: ExpectedPayment | None) -> Plan:
-    taken = _nothing(movement) if expected is None else _take(call, movement, found, expected)
+def _plan(call: Call, movement: Movement, found: Found, aim: Aim) -> Plan:
+    taken = _nothing(movement) if aim.expected is None else _take(call, movement, found, aim.expected)
     left = movement.amount - taken.amount
     bank = movement.account.account_id
     suspense = purpose_account_id(call.tenant, Purpose.SUSPENSE, movement.amount.currency)
     postings = netted((*taken.postings, debit(bank, left), credit(suspense, left)))
     writes = list(taken.writes)
     if left.minor:
-        writes.append(banking_store.create_receipt(call.tenant, _unmatched(call, movement, left, expected)))
+        writes.append(banking_store.create_receipt(call.tenant, _unmatched(call, movement, left, aim)))
     entry = entry_of(
         KIND,
         postings,
@@ -91,15 +122,11 @@ def _plan(call: Call, movement: Movement, found: Found, expected: ExpectedPaymen
         subject=taken.subject or None,
         reference=movement.bank_reference,
     )
-    return ledger_store.plan_entry(call, entry, *writes, data=_facts(movement, taken, left, expected))
+    return ledger_store.plan_entry(call, entry, *writes, data=_facts(movement, taken, left, aim))
 
 
 def _take(call: Call, movement: Movement, found: Found, expected: ExpectedPayment) -> Taken:
-    if movement.amount.currency != expected.currency:
-        return _nothing(movement)
-    record = banking_store.take_expected(found, call.tenant, expected.reference)
-    if record is None:
-        raise Stale
+    record = store.take_expected(found, call.tenant, expected.reference)
     match expected.kind:
         case "trade":
             return _into_escrow(call, movement, found, record)
@@ -131,7 +158,7 @@ def _into_escrow(call: Call, movement: Movement, found: Found, record: Versioned
 def _towards_line(call: Call, movement: Movement, found: Found, record: Versioned[ExpectedPayment]) -> Taken:
     line = credit_store.take_line(found, call.tenant, record.value.subject_id)
     booked_on = min(movement.booked_on or call.now.date(), call.now.date())
-    repayment = repay(line.value, movement.amount, max(booked_on, line.value.accrued_through))
+    repayment = repay(line.value, movement.amount, day_on_line(line.value, booked_on))
     used = movement.amount - repayment.excess
     if not used.minor:
         return _nothing(movement)
@@ -159,7 +186,7 @@ def _nothing(movement: Movement) -> Taken:
     return Taken((), movement.amount.of(0), (), "")
 
 
-def _unmatched(call: Call, movement: Movement, left: Money, expected: ExpectedPayment | None) -> Receipt:
+def _unmatched(call: Call, movement: Movement, left: Money, aim: Aim) -> Receipt:
     return Receipt(
         receipt_id=movement.receipt_id,
         bank_id=movement.account.bank_id,
@@ -170,26 +197,20 @@ def _unmatched(call: Call, movement: Movement, left: Money, expected: ExpectedPa
         reference=movement.text,
         booked_on=movement.booked_on,
         disposition="suspense",
-        reason=_reason(left, expected),
+        reason=aim.reason,
         entry_id=call.entry_id,
         received_at=call.now,
     )
 
 
-def _reason(left: Money, expected: ExpectedPayment | None) -> str:
-    if left.minor < 0:
-        return "unknown_debit"
-    return "unknown_reference" if expected is None else "more_than_expected"
-
-
-def _facts(movement: Movement, taken: Taken, left: Money, expected: ExpectedPayment | None) -> dict[str, Any]:
+def _facts(movement: Movement, taken: Taken, left: Money, aim: Aim) -> dict[str, Any]:
     return {
         "bank_reference": movement.bank_reference,
         "currency": movement.amount.currency,
         "received_minor": movement.amount.minor,
         "matched_minor": taken.amount.minor,
         "suspense_minor": left.minor,
-        "payment_reference": expected.reference if expected else None,
+        "payment_reference": aim.expected.reference if aim.expected else None,
     }
 
 

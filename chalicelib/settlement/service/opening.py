@@ -11,6 +11,7 @@ from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
 from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Purpose, purpose_account, purpose_account_id
+from chalicelib.settlement import store
 from chalicelib.settlement.domain import party_account_id
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
@@ -26,8 +27,8 @@ def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade)
     """Open a trade, its escrow account, and the payment the bank should receive for it, in one commit.
 
     Facts: trade id, state, amount due, and the creditor reference the buyer must quote. Raises NotFound
-    `template_not_found`, what `agree` raises, NotFound `party_not_found`, and Conflict `party_account_missing` for a
-    party that could not be paid.
+    `template_not_found`, what `agree` raises, NotFound `party_not_found`, Conflict `currency_not_banked` where nobody
+    could pay or be paid, and `party_account_missing` for a party that could not be paid.
     """
     tenant, trade_id = call.tenant, call.new_id("trd")
     identity = Identity(
@@ -39,7 +40,10 @@ def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade)
 
     def decide(found: Found) -> Plan:
         terms, trade = open_trade(find_template(template_id), command, identity, now=call.now)
-        _check_parties(found, tenant, parties, terms.currency)
+        for party_id in parties:
+            banking_store.take_party(found, tenant, party_id)
+        store.check_banked(found, tenant, terms.currency)
+        _check_accounts(found, tenant, parties, terms.currency)
         due = terms.provisional_amount
         escrow = purpose_account(tenant, Purpose.ESCROW, due.currency, name=f"Escrow {trade_id}", owner=trade_id)
         return Plan(
@@ -57,13 +61,12 @@ def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade)
 
 
 def _reads(tenant: str, parties: tuple[str, ...], currency: str) -> tuple[Key, ...]:
+    records = (banking_store.party_key(tenant, party_id) for party_id in parties)
     accounts = (account_key(tenant, party_account_id(tenant, party_id, currency)) for party_id in parties)
-    return (*(banking_store.party_key(tenant, party_id) for party_id in parties), *accounts)
+    return (*records, banking_store.paying_key(tenant, currency), *accounts)
 
 
-def _check_parties(found: Found, tenant: str, parties: tuple[str, ...], currency: str) -> None:
-    for party_id in parties:
-        banking_store.take_party(found, tenant, party_id)
+def _check_accounts(found: Found, tenant: str, parties: tuple[str, ...], currency: str) -> None:
     for party_id in parties:
         if account_key(tenant, party_account_id(tenant, party_id, currency)) not in found:
             facts = {"party_id": party_id, "currency": currency}

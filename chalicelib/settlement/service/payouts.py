@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chalicelib.banking import store as banking_store
+from chalicelib.core.errors import NotFound
 from chalicelib.core.money import Money
 from chalicelib.ledger import store as ledger_store
 from chalicelib.settlement.domain import PAID_OUT_AFTER, party_account_id
@@ -39,6 +41,14 @@ def payouts_due(tenant: str, entry_id: str) -> tuple[PayoutDue, ...]:
         for party_id, minor in credited
         if minor > 0
     )
+
+
+def payout_tenant(bank_id: str, payout_id: str) -> str | None:
+    """Whose a payout is that a bank names, or None: nobody's that this bank pays for."""
+    try:
+        return banking_store.payout_owner(bank_id, payout_id)
+    except NotFound:
+        return None
 
 
 def _credited(item: JournalItem, account_id: str) -> int:

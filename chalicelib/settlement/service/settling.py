@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from chalicelib.banking import store as banking_store
+from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.banking.references import reference_for
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy
@@ -19,18 +20,19 @@ from chalicelib.settlement.domain import (
     SETTLED,
     CreditFunding,
     Refund,
+    is_whole,
     netted,
     refund,
     refund_postings,
     share_postings,
 )
-from chalicelib.storage.commit import Write
+from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Versioned
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain import FinalSettlement, Release, final_settlement, release
+from chalicelib.trades.domain import FinalSettlement, Release, Trade, final_settlement, release
 from chalicelib.trades.terms import Terms
 
 
@@ -38,8 +40,8 @@ def settle_finally(call: Call, trade_id: str) -> Outcome:
     """Fix price and quantity by the evidence, refund what is too much, divide the rest: one commit.
 
     A refund goes first to the credit line that funded the trade, then to the buyer. Where the escrow holds too little,
-    nothing moves and the trade asks for the difference. Raises NotFound `trade_not_found` and what `final_settlement`
-    raises.
+    nothing moves and the trade asks for the difference: once that is there, the command settles it under a new key.
+    Raises NotFound `trade_not_found` and what `final_settlement` raises.
     """
     tenant = call.tenant
     # The line's key follows from the trade's credit funding, so that is read before; `decide` sees whether it moved.
@@ -83,14 +85,15 @@ def _plan_settlement(call: Call, trade_id: str, found: Found, funding: CreditFun
     tenant = call.tenant
     terms = trades_store.take_terms(found, tenant, trade_id)
     trade = trades_store.take_trade(found, tenant, trade_id)
-    _check_same_line(funding, store.take_credit_funding(found, tenant, trade_id))
+    expected = store.take_expected(found, tenant, terms.reference)
+    _check_read_at_once(trade.value, expected.value, store.take_credit_funding(found, tenant, trade_id), funding)
     evidence = trades_store.take_evidence_of(found, tenant, trade.value)
     settled = final_settlement(terms, trade.value, evidence)
     save = trades_store.save_trade(tenant, settled.trade, version=trade.version)
     if settled.top_up.minor:
         facts = _settled_facts(settled, Refund(None, None, settled.refund))
         item = journal_item(call, "trade.top_up_due", subject=trade_id, data=facts)
-        return Plan(item, (save, store.expect_more(found, tenant, terms.reference, settled.top_up)))
+        return Plan(item, (save, store.expect_more(expected, tenant, settled.top_up)))
     return _plan_division(call, terms, settled, found, funding, save)
 
 
@@ -112,8 +115,15 @@ def _plan_division(
     return ledger_store.plan_entry(call, entry, *writes, data=_settled_facts(settled, refunded))
 
 
-def _check_same_line(read_before: CreditFunding | None, now: Versioned[CreditFunding] | None) -> None:
-    if (read_before and read_before.line_id) != (now and now.value.line_id):
+def _check_read_at_once(
+    trade: Trade, expected: ExpectedPayment, now: Versioned[CreditFunding] | None, read_before: CreditFunding | None
+) -> None:
+    """A batch is no snapshot, and a line that is overlooked would see its refund go to the buyer. So: decide again
+    where the trade is newer or older than what funded it, and Busy where a line has only just come into it."""
+    funding = now.value if now else None
+    if not is_whole(trade, received_minor=expected.received_minor, funding=funding):
+        raise Stale
+    if (read_before and read_before.line_id) != (funding and funding.line_id):
         raise Busy("try_again", "a line funded the trade meanwhile: retry with the same key")
 
 

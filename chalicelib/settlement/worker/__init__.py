@@ -10,15 +10,14 @@ import os
 from collections.abc import Callable
 from typing import Any, cast
 
-from chalicelib.banking import paying
-from chalicelib.core.call import worker_call
 from chalicelib.core.errors import InvalidInput
 from chalicelib.queues import Message, StreamRecord, Worker
 from chalicelib.queues.send import send_message
-from chalicelib.settlement.bank_messages import BankMessage, process
+from chalicelib.queues.worker import MOST_RECEIVES
 from chalicelib.settlement.domain import PAID_OUT_AFTER
-from chalicelib.settlement.operating import ACTIONS
-from chalicelib.settlement.service.payouts import PayoutDue, payouts_due
+from chalicelib.settlement.worker.bank_messages import At, BankMessage, process
+from chalicelib.settlement.worker.operating import ACTIONS
+from chalicelib.settlement.worker.payments import pay
 from chalicelib.storage.journal import from_wire
 from chalicelib.web import clock
 
@@ -31,8 +30,13 @@ worker = Worker(__name__)
 def callbacks(message: Message) -> None:
     """Book what a bank's signed message tells of."""
     body = message.body
-    received = BankMessage(bank_id=body["bank_id"], message_id=body["message_id"], blob=body["blob"])
-    process(received, now=clock.now(), entropy=os.urandom(ENTROPY_BYTES))
+    received = BankMessage(
+        bank_id=body["bank_id"],
+        message_id=body["message_id"],
+        blob=body["blob"],
+        last_try=message.receive_count >= MOST_RECEIVES,
+    )
+    process(received, At(clock.now(), os.urandom(ENTROPY_BYTES)))
 
 
 @worker.stream("relay", table="journal")
@@ -53,9 +57,7 @@ def relay(record: StreamRecord) -> None:
 @worker.queue("payouts")
 def payouts(message: Message) -> None:
     """Pay the parties of an entry: a payout and its file for each."""
-    tenant, entry_id = message.body["tenant"], message.body["entry_id"]
-    for due in payouts_due(tenant, entry_id):
-        _pay(tenant, entry_id, due)
+    pay(message.body["tenant"], message.body["entry_id"], now=clock.now(), entropy=os.urandom(ENTROPY_BYTES))
 
 
 @worker.operator("operate")
@@ -65,20 +67,3 @@ def operate(event: dict[str, Any]) -> Any:
     if action is None:
         raise InvalidInput("unknown_action", "no such action", field="action", known=sorted(ACTIONS))
     return action({name: value for name, value in event.items() if name != "action"})
-
-
-def _pay(tenant: str, entry_id: str, due: PayoutDue) -> None:
-    now = clock.now()
-    command = paying.CreatePayout(
-        party_id=due.party_id, amount=due.amount, remittance=due.reference, subject=due.trade_id
-    )
-    call = worker_call(
-        tenant=tenant,
-        key=f"payout:{entry_id}:{due.party_id}",
-        content={"party_id": due.party_id, "minor": due.amount.minor, "currency": due.amount.currency},
-        now=now,
-        entropy=os.urandom(ENTROPY_BYTES),
-        actor="payouts",
-    )
-    outcome = paying.create_payout(call, command)
-    paying.send_payout(tenant, outcome.item.data["payout_id"], now=now)

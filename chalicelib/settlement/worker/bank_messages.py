@@ -1,0 +1,168 @@
+"""A bank's message, fact by fact: each movement and each word on a payout is one command under a key of its own.
+
+Money that has moved at the bank is booked, if need be in suspense. What cannot be read, belongs to nobody or
+contradicts the books goes to quarantine with its reason. What cannot be done yet makes the queue deliver the message
+again. No fact holds up another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from chalicelib.banking import callbacks, paying
+from chalicelib.banking.domain import BankAccount
+from chalicelib.banking.movements import Movement, movement_of
+from chalicelib.banking.payouts import Payout, news_of
+from chalicelib.core.call import Call, worker_call
+from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
+from chalicelib.messages.detect import read
+from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
+from chalicelib.settlement.service.movements import KIND, account_at_bank, book_in_suspense, book_movement
+from chalicelib.settlement.service.payouts import payout_tenant
+from chalicelib.storage import blobs
+
+BOOKED = "booked"
+
+
+@dataclass(frozen=True, slots=True)
+class BankMessage:
+    """A message that was taken: whose it is by signature, and where its bytes lie. `last_try`: the queue will not
+    deliver it again, so what is unknown now stays unknown."""
+
+    bank_id: str
+    message_id: str
+    blob: str
+    last_try: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """The instant a message is worked on, and the chance that new ids are made of: both taken once, at the edge."""
+
+    now: datetime
+    entropy: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing a message tells: what to do about it, whose it is if known, and which part of the message it is."""
+
+    act: Callable[[], object]
+    tenant: Callable[[], str | None]
+    part: str
+
+
+def process(message: BankMessage, at: At) -> None:
+    """Do all that a message tells, once. Raises the first failure that may pass by itself, after all else is done."""
+    try:
+        facts = tuple(_facts(message, at))
+    except InvalidInput as unreadable:
+        _quarantine(message, unreadable, at, tenant=None, part="")
+        return
+    failures = [failure for fact in facts if (failure := _attempt(message, fact, at)) is not None]
+    if failures:
+        raise failures[0]
+
+
+def _attempt(message: BankMessage, fact: Fact, at: At) -> Exception | None:
+    """Do one fact. Returns what went wrong with it, whatever it is: the message's other facts are done all the same."""
+    try:
+        _do(message, fact, at)
+    except Exception as failure:
+        return failure
+    return None
+
+
+def _do(message: BankMessage, fact: Fact, at: At) -> None:
+    try:
+        fact.act()
+    except NotFound as unknown:
+        if not message.last_try:
+            raise
+        _quarantine(message, unknown, at, tenant=fact.tenant(), part=fact.part)
+    except (InvalidInput, Conflict) as never:
+        _quarantine(message, never, at, tenant=fact.tenant(), part=fact.part)
+
+
+def _facts(message: BankMessage, at: At) -> Iterator[Fact]:
+    match read(blobs.read(message.blob)):
+        case AccountReport(statements=statements):
+            for i, statement in enumerate(statements):
+                yield from _movements(message, statement, at, part=str(i))
+        case StatusReport() as report:
+            for i, news in enumerate(news_of(report)):
+                act = partial(paying.apply_payout_status, message.bank_id, news, now=at.now)
+                yield Fact(act, partial(payout_tenant, message.bank_id, news.payout_id), str(i))
+        case ReturnReport():
+            # The money of a return, and its reason, are told by the account's own message; nothing is booked here.
+            return
+
+
+def _movements(message: BankMessage, statement: Statement, at: At, *, part: str) -> Iterator[Fact]:
+    account = account_at_bank(message.bank_id, statement.account.number)
+    entries = [(i, entry) for i, entry in enumerate(statement.entries) if entry.status == BOOKED]
+    if account is None:
+        if entries:
+            yield Fact(partial(_refuse_account, len(entries)), lambda: None, part)
+        return
+    for i, entry in entries:
+        yield Fact(partial(_book, message, account, entry, at), partial(str, account.tenant_id), f"{part}/{i}")
+
+
+def _refuse_account(entries: int) -> None:
+    raise InvalidInput("unknown_bank_account", "no tenant has this account", field="Acct", entries=entries)
+
+
+def _book(message: BankMessage, account: BankAccount, entry: Entry, at: At) -> None:
+    movement = movement_of(account, entry)
+    if movement.is_payout_debit:
+        _book_payout(message, movement, paying.settle_payout, at)
+    elif movement.is_payout_return:
+        _book_payout(message, movement, paying.return_payout, at)
+    else:
+        book_movement(_call(movement, at), movement)
+
+
+def _book_payout(message: BankMessage, movement: Movement, book: Callable[..., Payout], at: At) -> None:
+    """Book what has moved for a payout. Where that contradicts the payout, or it stays unknown to the last, the money
+    has moved all the same: it goes to suspense. Where the books have the movement as something else already, the
+    contradiction is raised: the payout waits for it in vain, and somebody should know."""
+    try:
+        book(movement, now=at.now)
+    except NotFound as unknown:
+        if not message.last_try:
+            raise
+        refusal: Refusal = unknown
+    except Conflict as contradiction:
+        refusal = contradiction
+    else:
+        return
+    if book_in_suspense(_call(movement, at), movement, refusal.code).item.kind != KIND:
+        raise refusal
+
+
+def _call(movement: Movement, at: At) -> Call:
+    return worker_call(
+        tenant=movement.account.tenant_id,
+        key=movement.key,
+        content=movement.content,
+        now=at.now,
+        entropy=at.entropy,
+        actor=movement.account.bank_id,
+    )
+
+
+def _quarantine(message: BankMessage, reason: Refusal, at: At, *, tenant: str | None, part: str) -> None:
+    callbacks.quarantine(
+        bank_id=message.bank_id,
+        message_id=message.message_id,
+        blob=message.blob,
+        reason=reason.code,
+        now=at.now,
+        tenant=tenant,
+        facts=reason.facts,
+        part=part,
+    )
