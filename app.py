@@ -19,8 +19,10 @@ from chalicelib.web import openapi
 from chalicelib.web.endpoint import Request, Router
 
 app = Chalice(app_name="quittance")
-# What signatures and uploads come in. The gateway passes any other type as text, which changes bytes that are not UTF-8.
+# What bodies come in. The gateway passes any other type as text, which turns bytes that are not UTF-8 into others: a
+# signature would not hold, and a broken name would be booked as if it were whole.
 app.api.binary_types = [
+    "application/json",
     "application/octet-stream",
     "application/xml",
     "application/zip",

@@ -29,6 +29,7 @@ KEY_HEADER = "idempotency-key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 MOST_KEY = 128
 JSON = "application/json"
+SHOWN_TYPE = "text/x-text"
 
 
 class Terms(TypedDict, total=False):
@@ -144,10 +145,10 @@ class Router:
 
 class TextResponse(Response):
     """An answer that is text, whatever its type. Chalice would send a type that is binary when uploaded (CSV, XML) in
-    base 64, and only to callers whose `Accept` names it: so it is not shown the type."""
+    base 64, and only to callers whose `Accept` names it: so it is shown another type."""
 
     def __init__(self, body: str, *, kind: str, headers: dict[str, str], status: int) -> None:
-        super().__init__(body, status_code=status, headers=dict(headers))
+        super().__init__(body, status_code=status, headers={"Content-Type": SHOWN_TYPE, **headers})
         self.kind = kind
 
     def to_dict(self, binary_types: list[str] | None = None) -> dict[str, Any]:
