@@ -7,11 +7,12 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.core.errors import Busy, NotFound
+from chalicelib.core.errors import Busy, NotFound, TooLarge
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.ledger.store import load_account
 from chalicelib.recon.balance import Position
 from chalicelib.recon.domain import Break
+from chalicelib.recon.service import books as books_module
 from chalicelib.recon.service import breaks, questions
 from chalicelib.recon.service.books import read_books
 from chalicelib.recon.service.breaks import ResolveBreak, resolve_break
@@ -156,6 +157,35 @@ def test_books_whose_history_is_behind_are_refused(books: Tables) -> None:
     assert refused.value.facts == {"account_id": BANK, "version": 1, "lines": 0}
 
 
+def test_a_balance_that_its_entries_do_not_make_is_shown_as_the_difference(books: Tables) -> None:
+    callback(1000, "R1")
+    project(books)
+    books.client.update_item(
+        TableName=books.name("accounts"),
+        Key={"pk": {"S": f"{TENANT}#{BANK}"}},
+        UpdateExpression="SET balance = balance - :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+
+    (found,) = questions.reconciliation(TENANT)
+
+    assert found.difference_minor == 1
+
+
+def test_more_than_one_answer_holds_is_refused(books: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(101):
+        callback(1, f"R{number}")
+    project(books)
+    monkeypatch.setattr(books_module, "MOST_ENTRIES", 100)
+    with pytest.raises(TooLarge) as many_entries:
+        questions.reconciliation(TENANT)
+    monkeypatch.setattr(books_module, "MOST_ACCOUNTS", -1)
+    with pytest.raises(TooLarge) as many_accounts:
+        questions.reconciliation(TENANT)
+
+    assert (many_entries.value.code, many_accounts.value.code) == ("too_many_entries", "too_many_accounts")
+
+
 def test_history_beyond_the_version_that_was_read_is_left_out(books: Tables) -> None:
     callback(1000, "R1")
     account = load_account(TENANT, BANK)
@@ -166,10 +196,10 @@ def test_history_beyond_the_version_that_was_read_is_left_out(books: Tables) -> 
 
 
 def test_a_long_history_is_read_to_its_end(books: Tables) -> None:
-    for number in range(205):
+    for number in range(103):
         callback(1, f"R{number}")
 
-    assert summary(position(books))["later"] == 205
+    assert summary(position(books))["later"] == 103
 
 
 def test_a_long_chain_is_read_to_its_end(books: Tables) -> None:

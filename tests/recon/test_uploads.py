@@ -12,12 +12,15 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
 from chalicelib.ledger.service import trial_balance
+from chalicelib.messages.proof import prove
 from chalicelib.recon import store
-from chalicelib.recon.domain import Reconciled
-from chalicelib.recon.formats import MOST_BYTES
+from chalicelib.recon.domain import File, Reconciled, Upload, file_id, lines_of, new_statement
+from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
+from chalicelib.recon.matching import first_told
 from chalicelib.recon.service import questions
-from chalicelib.recon.service.loading import CHUNK
+from chalicelib.recon.service.loading import CHUNK, Told, store_statement
 from chalicelib.recon.service.uploads import upload_statement
+from chalicelib.storage.commit import commit
 from chalicelib.storage.once import Outcome
 from tests.recon.build import (
     BANK,
@@ -33,7 +36,7 @@ from tests.recon.build import (
     open_books,
     upload,
 )
-from tests.support.calls import TENANT, call
+from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import watching
 
@@ -251,6 +254,32 @@ def test_many_calls_with_one_file_store_it_once(books: Tables) -> None:
     assert len(lines(statement.statement_id)) == len(store.account_marks(TENANT, BANK)) == sheet_size
 
 
+def test_two_files_that_tell_one_statement_otherwise_leave_one_of_them(books: Tables) -> None:
+    for number in range(4):
+        sheets = [Sheet(name=f"N{number}", lines=[Line(minor, f"N{number}")]) for minor in (1, 2)]
+        with ThreadPoolExecutor(2) as pool:
+            codes = list(pool.map(lambda sheet: attempt(camt(sheet), f"k{sheet}"[:128]), sheets))
+
+        assert sorted(codes) == ["accepted", "statement_differs"]
+
+    assert len(statements()) == len(store.account_marks(TENANT, BANK)) == 4
+
+
+def test_a_step_that_another_call_took_with_other_content_is_refused(books: Tables) -> None:
+    first, other = (Sheet(lines=[Line(minor, "R1")]) for minor in (1, 2))
+    told = {}
+    for sheet in (first, other):
+        message = read_statements(camt(sheet))[0]
+        statement = new_statement(message, prove(message), Upload(TENANT, BANK, "f", call().now))
+        told[sheet.closes_at] = Told(statement, lines_of(statement, message), first_told(lines_of(statement, message)))
+    store_statement(call(), told[1])
+
+    with pytest.raises(Conflict) as refusal:
+        store_statement(call(), told[2])
+
+    assert refusal.value.code == "statement_differs"
+
+
 def attempt(raw: bytes, key: str) -> str:
     try:
         send(raw, key)
@@ -344,6 +373,36 @@ def test_a_file_that_cannot_be_read_is_refused_and_kept_with_the_reason(
 
     assert files() == [("quarantined", code)]
     assert len(bucket.list_objects_v2(Bucket=BUCKET)["Contents"]) == 1
+
+
+def test_many_calls_with_one_unreadable_file_keep_it_once(books: Tables) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        codes = list(pool.map(lambda number: attempt(b"<Document>", f"k{number}"), range(8)))
+
+    assert set(codes) == {"malformed_xml"}
+    assert files() == [("quarantined", "malformed_xml")]
+
+
+def test_a_file_taken_in_before_is_not_put_in_quarantine_by_a_stricter_reader(books: Tables) -> None:
+    raw = b"<Document>"
+    digest = sha256(raw).hexdigest()
+    file = File(file_id(TENANT, digest), digest, len(raw), "accepted", "", ("stm_1",), "cli", MONDAY)
+    commit((store.save_file(TENANT, file, None),))
+
+    refused(raw, InvalidInput)
+
+    assert files() == [("accepted", "")]
+
+
+def test_a_file_of_more_lines_than_allowed_is_refused() -> None:
+    entry = b"<Ntry><Amt Ccy='CNY'>1</Amt><CdtDbtInd>CRDT</CdtDbtInd></Ntry>"
+    raw = camt(Sheet()).replace(b"</Stmt>", entry * (MOST_LINES + 1) + b"</Stmt>")
+
+    with pytest.raises(TooLarge) as refusal:
+        read_statements(raw)
+
+    assert len(raw) < MOST_BYTES
+    assert (refusal.value.code, refusal.value.facts) == ("too_many_lines", {"maximum": MOST_LINES})
 
 
 def test_a_file_without_a_currency_is_refused(books: Tables) -> None:

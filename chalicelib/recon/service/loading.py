@@ -92,14 +92,21 @@ def _step(caller: Call, told: Told, start: int) -> Step:
 
 def _take(step: Step) -> int:
     """Do a step, or find it done. How many lines are stored after it."""
-    tenant = step.call.tenant
-    entries = [journal_key(tenant, store.movement_id(tenant, line)) for line in step.lines]
-    marks = [store.mark_key(tenant, line) for line in step.lines]
     try:
-        outcome = once(step.call, lambda found: _plan(step, found), [step.statement_key, *entries, *marks])
+        outcome = once(step.call, lambda found: _plan(step, found), _reads(step))
     except KeyReused as error:
         raise _differs(step.told.statement) from error
     return int(outcome.item.data["stored"])
+
+
+def _reads(step: Step) -> list[Key]:
+    """What a step decides by. Without lines it decides nothing: that it is new, its own key says."""
+    if not step.lines:
+        return []
+    tenant = step.call.tenant
+    entries = [journal_key(tenant, store.movement_id(tenant, line)) for line in step.lines]
+    marks = [store.mark_key(tenant, line) for line in step.lines]
+    return [step.statement_key, *entries, *marks]
 
 
 def _plan(step: Step, found: Found) -> Plan:
