@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from chalice.app import Chalice
 
 from chalicelib.access import routes as access
@@ -60,8 +62,9 @@ ROUTERS = (
 WORKERS = (ledger_worker.worker, credit_worker.worker, settlement_worker.worker)
 
 
+@cache
 def openapi_document() -> dict[str, object]:
-    """The OpenAPI document of every route."""
+    """The OpenAPI document of every route. Made once: anybody may ask for it."""
     return openapi.document((route for part in ROUTERS for route in part.routes), SCOPES)
 
 

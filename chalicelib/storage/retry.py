@@ -20,6 +20,9 @@ from chalicelib.core.errors import Busy
 TRIES = 5
 BASE_SECONDS = 0.02
 CAP_SECONDS = 0.5
+PATIENCE_SECONDS = 5
+"""No try begins later than this, so that a caller hears of an outage before the function's own time is up."""
+
 SERVER_FAULT = 500
 
 TRANSIENT_CODES = frozenset(
@@ -50,13 +53,14 @@ def is_transient(error: Exception) -> bool:
 
 def with_retries(send: Callable[[], T]) -> T:
     """`send`, again after a transient error with full jitter; then Busy `try_again`. Other errors pass through."""
+    started = time.monotonic()
     for attempt in range(TRIES):
         try:
             return send()
         except Exception as error:
             if not is_transient(error):
                 raise
-            if attempt == TRIES - 1:
+            if attempt == TRIES - 1 or time.monotonic() - started > PATIENCE_SECONDS:
                 raise Busy("try_again", "the store is busy or out of reach: retry with the same key") from error
             pause(attempt)
     raise AssertionError("unreachable")

@@ -22,7 +22,7 @@ from chalicelib.core.ids import serial
 from chalicelib.security.tokens import Principal, verify_token
 from chalicelib.storage.once import Outcome
 from chalicelib.web import clock
-from chalicelib.web.parse import MOST_BYTES, check_id, parse
+from chalicelib.web.parse import MOST_BYTES, check_id, convert, read_json
 from chalicelib.web.problems import failed, refused
 
 KEY_HEADER = "idempotency-key"
@@ -170,11 +170,13 @@ def _request(route: Route, incoming: Any, path_values: dict[str, str]) -> Reques
         check_id(name, value)
     query = _query(route, incoming.query_params)
     raw = _raw(route, incoming, headers)
-    body = parse(raw, route.body, most_bytes=route.most_bytes) if route.body else None
+    content = read_json(raw, most_bytes=route.most_bytes) if route.body else raw
+    body = convert(content, route.body) if route.body else None
     call = None
     if route.writes:
+        # The mark is taken of what was sent, not of what it was read as: a field that is added later, with a value for
+        # who leaves it out, must not make another request of an old one.
         path = route.path.format(**path_values)
-        content = msgspec.to_builtins(body) if body is not None else raw
         mark = fingerprint(route.method, f"{path}?{urlencode(sorted(query.items()))}" if query else path, content)
         call = _call(principal, key=headers.get(KEY_HEADER, ""), mark=mark)
     return Request(principal, raw, body, query, headers, call)

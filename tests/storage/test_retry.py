@@ -16,6 +16,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from chalicelib.core.errors import Busy
+from chalicelib.storage import retry
 from chalicelib.storage.retry import TRIES, is_transient, with_retries
 
 
@@ -79,6 +80,22 @@ def test_the_fifth_failure_is_busy_and_names_its_cause() -> None:
 
     assert (len(tries), TRIES) == (5, 5)
     assert isinstance(busy.value.__cause__, ReadTimeoutError)
+
+
+def test_no_try_begins_after_five_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr(retry.time, "monotonic", lambda: seconds[0])
+    tries: list[int] = []
+
+    def send() -> None:
+        tries.append(1)
+        seconds[0] += 3
+        raise ReadTimeoutError(endpoint_url="http://x")
+
+    with pytest.raises(Busy):
+        with_retries(send)
+
+    assert len(tries) == 2
 
 
 def test_another_error_passes_at_once() -> None:
