@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
+
+import pytest
 
 from chalicelib.access.service import create_tenant
 from chalicelib.banking import service as banking
@@ -16,6 +18,7 @@ from chalicelib.banking.movements import Movement
 from chalicelib.banking.references import reference_for
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.daycount import DayCount
+from chalicelib.core.errors import Refusal
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
@@ -151,9 +154,12 @@ class Market:
 
     def movement(self, minor: int, reference: str = "", **more: Any) -> Movement:
         """A movement of the market's bank account, under a bank's reference of its own unless one is given."""
-        given = {"bank_reference": f"MB-RCV-{next(_bank_references)}", "booked_on": MONDAY.date()} | more
-        references = (reference,) if reference else ()
-        return Movement(account=self.account, amount=self.money(minor), references=references, **given)
+        usual = {
+            "bank_reference": f"MB-RCV-{next(_bank_references)}",
+            "booked_on": MONDAY.date(),
+            "references": (reference,) if reference else (),
+        }
+        return Movement(account=self.account, amount=self.money(minor), **usual | more)
 
     def told(self, movement: Movement, *, days: int = 0) -> Call:
         """The call under which the worker books a movement."""
@@ -237,6 +243,13 @@ def market(name: str = "Steel Marketplace", *, iban: str = IBAN, currency: str =
     account = BankAccount(BANK, iban, tenant, currency)
     banking.link_bank_account(call(tenant=tenant), account)
     return Market(account, seal)
+
+
+def refusal(act: Callable[[], object]) -> Refusal:
+    """What a command is refused with."""
+    with pytest.raises(Refusal) as refused:
+        act()
+    return refused.value
 
 
 def funded_by_credit(place: Market) -> tuple[Deal, Line]:
