@@ -13,7 +13,7 @@ from pynamodb.models import Model
 from chalicelib.core.errors import Busy, Defect, InvalidInput
 from chalicelib.storage.client import dynamodb
 from chalicelib.storage.retry import pause, with_retries
-from chalicelib.storage.tables import Item, Key, key_of, physical_name
+from chalicelib.storage.tables import INDEX_SORT, Item, Key, key_of, key_shape, physical_name
 
 BATCH = 100
 ROUNDS = 5
@@ -95,6 +95,7 @@ def query(
         "ScanIndexForward": not newest_first,
         "ConsistentRead": True,
     }
+    _check_start(after, key_shape(model), ("pk", pk))
     response = _query(request, after)
     return Page(tuple(model.from_raw_data(item) for item in response["Items"]), response.get("LastEvaluatedKey"))
 
@@ -119,8 +120,19 @@ def index_page(
         "Limit": limit,
         "ScanIndexForward": not newest_first,
     }
+    _check_start(after, key_shape(model) | {hash_name: "S", INDEX_SORT[index]: "S"}, (hash_name, hash_value))
     response = _query(request, after)
     return KeyPage(tuple(key_of(model, item) for item in response["Items"]), response.get("LastEvaluatedKey"))
+
+
+def _check_start(after: Item | None, shape: Mapping[str, str], hash_key: tuple[str, str]) -> None:
+    """Where to go on is told by the caller: it must be a key that stands in the list that is asked for."""
+    if after is None:
+        return
+    name, value = hash_key
+    kinds = {name: kind for name, attribute in after.items() for kind, content in attribute.items() if content}
+    if kinds != shape or len(after) != len(shape) or after[name] != {"S": value}:
+        raise _invalid_cursor()
 
 
 def _query(request: dict[str, Any], after: Item | None) -> Any:
@@ -128,10 +140,14 @@ def _query(request: dict[str, Any], after: Item | None) -> Any:
     try:
         return with_retries(lambda: dynamodb().query(**request | start))
     except ClientError as error:
-        # Where to go on is told by the caller. The store refuses a place outside the list that is asked for.
+        # What of a start key only the store can judge, such as a number of too many digits.
         if after and error.response["Error"]["Code"] == "ValidationException":
-            raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor") from error
+            raise _invalid_cursor() from error
         raise
+
+
+def _invalid_cursor() -> InvalidInput:
+    return InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
 
 
 def _request(keys: list[Key]) -> dict[str, Any]:

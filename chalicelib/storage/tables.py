@@ -21,6 +21,9 @@ from pynamodb.models import Model
 Item = dict[str, dict[str, Any]]
 """An item as the wire has it: attribute name to `{type: value}`."""
 
+INDEX_SORT = {"by_tenant": "account_id", "by_list": "list_sort"}
+"""The sort attribute of each index, a text."""
+
 
 class IntegerAttribute(Attribute[int]):
     """A whole number, digit for digit. PynamoDB's own number attribute would give a float for anything else."""
@@ -137,6 +140,12 @@ def key_of(model: type[Model], item: Item) -> Key:
     sort_key = _sort_key(model)
     sort = None if sort_key is None else item[sort_key[0]][sort_key[1]]
     return Key(model, item["pk"]["S"], sort)
+
+
+def key_shape(model: type[Model]) -> dict[str, str]:
+    """Name and wire type of a table's key attributes."""
+    sort_key = _sort_key(model)
+    return {"pk": "S"} | (dict([sort_key]) if sort_key else {})
 
 
 @cache

@@ -142,13 +142,35 @@ def test_an_index_lists_keys_in_its_own_order(tenant: str) -> None:
     [
         {"pk": {"S": "ten_other#acc"}, "version": {"N": "1"}},
         {"pk": {"S": "ten_other#acc"}},
+        {},
+        {"pk": {"S": "TENANT#acc"}},
+        {"pk": {"S": "TENANT#acc"}, "version": {"S": "1"}},
+        {"pk": {"S": "TENANT#acc"}, "version": {"N": "9" * 40}},
+        {"pk": {"S": "TENANT#acc"}, "version": {"N": "1"}, "more": {"S": "x"}},
         {"version": {"S": "1"}},
         {"other": {"S": "x"}},
     ],
 )
 def test_a_start_outside_the_list_is_the_callers_error(tenant: str, after: Item) -> None:
+    after = {name: {kind: text.replace("TENANT", tenant)} for name, of in after.items() for kind, text in of.items()}
+
     with pytest.raises(InvalidInput) as refused:
         query(HistoryRow, pk=f"{tenant}#acc", limit=2, after=after)
+
+    assert refused.value.code == "invalid_cursor"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"list_key": {"S": "ten_other#list"}}, {"list_sort": {"S": ""}}, {"more": {"S": "x"}}]
+)
+def test_a_start_outside_an_index_is_the_callers_error(tenant: str, changed: Item) -> None:
+    name = f"{tenant}#list"
+    start: Item = {"pk": {"S": f"{tenant}#a"}, "sk": {"S": "state"}, "list_key": {"S": name}, "list_sort": {"S": "a"}}
+    order = {"hash_name": "list_key", "hash_value": name, "limit": 1, "newest_first": False}
+    assert not index_page(RecordItem, "by_list", after=start, **order).keys
+
+    with pytest.raises(InvalidInput) as refused:
+        index_page(RecordItem, "by_list", after=start | changed, **order)
 
     assert refused.value.code == "invalid_cursor"
 
