@@ -62,7 +62,7 @@ def test_a_currency_that_is_no_active_one_is_unreadable(currency: str) -> None:
     assert refusal.value.code == "unknown_currency"
 
 
-@given(st.integers(0, 10**27), st.sampled_from(["CNY", "JPY", "BHD", "CLF"]), st.integers(0, 5))
+@given(st.integers(0, 10**27), st.sampled_from(["CNY", "JPY", "BHD", "UYW"]), st.integers(0, 5))
 def test_reading_what_money_writes_gives_the_money_back(minor: int, currency: str, zeros: int) -> None:
     text = Money(minor, currency).text()
     padded = text + "0" * zeros if "." in text else text
