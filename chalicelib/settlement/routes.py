@@ -185,7 +185,8 @@ def settle_trade(request: Request, trade_id: str) -> Answer:
 def release_trade(request: Request, trade_id: str) -> Answer:
     """Release the escrow for a milestone, by the waterfall."""
     body: ReleaseBody = request.body
-    return _entry_answer(settling.release_milestone(request.call, trade_id, body.milestone), ReleaseView)
+    outcome = settling.release_milestone(request.call, trade_id, body.milestone)
+    return replayable(outcome, msgspec.convert(settling.release_facts(outcome.item), ReleaseView))
 
 
 @router.endpoint(

@@ -262,9 +262,9 @@ def funded_by_credit(place: Market) -> tuple[Deal, Line]:
     return deal, line
 
 
-def deliverable(place: Market) -> Deal:
-    """A funded fixed-price deal with its delivery note."""
-    deal = place.fixed_price_deal()
+def deliverable(place: Market, **changes: Any) -> Deal:
+    """A funded fixed-price deal with its delivery note, `changes` to its terms."""
+    deal = place.deal(replace(FIXED_PRICE, **changes), "fixed-price")
     place.pay(deal.reference, place.trade(deal).due_minor)
     place.evidence(deal, delivery_note())
     return deal

@@ -7,12 +7,14 @@ again. No fact holds up another one.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from chalicelib.banking import callbacks, paying
+from chalicelib.banking import paying
+from chalicelib.banking.quarantine import quarantine
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import Movement, movement_of
 from chalicelib.banking.payouts import Payout, news_of
@@ -20,11 +22,17 @@ from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
 from chalicelib.messages.detect import read
 from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
+from chalicelib.queues import Message, Worker
+from chalicelib.queues.worker import MOST_RECEIVES
 from chalicelib.settlement.service.movements import KIND, account_at_bank, book_in_suspense, book_movement
 from chalicelib.settlement.service.payouts import payout_tenant
 from chalicelib.storage import blobs
+from chalicelib.web import clock
 
 BOOKED = "booked"
+ENTROPY_BYTES = 10
+
+worker = Worker(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,19 @@ class Fact:
     act: Callable[[], object]
     tenant: Callable[[], str | None]
     part: str
+
+
+@worker.queue("callbacks")
+def callbacks(message: Message) -> None:
+    """Book what a bank's signed message tells of."""
+    body = message.body
+    received = BankMessage(
+        bank_id=body["bank_id"],
+        message_id=body["message_id"],
+        blob=body["blob"],
+        last_try=message.receive_count >= MOST_RECEIVES,
+    )
+    process(received, At(clock.now(), os.urandom(ENTROPY_BYTES)))
 
 
 def process(message: BankMessage, at: At) -> None:
@@ -156,7 +177,7 @@ def _call(movement: Movement, at: At) -> Call:
 
 
 def _quarantine(message: BankMessage, reason: Refusal, at: At, *, tenant: str | None, part: str) -> None:
-    callbacks.quarantine(
+    quarantine(
         bank_id=message.bank_id,
         message_id=message.message_id,
         blob=message.blob,

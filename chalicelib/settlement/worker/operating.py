@@ -15,12 +15,16 @@ from chalicelib.access import service as access
 from chalicelib.banking import service as banking
 from chalicelib.banking.domain import BankAccount
 from chalicelib.core.call import Call, worker_call
+from chalicelib.core.errors import InvalidInput
+from chalicelib.queues import Worker
 from chalicelib.security.keys import ensure_signing_keys
 from chalicelib.web import clock
 from chalicelib.web.parse import Body, convert
 
 ENTROPY_BYTES = 10
 SECRET_BYTES = 32
+
+worker = Worker(__name__)
 
 
 class CreateTenant(Body):
@@ -99,6 +103,15 @@ ACTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxy
     }
 )
 """Every action an operator has, by name."""
+
+
+@worker.operator("operate")
+def operate(event: dict[str, Any]) -> Any:
+    """Do one operator's action: `{"action": name, ...}`."""
+    action = ACTIONS.get(str(event.get("action")))
+    if action is None:
+        raise InvalidInput("unknown_action", "no such action", field="action", known=sorted(ACTIONS))
+    return action({name: value for name, value in event.items() if name != "action"})
 
 
 def _call(tenant: str, key: str, content: dict[str, Any]) -> Call:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 
 from chalicelib.banking import paying
 from chalicelib.core.call import worker_call
+from chalicelib.queues import Message, Worker
 from chalicelib.settlement.service.payouts import PayoutDue, payouts_due
+from chalicelib.web import clock
+
+ENTROPY_BYTES = 10
+
+worker = Worker(__name__)
+
+
+@worker.queue("payouts")
+def payouts(message: Message) -> None:
+    """Pay the parties of an entry: a payout and its file for each."""
+    pay(message.body["tenant"], message.body["entry_id"], now=clock.now(), entropy=os.urandom(ENTROPY_BYTES))
 
 
 def pay(tenant: str, entry_id: str, *, now: datetime, entropy: bytes) -> None:
