@@ -15,7 +15,7 @@ from chalicelib.ledger import routes as ledger
 from chalicelib.ledger import worker as ledger_worker
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
-from chalicelib.settlement import worker as settlement_worker
+from chalicelib.settlement.worker import bank_messages, operating, payments, relay
 from chalicelib.trades import routes as trades
 from chalicelib.web import openapi
 from chalicelib.web.endpoint import Request, Router
@@ -59,7 +59,14 @@ ROUTERS = (
     recon.router,
     settlement.router,
 )
-WORKERS = (ledger_worker.worker, credit_worker.worker, settlement_worker.worker)
+WORKERS = (
+    ledger_worker.worker,
+    credit_worker.worker,
+    bank_messages.worker,
+    payments.worker,
+    relay.worker,
+    operating.worker,
+)
 
 
 @cache

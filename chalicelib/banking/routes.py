@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.banking import callbacks, paying, service
+from chalicelib.banking import callbacks, paying, quarantine, service
 from chalicelib.banking.domain import Quarantined, Receipt, bank_details, check_name
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.service import CreateParty
@@ -218,7 +218,7 @@ def list_unmatched_receipts(request: Request) -> ReceiptPage:
 def list_quarantine(request: Request) -> QuarantinePage:
     """List bank messages that could not be used, with the reason: the tenant's own, then its banks' unreadable ones."""
     name = f"{request.tenant}/quarantine"
-    page = callbacks.list_quarantine(
+    page = quarantine.list_quarantine(
         request.tenant, after=start_of(name, request.query), limit=page_limit(request.query)
     )
     return QuarantinePage([quarantined_view(entry) for entry in page.entries], cursor_for(name, page.last_key))

@@ -18,11 +18,6 @@ from chalicelib.splits.domain import Shares
 from chalicelib.trades.domain import TRANSITIONS, Command, Trade, fund
 from chalicelib.trades.terms import Terms
 
-SETTLED = "trade.settled"
-RELEASED = "trade.released"
-PAID_OUT_AFTER = frozenset({SETTLED, RELEASED})
-"""The kinds of entry whose parties are then paid by bank."""
-
 
 @dataclass(frozen=True, slots=True)
 class CreditFunding:

@@ -8,8 +8,9 @@ from hashlib import sha256
 import pytest
 
 from chalicelib.banking import callbacks, service
-from chalicelib.banking.callbacks import list_quarantine, quarantine, receive_callback
+from chalicelib.banking.callbacks import receive_callback
 from chalicelib.banking.domain import BankAccount, Callback
+from chalicelib.banking.quarantine import list_quarantine, quarantine
 from chalicelib.core.errors import Busy, InvalidInput, NotFound, Refusal, TooLarge, Unauthenticated
 from chalicelib.storage.tables import Item
 from tests.banking.build import BANK, TENANT, Cloud, bank_public_key, signed

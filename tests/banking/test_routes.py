@@ -11,8 +11,9 @@ import pytest
 
 from app import app
 from chalicelib.banking import paying, store
-from chalicelib.banking.callbacks import MOST_BYTES, quarantine
+from chalicelib.banking.callbacks import MOST_BYTES
 from chalicelib.banking.domain import Receipt
+from chalicelib.banking.quarantine import quarantine
 from chalicelib.banking.routes import router
 from chalicelib.storage.commit import commit
 from tests.banking.build import BANK, IBAN, MILL_IBAN, TENANT, Cloud, created, debited, party, returned, signed

@@ -19,12 +19,12 @@ BOTH_FAILED = {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier"
 REMOVED = stream_event(({"pk": {"S": "ten_a#x"}}, None))
 
 ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
-    "callbacks": ("chalicelib.settlement.worker", NO_MESSAGE, BOTH_FAILED),
-    "payouts": ("chalicelib.settlement.worker", NO_MESSAGE, BOTH_FAILED),
-    "relay": ("chalicelib.settlement.worker", REMOVED, None),
+    "callbacks": ("chalicelib.settlement.worker.bank_messages", NO_MESSAGE, BOTH_FAILED),
+    "payouts": ("chalicelib.settlement.worker.payments", NO_MESSAGE, BOTH_FAILED),
+    "relay": ("chalicelib.settlement.worker.relay", REMOVED, None),
     "project": ("chalicelib.ledger.worker", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
-    "operate": ("chalicelib.settlement.worker", {"action": "none"}, "unknown_action"),
+    "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 

@@ -12,7 +12,8 @@ from chalicelib.banking import store as banking_store
 from chalicelib.core.errors import NotFound
 from chalicelib.core.money import Money
 from chalicelib.ledger import store as ledger_store
-from chalicelib.settlement.domain import PAID_OUT_AFTER, party_account_id
+from chalicelib.settlement.domain import party_account_id
+from chalicelib.settlement.kinds import PAID_OUT_AFTER
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import store as trades_store

@@ -16,8 +16,6 @@ from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import entry_of
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import (
-    RELEASED,
-    SETTLED,
     CreditFunding,
     Refund,
     is_whole,
@@ -26,6 +24,7 @@ from chalicelib.settlement.domain import (
     refund_postings,
     share_postings,
 )
+from chalicelib.settlement.kinds import RELEASED, SETTLED
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Outcome, Plan, once

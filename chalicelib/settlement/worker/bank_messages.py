@@ -14,10 +14,10 @@ from datetime import datetime
 from functools import partial
 
 from chalicelib.banking import paying
-from chalicelib.banking.quarantine import quarantine
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import Movement, movement_of
 from chalicelib.banking.payouts import Payout, news_of
+from chalicelib.banking.quarantine import quarantine
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
 from chalicelib.messages.detect import read
