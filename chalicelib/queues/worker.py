@@ -12,7 +12,6 @@ import json
 import logging
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -20,6 +19,7 @@ from botocore.exceptions import ClientError
 from chalice.app import Blueprint, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.core.errors import Refusal
+from chalicelib.core.values import dataclass
 
 log = logging.getLogger("quittance.worker")
 log.setLevel(logging.INFO)
@@ -33,6 +33,8 @@ PLACEHOLDER = "arn:aws:{service}:us-east-1:000000000000:{name}"
 """Chalice wants an ARN where the function is declared; the template that is merged over its own says the real one."""
 
 Failures = dict[str, list[dict[str, str]]]
+Handler = Callable[..., Any]
+"""What Lambda enters: it takes the event and the context."""
 
 
 class WorkerFailed(Exception):
@@ -63,54 +65,58 @@ class Worker:
     def __init__(self, name: str) -> None:
         self.blueprint = Blueprint(name)
 
-    def queue(self, name: str) -> Callable[[Callable[[Message], None]], Callable[..., Any]]:
+    def queue(self, name: str) -> Callable[[Callable[[Message], None]], Handler]:
         """Handle each message of the FIFO queue `name`. One that raises is delivered again, then dead-lettered."""
         arn = PLACEHOLDER.format(service="sqs", name=f"{name}.fifo")
 
-        def register(handle: Callable[[Message], None]) -> Callable[..., Any]:
+        def register(handle: Callable[[Message], None]) -> Handler:
             @wraps(handle)
             def entered(event: SQSEvent) -> Failures:
                 return _messages(handle, event.to_dict()["Records"])
 
-            return self.blueprint.on_sqs_message(queue_arn=arn, name=name)(entered)
+            handler: Handler = self.blueprint.on_sqs_message(queue_arn=arn, name=name)(entered)
+            return handler
 
         return register
 
-    def stream(self, name: str, *, table: str) -> Callable[[Callable[[StreamRecord], None]], Callable[..., Any]]:
+    def stream(self, name: str, *, table: str) -> Callable[[Callable[[StreamRecord], None]], Handler]:
         """Handle each record of a table's stream, in order. One that raises fails the batch, which then comes again
         whole or halved: a handler writes the same thing again when a record comes again."""
         arn = PLACEHOLDER.format(service="dynamodb", name=f"table/{table}/stream/0")
 
-        def register(handle: Callable[[StreamRecord], None]) -> Callable[..., Any]:
+        def register(handle: Callable[[StreamRecord], None]) -> Handler:
             @wraps(handle)
             def entered(event: DynamoDBEvent) -> None:
                 _logged(name, lambda: _records(handle, event.to_dict()["Records"]))
 
-            return self.blueprint.on_dynamodb_record(stream_arn=arn, name=name)(entered)
+            handler: Handler = self.blueprint.on_dynamodb_record(stream_arn=arn, name=name)(entered)
+            return handler
 
         return register
 
-    def schedule(self, name: str, expression: str) -> Callable[[Callable[[], Any]], Callable[..., Any]]:
+    def schedule(self, name: str, expression: str) -> Callable[[Callable[[], Any]], Handler]:
         """Run at each tick of a schedule (`rate(1 day)`). It must catch up by itself what earlier ticks missed."""
 
-        def register(handle: Callable[[], Any]) -> Callable[..., Any]:
+        def register(handle: Callable[[], Any]) -> Handler:
             @wraps(handle)
             def entered(event: CloudWatchEvent) -> Any:
                 return _logged(name, handle)
 
-            return self.blueprint.schedule(expression, name=name)(entered)
+            handler: Handler = self.blueprint.schedule(expression, name=name)(entered)
+            return handler
 
         return register
 
-    def operator(self, name: str) -> Callable[[Callable[[dict[str, Any]], Any]], Callable[..., Any]]:
+    def operator(self, name: str) -> Callable[[Callable[[dict[str, Any]], Any]], Handler]:
         """A function that operators invoke by IAM. A refusal is answered as `{"refused": code, ...facts}`."""
 
-        def register(handle: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
+        def register(handle: Callable[[dict[str, Any]], Any]) -> Handler:
             @wraps(handle)
             def entered(event: dict[str, Any], context: Any) -> Any:
                 return _logged(name, lambda: _answered(handle, event))
 
-            return self.blueprint.lambda_function(name=name)(entered)
+            handler: Handler = self.blueprint.lambda_function(name=name)(entered)
+            return handler
 
         return register
 
