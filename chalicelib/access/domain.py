@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from hashlib import sha256
 
 from chalicelib.core.errors import InvalidInput, Unauthenticated
+from chalicelib.core.values import dataclass
 
 SCOPES = {
     "ledger:read": "read accounts, entries, history and the trial balance",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.access import store
@@ -10,6 +9,7 @@ from chalicelib.access.domain import Client, Tenant, digest_of, granted, known_s
 from chalicelib.core.call import Call
 from chalicelib.core.ids import derived_id
 from chalicelib.core.instants import instant_text
+from chalicelib.core.values import dataclass
 from chalicelib.security.tokens import LIFETIME, Principal, mint_token
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once

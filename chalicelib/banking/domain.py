@@ -7,13 +7,14 @@ how details are sealed (`chalicelib.security.sealing`), what a payment is used f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
 
 from chalicelib.banking.references import check_iban, compact
 from chalicelib.core.errors import Defect, InvalidInput
 from chalicelib.core.money import Money, exponent
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account, Purpose, purpose_account, purpose_account_id
 
 MOST_NAME = 140

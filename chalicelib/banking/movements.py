@@ -5,7 +5,6 @@ Pure. Leaves to others: what a movement pays for (`chalicelib.settlement`), and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from chalicelib.banking.domain import MOST_TEXT, BankAccount
@@ -14,6 +13,7 @@ from chalicelib.banking.references import references_in
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import movement_content, movement_key
 from chalicelib.messages.model import Entry
 

@@ -7,7 +7,6 @@ bank is booked under its movement's key, so that it is booked once, whoever tell
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -36,6 +35,7 @@ from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting, entry_of
 from chalicelib.ledger.store import plan_entry
 from chalicelib.messages import pain001

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import Enum
 
 from chalicelib.banking.domain import MOST_TEXT, BankAccount
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
 from chalicelib.messages.model import StatusReport
 

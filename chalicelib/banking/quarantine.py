@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.banking import store
 from chalicelib.banking.domain import Quarantined
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.ids import derived_id
+from chalicelib.core.values import dataclass
 from chalicelib.storage.tables import Item
 
 PLACES = frozenset({"element", "field", "line", "column"})

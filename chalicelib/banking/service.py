@@ -5,7 +5,7 @@ Callbacks are taken in `callbacks.py`, payouts made and followed in `paying.py`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -27,6 +27,7 @@ from chalicelib.core.call import Call, fingerprint
 from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import exponent
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
 from chalicelib.ledger.store import open_account
 from chalicelib.security.sealing import Sealed, seal, unseal

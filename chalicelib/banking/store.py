@@ -8,7 +8,7 @@ tenant#receipt    receipt                           quarantine#id  state
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chalicelib.banking.domain import (
     Bank,
@@ -22,6 +22,7 @@ from chalicelib.banking.domain import (
 from chalicelib.banking.payouts import Payout
 from chalicelib.core.errors import NotFound
 from chalicelib.core.instants import instant_text
+from chalicelib.core.values import dataclass
 from chalicelib.security.sealing import Sealed
 from chalicelib.storage.commit import Failed, Write, commit
 from chalicelib.storage.reads import Found, fetch, get

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
 from chalicelib.core.ids import derived_id, serial
+from chalicelib.core.values import dataclass
 
 CALLER = "c"
 WORKER = "w"

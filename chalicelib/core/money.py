@@ -6,11 +6,11 @@ Leaves to others: who gets which share (`chalicelib.splits`), what a day's inter
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from chalicelib.core.currencies import EXPONENTS
 from chalicelib.core.errors import Defect, InvalidInput
+from chalicelib.core.values import dataclass
 
 MAX_MINOR = 10**27
 """The largest amount or balance, either side of zero: 28 digits. Twice as much still fits where rooms are stored."""

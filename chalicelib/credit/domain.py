@@ -9,13 +9,14 @@ repayment (`chalicelib.settlement`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from enum import Enum
 
 from chalicelib.core.daycount import DayCount, year_fraction
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money, round_ratio
+from chalicelib.core.values import dataclass
 
 MOST_RATE_BPS = 100_000
 ACTIVE = "active"

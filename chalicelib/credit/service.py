@@ -6,12 +6,13 @@ Leaves to `chalicelib.settlement`: opening lenders and lines, drawdowns into an 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, Defect
+from chalicelib.core.values import dataclass
 from chalicelib.credit import store
 from chalicelib.credit.domain import Accrual, CreditLine, accrue
 from chalicelib.credit.postings import accrual_postings

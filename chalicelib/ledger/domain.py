@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
 from chalicelib.core.errors import Defect, InvalidInput
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import MAX_MINOR, Money
+from chalicelib.core.values import dataclass
 
 LEAST_POSTINGS = 2
 MOST_POSTINGS = 90

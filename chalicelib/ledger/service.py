@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy, TooLarge
 from chalicelib.core.money import exponent
+from chalicelib.core.values import dataclass
 from chalicelib.ledger import store
 from chalicelib.ledger.domain import Account, Entry, Kind, Posting, check_occurred_at, new_account
 from chalicelib.storage.journal import JournalItem, journal_item

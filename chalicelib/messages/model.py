@@ -6,9 +6,10 @@ bank left out (or filled with NOTPROVIDED) is empty; a date or number it left ou
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+
+from chalicelib.core.values import dataclass
 
 Kind = Literal["statement", "report", "notification"]
 Status = Literal["booked", "pending", "info"]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from lxml import etree
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _ROOT = f'<Document xmlns="{NAMESPACE}"/>'

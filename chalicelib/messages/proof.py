@@ -6,9 +6,9 @@ matching with the books are for `chalicelib.recon`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from chalicelib.core.values import dataclass
 from chalicelib.messages.model import Balance, Statement
 
 ProofStatus = Literal["proved", "proved_with_warnings", "unproved", "broken"]

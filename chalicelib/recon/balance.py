@@ -10,11 +10,11 @@ closing balance of the last statement
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 from chalicelib.core.errors import Conflict
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
 from chalicelib.recon.domain import Break, Link
 from chalicelib.recon.matching import Booking, ledger_break

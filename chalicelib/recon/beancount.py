@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account, Kind
 
 ROOTS = {

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Literal
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.ids import derived_id
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import movement_key
 from chalicelib.messages import model
 from chalicelib.messages.proof import Proof, ProofStatus, closing_balance, opening_balance

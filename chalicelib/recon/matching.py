@@ -7,9 +7,10 @@ rule does not explain is a break with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.core.values import dataclass
 from chalicelib.recon.domain import (
     Break,
     Facts,

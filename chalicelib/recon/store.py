@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import msgspec
@@ -19,6 +19,7 @@ import msgspec
 from chalicelib.core.call import WORKER, entry_id
 from chalicelib.core.errors import NotFound, TooLarge
 from chalicelib.core.instants import instant_text
+from chalicelib.core.values import dataclass
 from chalicelib.recon.balance import Mark
 from chalicelib.recon.domain import File, Reconciled, Statement, StatementLine
 from chalicelib.recon.matching import Booking

@@ -11,7 +11,6 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -21,6 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chalicelib.core.errors import Defect
+from chalicelib.core.values import dataclass
 
 MOST_BYTES = 16 * 1024
 NONCE_BYTES = 12

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +20,7 @@ from jose.backends.base import Key
 from jose.exceptions import JOSEError
 
 from chalicelib.core.errors import Defect, InvalidInput, Unauthenticated
+from chalicelib.core.values import dataclass
 
 ALGORITHM = "ES256"
 WINDOW = timedelta(seconds=300)

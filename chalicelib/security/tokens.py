@@ -6,13 +6,13 @@ The algorithm is fixed and the key's type pinned, so that `alg: none` and HMAC w
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from jose import jwt
 from jose.exceptions import JOSEError
 
 from chalicelib.core.errors import Unauthenticated
+from chalicelib.core.values import dataclass
 from chalicelib.security.keys import RECHECK_SECONDS, signing_keys
 
 ALGORITHM = "ES256"

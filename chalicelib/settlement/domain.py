@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.credit.domain import CreditLine, Drawdown, Repayment, draw, repay
 from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id

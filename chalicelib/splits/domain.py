@@ -7,11 +7,11 @@ Leaves to others: which account a role's share is booked to (`chalicelib.settlem
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from enum import Enum
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.money import MAX_MINOR, Money, Rounding, allocate, round_ratio
+from chalicelib.core.values import dataclass
 
 WHOLE_BPS = 10_000
 MOST_SHARES = 80

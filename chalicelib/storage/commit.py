@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pynamodb.models import Model
 
 from chalicelib.core.errors import Defect
+from chalicelib.core.values import dataclass
 from chalicelib.storage.client import dynamodb
 from chalicelib.storage.retry import with_retries
 from chalicelib.storage.tables import Item, Key, key_of, physical_name

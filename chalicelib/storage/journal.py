@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
 from chalicelib.core.call import Call
 from chalicelib.core.instants import instant_text, parse_instant
+from chalicelib.core.values import dataclass
 from chalicelib.storage.tables import Item, JournalRow, LegMap, journal_key
 
 

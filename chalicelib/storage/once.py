@@ -7,11 +7,11 @@ command was done before, and the answer is rebuilt from it. A refused command wr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy, Defect, KeyReused, Refusal
+from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Failed, Stale, Write, commit, put
 from chalicelib.storage.journal import JournalItem, from_row, from_wire, to_wire
 from chalicelib.storage.reads import Found, fetch, get

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 from pynamodb.models import Model
 
 from chalicelib.core.errors import Busy, Defect, InvalidInput
+from chalicelib.core.values import dataclass
 from chalicelib.storage.client import dynamodb
 from chalicelib.storage.retry import pause, with_retries
 from chalicelib.storage.tables import INDEX_SORT, Item, Key, key_of, key_shape, physical_name

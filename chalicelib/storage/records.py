@@ -5,12 +5,12 @@ A change is written under the version that was read, so that two decisions from 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
 from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, put, update
 from chalicelib.storage.reads import Found, fetch, get, index_page
 from chalicelib.storage.tables import Item, Key, RecordItem

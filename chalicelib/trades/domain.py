@@ -7,13 +7,14 @@ Pure: state and command in, new state and what to book out. Leaves to others: wh
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.splits.domain import Shares, divide
 from chalicelib.trades.evidence import (
     Document,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from enum import Enum
 from hashlib import sha256
@@ -15,6 +15,7 @@ from hashlib import sha256
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import MAX_MINOR, exponent
+from chalicelib.core.values import dataclass
 
 MOST_FIXINGS = 31
 FUTURE = timedelta(minutes=1)

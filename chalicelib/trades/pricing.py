@@ -6,12 +6,13 @@ Each step leaves a line with its inputs, so that a trader can check it by hand.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import TypeVar
 
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.money import Money, round_ratio
+from chalicelib.core.values import dataclass
 from chalicelib.splits.domain import Share, ShareKind, Shares, Waterfall
 from chalicelib.trades.evidence import Evidence, IndexFixings, WeightNote
 from chalicelib.trades.template import PER_MILLE, PriceMode, QuantityMode

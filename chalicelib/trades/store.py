@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from chalicelib.core.errors import Busy, NotFound
+from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Listing, Versioned, create, listing, replace, require

@@ -7,11 +7,11 @@ templates are kept (`templates.py`), what one deal makes of them (`terms.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import exponent
+from chalicelib.core.values import dataclass
 from chalicelib.splits.domain import Share, ShareKind, Waterfall
 from chalicelib.trades.evidence import EvidenceKind
 

@@ -6,11 +6,12 @@ Leaves to others: the money that comes and goes (`domain.py`), whether the parti
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR, Money, round_ratio
+from chalicelib.core.values import dataclass
 from chalicelib.splits.domain import Waterfall, divide
 from chalicelib.trades.evidence import check_quantity
 from chalicelib.trades.template import Milestone, Part, PriceMode, PriceRule, QuantityRule, Template

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from chalicelib.core.errors import InvalidInput, TooLarge
 from chalicelib.core.money import MAX_MINOR, Money
+from chalicelib.core.values import dataclass
 
 MOST_BYTES = 64 * 1024
 MOST_DEPTH = 16

@@ -7,7 +7,6 @@ each match is somebody's act, with a key and an instant.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
 
 import msgspec
@@ -15,6 +14,7 @@ import msgspec
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Entry, Purpose, credit, debit, entry_of, movement_content
 from chalicelib.ledger.store import find_entry, load_accounts, plan_entry
 from chalicelib.recon import store

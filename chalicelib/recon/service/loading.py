@@ -7,10 +7,10 @@ by whomever, is found done. A line books nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, Defect, KeyReused
+from chalicelib.core.values import dataclass
 from chalicelib.recon import store
 from chalicelib.recon.domain import Statement, StatementLine, stored
 from chalicelib.recon.formats import MOST_LINES

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chalicelib.core.errors import NotFound
+from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
 from chalicelib.recon import store
 from chalicelib.recon.balance import Mark, Position, check_loaded, position, unexplained

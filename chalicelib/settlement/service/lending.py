@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.banking import store as banking_store
@@ -11,6 +10,7 @@ from chalicelib.banking.references import reference_for
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money, exponent
+from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine, Terms, open_line
 from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts

@@ -4,7 +4,6 @@ all else into suspense, where it is seen. Booked under the movement's own key, h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -14,6 +13,7 @@ from chalicelib.banking.movements import Movement
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import repay
 from chalicelib.credit.postings import repayment_postings

@@ -6,11 +6,10 @@ twice pays once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from chalicelib.banking import store as banking_store
 from chalicelib.core.errors import NotFound
 from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
 from chalicelib.ledger import store as ledger_store
 from chalicelib.settlement.domain import party_account_id
 from chalicelib.settlement.kinds import PAID_OUT_AFTER

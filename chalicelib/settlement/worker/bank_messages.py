@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -20,6 +19,7 @@ from chalicelib.banking.payouts import Payout, news_of
 from chalicelib.banking.quarantine import quarantine
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
+from chalicelib.core.values import dataclass
 from chalicelib.messages.detect import read
 from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
 from chalicelib.queues import Message, Worker
@@ -127,14 +127,14 @@ def _movements(message: BankMessage, statement: Statement, at: At, *, part: str)
     entries = [(i, entry) for i, entry in enumerate(statement.entries) if entry.status == BOOKED]
     if account is None:
         if entries:
-            yield Fact(partial(_refuse_account, len(entries)), lambda: None, part)
+            yield Fact(_refuse_account, lambda: None, part)
         return
     for i, entry in entries:
         yield Fact(partial(_book, message, account, entry, at), partial(str, account.tenant_id), f"{part}/{i}")
 
 
-def _refuse_account(entries: int) -> None:
-    raise InvalidInput("unknown_bank_account", "no tenant has this account", field="Acct", entries=entries)
+def _refuse_account() -> None:
+    raise InvalidInput("unknown_bank_account", "no tenant has this account", field="Acct")
 
 
 def _book(message: BankMessage, account: BankAccount, entry: Entry, at: At) -> None:
