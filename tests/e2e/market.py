@@ -42,11 +42,10 @@ class Market:
         assert reply.status == 202, reply
 
     def accounts(self) -> dict[tuple[str, str | None], dict[str, Any]]:
-        """Every account by purpose and owner; `custom` ones by their name."""
+        """Every account by purpose and owner; those of the tenant's own by their id."""
         found = self.web.read("/v1/trial-balance")["accounts"]
-        return {
-            (one["purpose"], one["owner"] or (one["name"] if one["purpose"] == "custom" else "")): one for one in found
-        }
+        own = {("general", one["account_id"]): one for one in found if one["purpose"] == "general"}
+        return own | {(one["purpose"], one["owner"] or ""): one for one in found if one["purpose"] != "general"}
 
     def balance(self, purpose: str, owner: str = "") -> int:
         """A balance in minor units, 0 where there is no such account."""
