@@ -175,6 +175,32 @@ def test_a_start_outside_an_index_is_the_callers_error(tenant: str, changed: Ite
     assert refused.value.code == "invalid_cursor"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"list_key": {"S": "ten_other#list"}},
+        {"list_key": {"S": ""}},
+        {"list_sort": {"N": "1"}},
+        {"other": {"S": "x"}},
+        {"pk": {}},
+    ],
+)
+def test_a_start_outside_an_indexs_list_is_the_callers_error(tenant: str, change: Item) -> None:
+    listed(tenant, "a")
+    after = {"pk": {"S": f"{tenant}#a"}, "sk": {"S": "state"}, "list_sort": {"S": "a"}}
+
+    with pytest.raises(InvalidInput):
+        index_page(
+            RecordItem,
+            "by_list",
+            hash_name="list_key",
+            hash_value=f"{tenant}#list",
+            after={"list_key": {"S": f"{tenant}#list"}} | after | change,
+            limit=10,
+            newest_first=False,
+        )
+
+
 def test_any_other_request_the_store_does_not_understand_is_ours(tenant: str) -> None:
     with pytest.raises(ClientError):
         query(HistoryRow, pk="", limit=2)
