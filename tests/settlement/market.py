@@ -24,8 +24,10 @@ from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine, Terms
 from chalicelib.ledger import store as ledger_store
-from chalicelib.ledger.domain import Purpose, purpose_account_id
+from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
+from chalicelib.ledger.service import PostEntry, post_entry
 from chalicelib.security.sealing import Sealed
+from chalicelib.settlement.domain import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.storage.journal import journal_item
@@ -178,6 +180,22 @@ class Market:
         movement = self.movement(minor, reference, **more)
         return book_movement(self.told(movement, days=days), movement)
 
+    def owe(self, role: str, minor: int) -> None:
+        """Money comes in that belongs to a party."""
+        party = party_account_id(self.tenant, self.party(role), self.account.currency)
+        self._book(debit(self.account.account_id, self.money(minor)), credit(party, self.money(minor)))
+
+    def take_from(self, role: str, minor: int) -> None:
+        """Somebody else spends what a party is owed."""
+        party = party_account_id(self.tenant, self.party(role), self.account.currency)
+        self._book(debit(party, self.money(minor)), credit(self.account.account_id, self.money(minor)))
+
+    def book_by_hand(self, movement: Movement) -> None:
+        """A debit is booked as the resolution of a statement's break books it: as a cost of the marketplace."""
+        fees = purpose_account_id(self.tenant, Purpose.FEE_INCOME, self.account.currency)
+        postings = (debit(fees, -movement.amount), credit(self.account.account_id, -movement.amount))
+        post_entry(self.told(movement), PostEntry("break.booked", postings))
+
     # ---- what the books say ------------------------------------------------------------------------------------------
 
     def trade(self, deal: Deal) -> Trade:
@@ -215,6 +233,9 @@ class Market:
     def owed(self, role: str) -> int:
         """What a party's own account stands at."""
         return self.balance(Purpose.PARTY, self.party(role))
+
+    def _book(self, *postings: Posting) -> None:
+        post_entry(self.call(), PostEntry("entry.posted", postings))
 
     def _plain_party(self, role: str) -> str:
         """A party whose sealed details nobody can open: for tests that send no payment."""
