@@ -13,13 +13,14 @@ from typing import Any
 
 from chalicelib.access import service as access
 from chalicelib.banking import service as banking
-from chalicelib.banking.domain import BankAccount
+from chalicelib.banking.domain import BankAccount, check_name
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import InvalidInput
 from chalicelib.queues import Worker
 from chalicelib.security.keys import ensure_signing_keys
+from chalicelib.settlement.service.tenants import check_tenant
 from chalicelib.web import clock
-from chalicelib.web.parse import Body, convert
+from chalicelib.web.parse import Body, Id, convert
 
 ENTROPY_BYTES = 10
 SECRET_BYTES = 32
@@ -27,8 +28,12 @@ SECRET_BYTES = 32
 worker = Worker(__name__)
 
 
+class Nothing(Body):
+    """An action that takes nothing."""
+
+
 class CreateTenant(Body):
-    """A marketplace by its name."""
+    """A marketplace by its name, which banks are told as the payer's."""
 
     name: str
 
@@ -36,7 +41,7 @@ class CreateTenant(Body):
 class CreateClient(Body):
     """A program of a tenant; scopes `["*"]` are all of them."""
 
-    tenant_id: str
+    tenant_id: Id
     scopes: tuple[str, ...]
 
 
@@ -52,24 +57,26 @@ class LinkBankAccount(Body):
     """An account at a bank, and the tenant whose it is."""
 
     bank_id: str
-    tenant_id: str
+    tenant_id: Id
     iban: str
     currency: str
 
 
 def bootstrap_signing_key(event: dict[str, Any]) -> dict[str, Any]:
     """Make the first signing key, unless there is one."""
+    convert(event, Nothing)
     return {"key_id": ensure_signing_keys().keys[0]["kid"]}
 
 
 def create_tenant(event: dict[str, Any]) -> dict[str, Any]:
-    """Create the tenant of a name."""
-    wanted = convert(event, CreateTenant)
-    return access.create_tenant(_call(access.OPERATOR, f"tenant:{wanted.name}", event), wanted.name).item.data
+    """Create the tenant of a name. Refused: InvalidInput `invalid_name`."""
+    name = check_name(convert(event, CreateTenant).name)
+    return access.create_tenant(_call(access.OPERATOR, f"tenant:{name}", event), name).item.data
 
 
 def create_client(event: dict[str, Any]) -> dict[str, Any]:
-    """Create a client with a fresh secret, which is told here and nowhere else."""
+    """Create a client with a fresh secret, which is told here and nowhere else. Said again, it makes another one.
+    Refused: InvalidInput `unknown_scope`, NotFound `tenant_not_found`."""
     wanted = convert(event, CreateClient)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     call = _call(wanted.tenant_id, f"client:{secrets.token_hex(8)}", event)
@@ -78,7 +85,7 @@ def create_client(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def register_bank(event: dict[str, Any]) -> dict[str, Any]:
-    """Register a bank."""
+    """Register a bank. Refused as `banking.register_bank` says."""
     wanted = convert(event, RegisterBank)
     call = _call(access.OPERATOR, f"bank:{wanted.bank_id}", event)
     outcome = banking.register_bank(call, wanted.bank_id, name=wanted.name, public_key_pem=wanted.public_key_pem)
@@ -86,8 +93,10 @@ def register_bank(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def link_bank_account(event: dict[str, Any]) -> dict[str, Any]:
-    """Say whose an account at a bank is, and open the accounts that banking needs."""
+    """Say whose an account at a bank is, and open the accounts that banking needs. Refused: NotFound
+    `tenant_not_found`, and as `banking.link_bank_account` says."""
     wanted = convert(event, LinkBankAccount)
+    check_tenant(wanted.tenant_id)
     call = _call(wanted.tenant_id, f"link:{wanted.bank_id}:{wanted.iban}", event)
     link = BankAccount(wanted.bank_id, wanted.iban, wanted.tenant_id, wanted.currency)
     return banking.link_bank_account(call, link).item.data
