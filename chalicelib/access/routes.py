@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote_plus
 
 import msgspec
 
-from chalicelib.access import service
+from chalicelib.access.tokens import issue_token
 from chalicelib.core.errors import InvalidInput
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Request, Router
@@ -58,7 +58,7 @@ def create_token(request: Request) -> TokenView:
     client_id, secret = _credentials(form, request.headers)
     if not ID.fullmatch(client_id):
         client_id = ""
-    token = service.issue_token(client_id, secret, form.get("scope", ""), now=clock.wall_clock())
+    token = issue_token(client_id, secret, form.get("scope", ""), now=clock.wall_clock())
     return TokenView(token.access_token, "Bearer", token.expires_in, token.scope)
 
 

@@ -1,40 +1,18 @@
-"""Tokens for clients; tenants and clients made by operators."""
+"""Tenants and their clients, made by operators. Tokens are issued in `tokens.py`."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from chalicelib.access import store
-from chalicelib.access.domain import Client, Tenant, digest_of, granted, known_scopes
+from chalicelib.access.domain import Client, Tenant, digest_of, known_scopes
 from chalicelib.core.call import Call
 from chalicelib.core.ids import derived_id
 from chalicelib.core.instants import instant_text
-from chalicelib.core.values import dataclass
-from chalicelib.security.tokens import LIFETIME, Principal, mint_token
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 
 OPERATOR = "operator"
 """The tenant under which operators' own commands are journalled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A bearer token, its lifetime in seconds, and the scopes it has, space between them."""
-
-    access_token: str
-    expires_in: int
-    scope: str
-
-
-def issue_token(client_id: str, secret: str, scope: str, *, now: datetime) -> Token:
-    """A token for a client that knows its secret. `now` is the wall clock."""
-    client = store.find_client(client_id) if client_id else None
-    scopes = granted(client, secret=secret, wanted=scope)
-    tenant = client.tenant_id if client else ""
-    token = mint_token(Principal(tenant, client_id, scopes), now=now)
-    return Token(token, int(LIFETIME.total_seconds()), " ".join(sorted(scopes)))
 
 
 def create_tenant(call: Call, name: str) -> Outcome:

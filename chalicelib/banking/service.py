@@ -30,8 +30,8 @@ from chalicelib.core.money import exponent
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
 from chalicelib.ledger.store import open_account
+from chalicelib.security.public_keys import load_public_key
 from chalicelib.security.sealing import Sealed, seal, unseal
-from chalicelib.security.signing import load_public_key
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once

@@ -12,15 +12,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jose import jwk, jws
 from jose.backends.base import Key
 from jose.exceptions import JOSEError
 
 from chalicelib.core.errors import Defect, InvalidInput, Unauthenticated
 from chalicelib.core.values import dataclass
+from chalicelib.security.public_keys import load_public_key
 
 ALGORITHM = "ES256"
 WINDOW = timedelta(seconds=300)
@@ -61,17 +59,6 @@ def verify_detached(signature: str, body: bytes, *, public_key_pem: str, bank_id
     if abs(now - message.issued_at) > WINDOW:
         raise Unauthenticated("signature_expired", "the signature was issued more than 300 seconds before or after now")
     return message
-
-
-def load_public_key(public_key_pem: str) -> ec.EllipticCurvePublicKey:
-    """The P-256 public key in a PEM. Raises InvalidInput `invalid_public_key`."""
-    try:
-        key = load_pem_public_key(public_key_pem.encode())
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise InvalidInput("invalid_public_key", "no public key in PEM", field="public_key_pem") from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise InvalidInput("invalid_public_key", "the key is not on the curve P-256", field="public_key_pem")
-    return key
 
 
 def _key(public_key_pem: str) -> Key:

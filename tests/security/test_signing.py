@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import Defect, InvalidInput, Unauthenticated
-from chalicelib.security.signing import SignedMessage, load_public_key, verify_detached
+from chalicelib.security.public_keys import load_public_key
+from chalicelib.security.signing import SignedMessage, verify_detached
 from infra.bank.sign import create_key, public_key, sign_detached
 from tests.support.calls import MONDAY
 
