@@ -59,8 +59,10 @@ def installed(*, for_lambda: bool) -> Path:
             _install(made, for_lambda)
             prune(made)
             compile_tree(made)
-            # A rename, so that a build that is cut short leaves no half-filled cache behind.
-            made.rename(folder)
+            # A rename, so that a build that is cut short leaves no half-filled cache behind. One that ran beside this
+            # one may have been first.
+            if not folder.exists():
+                made.rename(folder)
     return folder
 
 

@@ -98,8 +98,10 @@ def _fetched() -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             _unpack(_packed(Path(scratch)), Path(scratch) / "emulator")
-            # A rename, so that a run that is cut short leaves no half-filled cache behind.
-            (Path(scratch) / "emulator").rename(folder)
+            # A rename, so that a run that is cut short leaves no half-filled cache behind. One that ran beside this
+            # one may have been first.
+            if not folder.exists():
+                (Path(scratch) / "emulator").rename(folder)
     return folder
 
 
