@@ -7,6 +7,7 @@ import pytest
 from chalicelib.banking import paying
 from chalicelib.banking.payouts import Payout, State
 from chalicelib.core.ids import derived_id
+from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.settlement.worker import bank_messages
 from chalicelib.storage import blobs
 from tests.banking.build import BANK, IBAN
@@ -275,6 +276,39 @@ def test_a_movement_told_with_another_amount_is_put_before_its_tenant(desk: Desk
     assert desk.tell(to(desk.place, moved(6, "MB-RCV-1"))) == []
 
     assert (desk.reasons(), desk.quarantine(grain), desk.place.bank) == (["movement_differs"], [], 5)
+
+
+def test_two_movements_of_one_reference_in_one_list_are_not_taken_for_one(desk: Desk) -> None:
+    message = desk.take(to(desk.place, moved(5, "MB-A"), moved(5, "MB-A"), moved(7, "MB-B")))
+
+    for _ in range(2):
+        assert desk.handle(message) == []
+
+    (entry,) = desk.quarantine()
+    assert (entry.reason, entry.tenant, entry.facts["minor"]) == ("bank_reference_twice", desk.place.tenant, 5)
+    assert desk.place.bank == 12
+
+
+def test_money_for_an_account_that_takes_none_is_booked_in_suspense(desk: Desk) -> None:
+    deal = desk.place.deal()
+    close(desk, deal.trade_id)
+
+    assert desk.tell(to(desk.place, moved(PAID, reference=deal.reference))) == []
+
+    assert (waiting(desk.place), desk.place.bank) == ([("account_closed", PAID)], PAID)
+    assert (desk.place.trade(deal).funded_minor, desk.quarantine()) == (0, [])
+
+
+def close(desk: Desk, trade_id: str) -> None:
+    """Close an escrow account behind the product's back."""
+    account_id = purpose_account_id(desk.place.tenant, Purpose.ESCROW, "CNY", trade_id)
+    desk.tables.client.update_item(
+        TableName=desk.tables.name("accounts"),
+        Key={"pk": {"S": f"{desk.place.tenant}#{account_id}"}},
+        UpdateExpression="SET #status = :closed",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":closed": {"S": "closed"}},
+    )
 
 
 # ---- one fact and the others -----------------------------------------------------------------------------------------

@@ -210,15 +210,16 @@ def test_a_debit_that_is_no_payouts_waits_in_suspense(tables: Tables) -> None:
     assert reasons(steel) == [("unknown_debit", -5)]
 
 
-@pytest.mark.parametrize("sign", [{"reversal": True}, {"return_reason": "AC04"}])
-def test_our_own_money_come_back_pays_for_nothing(tables: Tables, sign: dict[str, object]) -> None:
+@pytest.mark.parametrize("minor", [PAID, -PAID])
+@pytest.mark.parametrize("sign", [{"reversal": True}, {"return_reason": "AC04"}], ids=["reversed", "returned"])
+def test_what_is_undone_pays_for_nothing(tables: Tables, sign: dict[str, object], minor: int) -> None:
     steel = market()
     deal = steel.deal()
 
-    steel.pay(deal.reference, PAID, **sign)
+    steel.pay(deal.reference, minor, **sign)
 
-    assert reasons(steel) == [("unknown_return", PAID)]
-    assert steel.trade(deal).state is State.AGREED
+    assert reasons(steel) == [("unknown_return", minor)]
+    assert (steel.bank, steel.trade(deal).state) == (minor, State.AGREED)
 
 
 def test_what_contradicts_is_booked_in_suspense_with_its_reason(tables: Tables) -> None:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from chalicelib.access.service import issue_token
+from chalicelib.access.tokens import issue_token
 from chalicelib.banking.service import get_bank
 from chalicelib.banking.store import find_account
 from chalicelib.core.ids import derived_id

@@ -71,11 +71,11 @@ def account_at_bank(bank_id: str, number: str) -> BankAccount | None:
 
 
 def _aim(tenant: str, movement: Movement) -> Aim:
+    if movement.reversal or movement.return_reason:
+        # Something is undone. What was written on it says what it was for, not what it should pay now.
+        return Aim(None, "unknown_return")
     if movement.amount.minor < 0:
         return Aim(None, "unknown_debit")
-    if movement.reversal or movement.return_reason:
-        # Our own money, come back. What was written on it says what it was sent for, not what it should pay now.
-        return Aim(None, "unknown_return")
     known = store.find_expectations(tenant, movement.references)
     if len(known) != 1:
         return Aim(None, "several_references" if known else "unknown_reference")

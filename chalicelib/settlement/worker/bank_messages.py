@@ -15,7 +15,7 @@ from functools import partial
 from chalicelib.banking import paying
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import Movement, movement_of
-from chalicelib.banking.payouts import Payout, news_of
+from chalicelib.banking.payouts import news_of
 from chalicelib.banking.quarantine import quarantine
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
@@ -129,30 +129,35 @@ def _movements(message: BankMessage, statement: Statement, at: At, *, part: str)
         if entries:
             yield Fact(_refuse_account, lambda: None, part)
         return
+    told: set[str] = set()
     for i, entry in entries:
-        yield Fact(partial(_book, message, account, entry, at), partial(str, account.tenant_id), f"{part}/{i}")
+        # One list names a movement once. Twice, it is two movements of which the books would take one for the other.
+        act = (
+            partial(_refuse_second, entry)
+            if entry.bank_reference in told
+            else partial(_book, message, account, entry, at)
+        )
+        yield Fact(act, partial(str, account.tenant_id), f"{part}/{i}")
+        told |= {entry.bank_reference} - {""}
 
 
 def _refuse_account() -> None:
     raise InvalidInput("unknown_bank_account", "no tenant has this account", field="Acct")
 
 
+def _refuse_second(entry: Entry) -> None:
+    facts = {"bank_reference": entry.bank_reference, "minor": entry.amount_minor, "currency": entry.currency}
+    raise InvalidInput("bank_reference_twice", "another movement of this list has the same reference", **facts)
+
+
 def _book(message: BankMessage, account: BankAccount, entry: Entry, at: At) -> None:
+    """Book what has moved. Where that contradicts what we know, or its payout stays unknown to the last, it has moved
+    all the same: it goes to suspense. Where the books have the movement as something else already, the contradiction is
+    raised: a payout waits for it in vain, and somebody should know."""
     movement = movement_of(account, entry)
-    if movement.is_payout_debit:
-        _book_payout(message, movement, paying.settle_payout, at)
-    elif movement.is_payout_return:
-        _book_payout(message, movement, paying.return_payout, at)
-    else:
-        book_movement(_call(movement, at), movement)
-
-
-def _book_payout(message: BankMessage, movement: Movement, book: Callable[..., Payout], at: At) -> None:
-    """Book what has moved for a payout. Where that contradicts the payout, or it stays unknown to the last, the money
-    has moved all the same: it goes to suspense. Where the books have the movement as something else already, the
-    contradiction is raised: the payout waits for it in vain, and somebody should know."""
+    call = _call(movement, at)
     try:
-        book(movement, now=at.now)
+        _as_told(call, movement, at)
     except NotFound as unknown:
         if not message.last_try:
             raise
@@ -161,8 +166,17 @@ def _book_payout(message: BankMessage, movement: Movement, book: Callable[..., P
         refusal = contradiction
     else:
         return
-    if book_in_suspense(_call(movement, at), movement, refusal.code).item.kind != KIND:
+    if book_in_suspense(call, movement, refusal.code).item.kind != KIND:
         raise refusal
+
+
+def _as_told(call: Call, movement: Movement, at: At) -> None:
+    if movement.is_payout_debit:
+        paying.settle_payout(movement, now=at.now)
+    elif movement.is_payout_return:
+        paying.return_payout(movement, now=at.now)
+    else:
+        book_movement(call, movement)
 
 
 def _call(movement: Movement, at: At) -> Call:
