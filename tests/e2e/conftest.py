@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,10 +11,9 @@ import pytest
 from infra.bootstrap import operate
 from tests.e2e.bank import Bank, new_bank, public_pem
 from tests.e2e.market import Market, fill, open_market
+from tests.e2e.queues import impatient
 from tests.e2e.web import Web
 from tests.support.local_stack import LocalStack
-
-BANK_ID = "bank_e2e"
 
 
 @pytest.fixture(scope="session")
@@ -30,23 +29,33 @@ def functions(local_stack: LocalStack) -> Any:
 
 
 @pytest.fixture(scope="session")
-def bank(open_web: Web, functions: Any) -> Bank:
+def register(open_web: Web, functions: Any) -> Callable[[str], Bank]:
+    """Makes a bank of an id, registered with the product."""
+
+    def make(bank_id: str) -> Bank:
+        made = new_bank(open_web, bank_id)
+        told = {"action": "register_bank", "bank_id": bank_id, "name": "Bank of the tests"}
+        operate(functions, {**told, "public_key_pem": public_pem(made)})
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bank(register: Callable[[str], Bank]) -> Bank:
     """The tests' own bank."""
-    made = new_bank(open_web, BANK_ID)
-    told = {"action": "register_bank", "bank_id": BANK_ID, "name": "Bank of the tests"}
-    operate(functions, {**told, "public_key_pem": public_pem(made)})
-    return made
+    return register("bank_e2e")
 
 
 @pytest.fixture(scope="session")
-def new_market(open_web: Web, functions: Any, bank: Bank) -> Callable[[], Market]:
-    """Makes an empty marketplace, another one each time."""
+def new_market(open_web: Web, functions: Any, bank: Bank) -> Callable[..., Market]:
+    """Makes an empty marketplace, another one each time, with an account at the tests' bank or the bank given."""
     numbers = itertools.count(1)
-    return lambda: open_market(functions, open_web, bank, next(numbers))
+    return lambda at=bank: open_market(functions, open_web, at, next(numbers))
 
 
 @pytest.fixture(scope="session")
-def alpha(new_market: Callable[[], Market]) -> Market:
+def alpha(new_market: Callable[..., Market]) -> Market:
     """A marketplace with two of everything. Tests that read it must not write to it."""
     market = new_market()
     fill(market)
@@ -54,8 +63,15 @@ def alpha(new_market: Callable[[], Market]) -> Market:
 
 
 @pytest.fixture(scope="session")
-def beta(new_market: Callable[[], Market]) -> Market:
+def beta(new_market: Callable[..., Market]) -> Market:
     """Another one like it, which must know nothing of the first."""
     market = new_market()
     fill(market)
     return market
+
+
+@pytest.fixture
+def impatient_queues(local_stack: LocalStack) -> Iterator[None]:
+    """For one test, failed messages come again after a second."""
+    with impatient(local_stack):
+        yield

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
+from chalicelib.ledger.domain import Purpose, purpose_account_id
 from infra.bootstrap import operate
 from tests.e2e.bank import CURRENCY, XML, Bank, Line, iban, notification, statement
-from tests.e2e.web import Web
+from tests.e2e.web import Reply, Web
 
 WAIT_SECONDS = 60
 POLL_SECONDS = 0.1
@@ -41,24 +43,20 @@ class Market:
         reply = self.bank.tell(notification(self.iban, message_id, Line(bank_reference, minor, reference)), message_id)
         assert reply.status == 202, reply
 
-    def accounts(self) -> dict[tuple[str, str | None], dict[str, Any]]:
-        """Every account by purpose and owner; those of the tenant's own by their id."""
-        found = self.web.read("/v1/trial-balance")["accounts"]
-        own = {("general", one["account_id"]): one for one in found if one["purpose"] == "general"}
-        return own | {(one["purpose"], one["owner"] or ""): one for one in found if one["purpose"] != "general"}
-
     def balance(self, purpose: str, owner: str = "") -> int:
-        """A balance in minor units, 0 where there is no such account."""
-        account = self.accounts().get((purpose, owner))
-        return int(account["balance_minor"]) if account else 0
+        """The balance of an account with a purpose, in minor units; 0 where there is none."""
+        account_id = purpose_account_id(self.tenant_id, Purpose(purpose), CURRENCY, owner)
+        reply = self.web.get(f"/v1/accounts/{account_id}")
+        return int(reply.json["balance_minor"]) if reply.status == HTTPStatus.OK else 0
 
     def bank_balance(self) -> int:
         """What the books say is in the bank account."""
         return self.balance("bank", self.iban)
 
     def is_balanced(self) -> bool:
-        """Whether the trial balance is zero in every currency."""
-        return not any(self.web.read("/v1/trial-balance")["differences"].values())
+        """Whether the trial balance is zero in every currency, once the books hold still."""
+        reply = wait_for("the books to hold still", lambda: _unless_busy(self.web.get("/v1/trial-balance")))
+        return not any(reply.json["differences"].values())
 
     def listed(self, path: str, name: str) -> list[dict[str, Any]]:
         """All of a list, page by page."""
@@ -70,6 +68,10 @@ class Market:
             if page["next_cursor"] is None:
                 return found
             cursor = f"&cursor={page['next_cursor']}"
+
+
+def _unless_busy(reply: Reply) -> Reply | None:
+    return None if reply.status == HTTPStatus.SERVICE_UNAVAILABLE else reply
 
 
 def wait_for(what: str, ask: Callable[[], Any]) -> Any:

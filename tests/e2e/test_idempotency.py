@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ledger.domain import movement_key
+from chalicelib.ledger.domain import Purpose, movement_key, purpose_account_id
 from tests.e2e.bank import CURRENCY, XML, Line, statement
 from tests.e2e.document import operations
 from tests.e2e.market import (
@@ -64,7 +64,7 @@ class Command:
 
 
 @pytest.fixture(scope="module")
-def market(new_market: Callable[[], Market]) -> Market:
+def market(new_market: Callable[..., Market]) -> Market:
     """A marketplace that every command can be done in: once each, for they use up what they need."""
     market = new_market()
     open_parties(market)
@@ -241,13 +241,18 @@ def test_sixteen_at_once_under_one_key_have_one_effect(name: str, market: Market
     assert sum(one == "new" and where.startswith("journal") for where, one in written.items()) <= 2, written
 
 
+def cash(market: Market) -> int:
+    """What is in the till."""
+    return int(market.web.read(f"/v1/accounts/{market.ids['cash']}")["balance_minor"])
+
+
 def test_sixteen_transfers_at_once_under_keys_of_their_own_are_sixteen(market: Market) -> None:
-    before = market.balance("general", market.ids["cash"])
+    before = cash(market)
 
     replies = at_once(lambda _: market.web.post("/v1/transfers", transfer_body(market.ids, 3)), range(PARALLEL))
 
     assert [reply.status for reply in replies] == [201] * PARALLEL
-    assert market.balance("general", market.ids["cash"]) == before + 3 * PARALLEL
+    assert cash(market) == before + 3 * PARALLEL
 
 
 REFUSED_FIRST: dict[str, Callable[[Market], tuple[str, Any, Any, int]]] = {
@@ -294,7 +299,7 @@ def test_a_refused_command_leaves_its_key_free(name: str, market: Market, local_
     assert (done.status, done.replayed) == (201, False), done
 
 
-def test_a_key_belongs_to_its_tenant(market: Market, new_market: Callable[[], Market]) -> None:
+def test_a_key_belongs_to_its_tenant(market: Market, new_market: Callable[..., Market]) -> None:
     other, key = new_market(), str(uuid.uuid4())
     body = party_body("Both")
 
@@ -338,7 +343,7 @@ def test_the_order_of_a_bodys_fields_makes_no_other_request(market: Market) -> N
 
 def test_a_callers_key_never_meets_a_workers(market: Market) -> None:
     """Whoever knows how a movement's key is made cannot use it up before the bank tells of the movement."""
-    account = market.accounts()["bank", market.iban]["account_id"]
+    account = purpose_account_id(market.tenant_id, Purpose.BANK, CURRENCY, market.iban)
     for key in (f"w:{movement_key(account, 'RACE')}", movement_key(account, "RACE")):
         assert market.web.post("/v1/transfers", transfer_body(market.ids), key=key).status == 201
     before = market.bank_balance()
