@@ -19,6 +19,7 @@ from tests.settlement.market import (
     PAID,
     Deal,
     Market,
+    day,
     deliverable,
     funded_by_credit,
     kinds,
@@ -173,6 +174,25 @@ def test_a_settlement_against_the_last_payment_sees_all_of_it_or_none(tables: Ta
         # Whichever came first: the refund is the line's, never the buyer's.
         assert outcome.item.data["refund_to_principal_minor"] == 962_024
         assert steel.owed("buyer") == 0
+
+
+def test_a_refund_against_a_repayment_of_the_whole_debt_repays_it_once(tables: Tables) -> None:
+    payoff = DRAWN + 41_250
+    for number in range(ROUNDS):
+        steel = market(f"Marketplace {number}", iban=f"6222{number:012}")
+        deal, line = funded_by_credit(steel)
+        repayment = steel.movement(payoff, line.reference, booked_on=day(3))
+        told = steel.told(repayment, days=3)
+
+        settle, pay = at_once(partial(steel.settle, deal), partial(book_movement, told, repayment))
+
+        assert isinstance(settle, Outcome)
+        assert isinstance(pay, Outcome)
+        assert steel.balance(Purpose.LOAN, line.line_id) == steel.credit_line(line).principal_minor == 0
+        assert steel.balance(Purpose.INTEREST_INCOME) == 41_250
+        # What was paid too much is the buyer's: in its account, or in suspense until somebody looks.
+        assert steel.owed("buyer") + steel.suspense == 962_024
+        assert set(trial_balance(tables, steel.tenant).values()) == {0}
 
 
 def test_one_movement_told_by_many_at_once_is_booked_once(tables: Tables) -> None:

@@ -132,12 +132,8 @@ def _movements(message: BankMessage, statement: Statement, at: At, *, part: str)
     told: set[str] = set()
     for i, entry in entries:
         # One list names a movement once. Twice, it is two movements of which the books would take one for the other.
-        act = (
-            partial(_refuse_second, entry)
-            if entry.bank_reference in told
-            else partial(_book, message, account, entry, at)
-        )
-        yield Fact(act, partial(str, account.tenant_id), f"{part}/{i}")
+        act = _refuse_second if entry.bank_reference in told else partial(_book, message, account, at)
+        yield Fact(partial(act, entry), partial(str, account.tenant_id), f"{part}/{i}")
         told |= {entry.bank_reference} - {""}
 
 
@@ -150,7 +146,7 @@ def _refuse_second(entry: Entry) -> None:
     raise InvalidInput("bank_reference_twice", "another movement of this list has the same reference", **facts)
 
 
-def _book(message: BankMessage, account: BankAccount, entry: Entry, at: At) -> None:
+def _book(message: BankMessage, account: BankAccount, at: At, entry: Entry) -> None:
     """Book what has moved. Where that contradicts what we know, or its payout stays unknown to the last, it has moved
     all the same: it goes to suspense. Where the books have the movement as something else already, the contradiction is
     raised: a payout waits for it in vain, and somebody should know."""
