@@ -10,6 +10,7 @@ import pytest
 
 from tests.support import dynamodb_local
 from tests.support import local_stack as local_stacks
+from tests.support.digest_key import DIGEST_KEY
 from tests.support.dynamodb_local import Tables
 from tests.support.local_stack import LocalStack
 
@@ -21,6 +22,7 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
     AWS_CONFIG_FILE=os.devnull,
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    QUITTANCE_DIGEST_KEY=DIGEST_KEY,
 )
 os.environ.pop("AWS_PROFILE", None)
 

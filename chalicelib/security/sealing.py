@@ -11,20 +11,17 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from functools import cache
-from typing import Any
 
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
+from chalicelib.security.kms import kms_client
 
 MOST_BYTES = 16 * 1024
 NONCE_BYTES = 12
-TRIES = 3
 _WRONG = frozenset({"InvalidCiphertextException", "IncorrectKeyException"})
 
 
@@ -42,7 +39,7 @@ def seal(document: bytes, *, context: Mapping[str, str]) -> Sealed:
     if len(document) > MOST_BYTES or not context:
         raise Defect(f"sealing takes at most {MOST_BYTES} bytes and a context")
     key_id = os.environ["QUITTANCE_SEALING_KEY"]
-    answer = _kms().generate_data_key(KeyId=key_id, KeySpec="AES_256", EncryptionContext=dict(context))
+    answer = kms_client().generate_data_key(KeyId=key_id, KeySpec="AES_256", EncryptionContext=dict(context))
     # A key seals one document only, so that a random nonce cannot meet itself.
     nonce = os.urandom(NONCE_BYTES)
     ciphertext = AESGCM(answer["Plaintext"]).encrypt(nonce, document, _authenticated(context))
@@ -53,7 +50,7 @@ def unseal(sealed: Sealed, *, context: Mapping[str, str]) -> bytes:
     """The document. Raises Defect where it was altered or belongs to another context."""
     try:
         wrapped = base64.b64decode(sealed.data_key, validate=True)
-        answer = _kms().decrypt(CiphertextBlob=wrapped, EncryptionContext=dict(context))
+        answer = kms_client().decrypt(CiphertextBlob=wrapped, EncryptionContext=dict(context))
         cipher = AESGCM(answer["Plaintext"])
         ciphertext = base64.b64decode(sealed.ciphertext, validate=True)
         return cipher.decrypt(base64.b64decode(sealed.nonce, validate=True), ciphertext, _authenticated(context))
@@ -67,14 +64,6 @@ def unseal(sealed: Sealed, *, context: Mapping[str, str]) -> bytes:
 
 def _authenticated(context: Mapping[str, str]) -> bytes:
     return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
-
-
-@cache
-def _kms() -> Any:
-    import boto3  # noqa: PLC0415 (at first use: a cold start that needs no such client does not pay)
-
-    retries = {"mode": "standard", "total_max_attempts": TRIES}
-    return boto3.client("kms", config=Config(connect_timeout=1, read_timeout=3, retries=retries))
 
 
 def _text(content: bytes) -> str:

@@ -20,6 +20,7 @@ from chalicelib.ledger.service import PostEntry, post_entry
 from chalicelib.ledger.store import load_account
 from infra.bank.sign import create_key, public_key, sign_detached
 from tests.support.calls import MONDAY, call
+from tests.support.digest_key import ensure_digest_key
 
 BANK = "bank_test"
 IBAN = "NL62MOCK0000000011"
@@ -77,6 +78,9 @@ class Cloud:
     s3: Any
     sqs: Any
     queue_url: str
+
+    def __post_init__(self) -> None:
+        ensure_digest_key()
 
     def files(self) -> list[str]:
         """The keys of all files."""

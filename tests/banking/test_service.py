@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import boto3
 import pytest
 
 from chalicelib.banking import service, store
@@ -91,12 +92,39 @@ def test_the_same_key_makes_one_party_and_another_body_is_refused(books: Cloud) 
             service.create_party(call("k", tenant=TENANT), other)
 
 
-def test_no_digest_of_a_number_is_kept_by_which_it_could_be_guessed(books: Cloud) -> None:
-    one = service.create_party(call(tenant=TENANT, body=1), MILL).item
-    two = service.create_party(call(tenant=TENANT, body=2), replace(MILL, details=details(ALIKE))).item
+def test_every_part_of_the_details_counts_in_a_repetition(books: Cloud) -> None:
+    service.create_party(call("k", tenant=TENANT), MILL)
 
-    assert one.fingerprint == two.fingerprint
-    assert one.data["bank_account"] == two.data["bank_account"]
+    for changed in ({"holder": "Mill"}, {"iban": ALIKE}, {"iban": "", "account": MILL_IBAN}, {"bic": "MOCKNL2A"}):
+        with pytest.raises(KeyReused):
+            service.create_party(call("k", tenant=TENANT), replace(MILL, details=replace(details(), **changed)))
+
+
+def test_a_repetition_opens_nothing_that_was_sealed(tables: Tables, books: Cloud) -> None:
+    party_id = service.create_party(call("k", tenant=TENANT), MILL).item.data["party_id"]
+    sealed = store.details_key(TENANT, party_id)
+    tables.client.delete_item(TableName=tables.name("records"), Key=sealed.wire())
+
+    assert service.create_party(call("k", tenant=TENANT), MILL).replayed
+
+
+def test_no_digest_of_a_number_is_kept_by_which_it_could_be_guessed(
+    books: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has everything but the key, and tries the very number, does not find it."""
+    service.create_party(call("k", tenant=TENANT), MILL)
+    guessed = boto3.client("kms").create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
+    monkeypatch.setenv("QUITTANCE_DIGEST_KEY", guessed["KeyMetadata"]["KeyId"])
+
+    with pytest.raises(KeyReused):
+        service.create_party(call("k", tenant=TENANT), MILL)
+
+
+def test_parties_paid_at_one_number_are_not_seen_to_be(books: Cloud) -> None:
+    one = service.create_party(call("k1", tenant=TENANT), MILL).item
+    two = service.create_party(call("k2", tenant=TENANT), MILL).item
+
+    assert one.fingerprint != two.fingerprint
 
 
 def test_a_killed_process_leaves_one_party(books: Cloud) -> None:

@@ -9,8 +9,9 @@ import pytest
 from tests.support.local_stack import LocalStack
 
 BUCKET = "quittance-local-000000000000-eu-central-1"
-SEALING_KEY = "the sealing key"
-"""Stands for its ARN, by which functions know it: a policy names a key, never an alias."""
+SEALING_KEY, DIGEST_KEY = "alias/quittance-local-sealing", "alias/quittance-local-digests"
+"""Stand for their ARNs, by which functions know them: a policy names a key, never an alias."""
+MAC = {"Message": "x", "MacAlgorithm": "HMAC_SHA_256"}
 DENIED = ("AccessDenied", "AccessDeniedException")
 ITEM = {"pk": {"S": "probe"}, "sk": {"S": "probe"}, "version": {"N": "0"}}
 KEY = {"pk": {"S": "probe"}, "sk": {"S": "probe"}}
@@ -43,6 +44,7 @@ ALLOWED = [
     ("api", "s3", "PutObject", {"Bucket": BUCKET, "Key": "callbacks/probe", "Body": "x"}),
     ("api", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
     ("api", "kms", "GenerateDataKey", {"KeyId": SEALING_KEY, "KeySpec": "AES_256"}),
+    ("api", "kms", "GenerateMac", {"KeyId": DIGEST_KEY, **MAC}),
     ("callbacks", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
     ("callbacks", "dynamodb", "TransactWriteItems", transaction("accounts")),
     ("payouts", "s3", "PutObject", {"Bucket": BUCKET, "Key": "payment-files/bank_probe/probe.xml", "Body": "x"}),
@@ -60,10 +62,13 @@ REFUSED = [
     ("api", "s3", "ListBuckets", {}),
     ("api", "secretsmanager", "PutSecretValue", {"SecretId": "quittance-local-signing", "SecretString": "x"}),
     ("api", "kms", "Decrypt", {"KeyId": SEALING_KEY, "CiphertextBlob": "x"}),
+    ("api", "kms", "VerifyMac", {"KeyId": DIGEST_KEY, **MAC, "Mac": "x"}),
+    ("api", "kms", "DisableKey", {"KeyId": DIGEST_KEY}),
     ("api", "lambda", "Invoke", {"FunctionName": "quittance-local-operate"}),
     ("callbacks", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
     ("callbacks", "s3", "PutObject", {"Bucket": BUCKET, "Key": "callbacks/probe", "Body": "x"}),
     ("callbacks", "kms", "GenerateDataKey", {"KeyId": SEALING_KEY, "KeySpec": "AES_256"}),
+    ("payouts", "kms", "GenerateMac", {"KeyId": DIGEST_KEY, **MAC}),
     ("payouts", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
     ("payouts", "dynamodb", "DeleteItem", table("records", Key=KEY)),
     ("relay", "dynamodb", "PutItem", put("journal")),
@@ -84,8 +89,8 @@ def title(case: tuple[str, str, str, dict[str, Any]]) -> str:
 
 def outcome(stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> str:
     function, service, operation, arguments = case
-    if arguments.get("KeyId") == SEALING_KEY:
-        key = stack.client("kms").describe_key(KeyId="alias/quittance-local-sealing")
+    if "KeyId" in arguments:
+        key = stack.client("kms").describe_key(KeyId=arguments["KeyId"])
         arguments = {**arguments, "KeyId": key["KeyMetadata"]["Arn"]}
     return stack.outcome(function, service, operation, arguments)
 

@@ -97,6 +97,19 @@ def test_only_the_api_seals_bank_details_and_payouts_open_them() -> None:
     assert {n for n in FUNCTIONS if "kms:Decrypt" in actions(n)} == {"payouts"}
 
 
+def test_only_the_api_makes_digests_of_bank_details_and_does_nothing_else_with_their_key() -> None:
+    uses = {
+        (name, action)
+        for name in EVERYTHING
+        for statement in policy(name)
+        if "DigestKeyArn" in str(statement["Resource"])
+        for action in statement["Action"]
+    }
+
+    assert uses == {("api_handler", "kms:GenerateMac")}
+    assert {n for n in EVERYTHING if "kms:GenerateMac" in actions(n)} == {"api_handler"}
+
+
 def test_only_the_projector_writes_history() -> None:
     writers = [
         name

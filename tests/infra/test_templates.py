@@ -80,6 +80,13 @@ def test_the_bucket_is_versioned_encrypted_and_closed_to_the_public() -> None:
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
 
 
+def test_digests_are_made_with_a_key_that_stays_the_same_for_ever() -> None:
+    key = data_resources()["DigestKey"]["Properties"]
+
+    assert (key["KeySpec"], key["KeyUsage"]) == ("HMAC_256", "GENERATE_VERIFY_MAC")
+    assert "EnableKeyRotation" not in key
+
+
 def test_a_message_outlives_six_timeouts_of_its_worker() -> None:
     visibility = data_resources()["CallbackQueue"]["Properties"]["VisibilityTimeout"]
 
