@@ -58,7 +58,8 @@ contracts:
 templates:
 	@echo "==> templates" && $(RUN) -m infra.check
 
-bench: env ## Measure import times and the size of the package
+bench: env stack-env ## Measure capacity units, import times and the size of the package
+	@$(RUN) -m bench.capacity
 	@$(RUN) -m bench.imports
 
 openapi: env ## Write docs/openapi.json from the routes
