@@ -106,6 +106,7 @@ def write_template(stage: str, folder: Path) -> Path:
     refuse_unknown(template)
     if stage == "local":
         _repeat_binary_types(template)
+        _repeat_gateway_responses(template)
     target = folder / "template.json"
     target.write_text(json.dumps(template, indent=1, sort_keys=True) + "\n")
     return target
@@ -153,6 +154,22 @@ def _repeat_binary_types(template: dict[str, Any]) -> None:
     # AWS reads them from the API's own document, where Chalice puts them; the emulator from this property only.
     api = template["Resources"]["RestAPI"]["Properties"]
     api["BinaryMediaTypes"] = api["DefinitionBody"]["x-amazon-apigateway-binary-media-types"]
+
+
+def _repeat_gateway_responses(template: dict[str, Any]) -> None:
+    # Likewise: the emulator does not read them in the API's document, and takes them as resources.
+    for kind, answer in template["Resources"]["RestAPI"]["Properties"]["GatewayResponses"].items():
+        headers = answer["ResponseParameters"]["Headers"]
+        properties = {
+            "RestApiId": {"Ref": "RestAPI"},
+            "ResponseType": kind,
+            "ResponseParameters": {f"gatewayresponse.header.{name}": value for name, value in headers.items()},
+            "ResponseTemplates": answer["ResponseTemplates"],
+        }
+        if "StatusCode" in answer:
+            properties["StatusCode"] = answer["StatusCode"]
+        name = f"GatewayResponse{kind.title().replace('_', '')}"
+        template["Resources"][name] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}
 
 
 def _run_chalice(stage: str, project: Path, output: Path) -> None:
