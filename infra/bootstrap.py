@@ -21,7 +21,11 @@ Tenants = list[dict[str, str]]
 
 
 class OperatorRefused(Exception):
-    """The operator function failed; the message is its own."""
+    """The operator function refused or failed; the message is its own. `code` is the refusal's, empty for a failure."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def operate(lambda_client: Any, event: dict[str, Any], *, stage: str = "local") -> dict[str, Any]:
@@ -30,7 +34,10 @@ def operate(lambda_client: Any, event: dict[str, Any], *, stage: str = "local") 
     payload = json.loads(answer["Payload"].read())
     if answer.get("FunctionError"):
         raise OperatorRefused(f"{event['action']}: {payload.get('errorMessage', payload)}")
-    return dict(payload or {})
+    told = dict(payload or {})
+    if "refused" in told:
+        raise OperatorRefused(f"{event['action']}: {told}", code=told["refused"])
+    return told
 
 
 def bootstrap(lambda_client: Any, *, bank_public_key_pem: str, memory: Path) -> Tenants:
