@@ -82,6 +82,7 @@ class Market:
     account: BankAccount
     seal: bool = False
     parties: dict[str, str] = field(default_factory=dict)
+    lenders: dict[str, str] = field(default_factory=dict)
 
     @property
     def tenant(self) -> str:
@@ -116,9 +117,11 @@ class Market:
         return self.deal(FIXED_PRICE, "fixed-price")
 
     def lender(self, role: str = "lender") -> str:
-        """The reference that a lender pays in under."""
-        outcome = lending.open_lender(self.call(f"lender-{role}"), self.party(role), self.account.currency)
-        return str(outcome.item.data["reference"])
+        """The reference that a lender pays in under; it is made one when first asked for."""
+        if role not in self.lenders:
+            outcome = lending.open_lender(self.call(f"lender-{role}"), self.party(role), self.account.currency)
+            self.lenders[role] = str(outcome.item.data["reference"])
+        return self.lenders[role]
 
     def lend(self, minor: int = LENT, role: str = "lender") -> None:
         """Money of a lender comes in."""
@@ -294,17 +297,15 @@ def deliverable(place: Market, **changes: Any) -> Deal:
 def trial_balance(tables: Tables, tenant: str) -> dict[str, int]:
     """Debits less credits of all of a tenant's accounts, by currency: nothing but zeros in sound books."""
     sums: dict[str, int] = {}
-    for item in _scanned(tables, "accounts"):
-        if item["tenant"]["S"] == tenant:
-            currency = item["currency"]["S"]
-            sums[currency] = sums.get(currency, 0) + int(item["balance"]["N"])
+    for item in _scanned(tables, "accounts", tenant):
+        currency = item["currency"]["S"]
+        sums[currency] = sums.get(currency, 0) + int(item["balance"]["N"])
     return sums
 
 
 def kinds(tables: Tables, tenant: str) -> list[str]:
     """The kinds of a tenant's journal items, sorted."""
-    items = _scanned(tables, "journal")
-    return sorted(item["kind"]["S"] for item in items if item["pk"]["S"].startswith(f"{tenant}#"))
+    return sorted(item["kind"]["S"] for item in _scanned(tables, "journal", tenant))
 
 
 def state_of(tables: Tables) -> dict[str, str]:
@@ -313,6 +314,16 @@ def state_of(tables: Tables) -> dict[str, str]:
         f"{name}/{item['pk']['S']}/{item.get('sk', {}).get('S', '')}": str(sorted(item.items()))
         for name in ("accounts", "journal", "records")
         for item in _scanned(tables, name)
+    }
+
+
+def picture(tables: Tables, tenant: str) -> dict[str, Any]:
+    """A tenant's books without their ids: the same for the same deeds, however often these were tried."""
+    accounts, records = _scanned(tables, "accounts", tenant), _scanned(tables, "records", tenant)
+    return {
+        "kinds": kinds(tables, tenant),
+        "balances": sorted((item["purpose"]["S"], int(item["balance"]["N"])) for item in accounts),
+        "records": sorted((item["sk"]["S"], item["version"]["N"]) for item in records),
     }
 
 
@@ -325,23 +336,14 @@ def day(days: int) -> date:
     return call(days=days).now.date()
 
 
-def _scanned(tables: Tables, name: str) -> Sequence[dict[str, Any]]:
+def _scanned(tables: Tables, name: str, tenant: str = "") -> Sequence[dict[str, Any]]:
+    """The items of a table, of one tenant if told."""
+    mine = {"FilterExpression": "begins_with(pk, :mine)", "ExpressionAttributeValues": {":mine": {"S": f"{tenant}#"}}}
     items: list[dict[str, Any]] = []
-    start: dict[str, Any] = {}
+    start: dict[str, Any] = mine if tenant else {}
     while True:
         page = tables.client.scan(TableName=tables.name(name), ConsistentRead=True, **start)
         items += page["Items"]
         if "LastEvaluatedKey" not in page:
             return items
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-
-def picture(tables: Tables, tenant: str) -> dict[str, Any]:
-    """A tenant's books without their ids: the same for the same deeds, however often these were tried."""
-    accounts = [item for item in _scanned(tables, "accounts") if item["tenant"]["S"] == tenant]
-    records = [item for item in _scanned(tables, "records") if item["pk"]["S"].startswith(f"{tenant}#")]
-    return {
-        "kinds": kinds(tables, tenant),
-        "balances": sorted((item["purpose"]["S"], int(item["balance"]["N"])) for item in accounts),
-        "records": sorted((item["sk"]["S"], item["version"]["N"]) for item in records),
-    }
+        start = start | {"ExclusiveStartKey": page["LastEvaluatedKey"]}

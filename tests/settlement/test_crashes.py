@@ -25,7 +25,7 @@ from tests.settlement.market import (
     trial_balance,
 )
 from tests.support.dynamodb_local import Tables
-from tests.support.faults import Point, crash_points, lost_points
+from tests.support.faults import crash_points, lost_points
 
 Act = Callable[[], Outcome]
 
@@ -154,7 +154,7 @@ def test_a_process_killed_at_any_call_leaves_one_effect_after_a_retry(
         assert answered_again(act, outcome), point
 
 
-@by_name
+@pytest.mark.parametrize("prepared", [escrow_paid, settled_with_a_line, released], ids=lambda command: command.__name__)
 def test_a_lost_answer_is_absorbed_and_counted_once(tables: Tables, prepared: Callable[[Market], Act]) -> None:
     wanted = undisturbed(tables, prepared)
     for number, point in enumerate(lost_points(only="dynamodb.TransactWriteItems"), 1):
@@ -169,15 +169,3 @@ def test_a_lost_answer_is_absorbed_and_counted_once(tables: Tables, prepared: Ca
 def answered_again(act: Act, outcome: Outcome) -> bool:
     again = act()
     return again.replayed and again.item == outcome.item
-
-
-def test_the_harness_reaches_every_call_of_a_settlement(tables: Tables) -> None:
-    struck: list[Point] = []
-    for number, point in enumerate(crash_points(), 1):
-        _, act = fresh(settled_with_a_line, number)
-        with point:
-            act()
-        struck.append(point)
-
-    # Two reads and a commit, each killed before and after; and the two runs that reached the end.
-    assert [point.struck for point in struck].count(True) == 6

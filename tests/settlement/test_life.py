@@ -151,7 +151,7 @@ class Story:
         self.place.settle(self.deal, days=self.days)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(STEPS, FIXINGS)
 def test_the_books_agree_after_every_step(tables: Tables, steps: list[Step], fixing: int) -> None:
     story = Story(fixing)

@@ -75,8 +75,9 @@ def test_a_queue_out_of_reach_fails_the_streams_batch_so_that_it_comes_again(des
 
 
 def test_a_relay_killed_at_any_call_asks_in_the_end(desk: Desk) -> None:
+    deal = deliverable(desk.place, fixed_shares={"carrier": 40_000, "inspector": 0, "warehouse": 0})
+    entry_id = desk.place.release(deal).item.entry_id
     for point in crash_points():
-        entry_id = released(desk)
         with point:
             desk.asked(entry_id)
 

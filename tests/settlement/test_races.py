@@ -28,7 +28,7 @@ from tests.settlement.market import (
 )
 from tests.support.dynamodb_local import Tables
 
-ROUNDS = 5
+ROUNDS = 3
 MOST_TRIES = 50
 Result = Outcome | Refusal
 
