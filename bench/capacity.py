@@ -29,8 +29,8 @@ BOUNDS = {"transfer": 6, "entry of six postings": 14, "release to five parties":
 WRITES = frozenset({"TransactWriteItems", "PutItem", "UpdateItem"})
 COUNTED = WRITES | {"BatchGetItem", "GetItem", "Query"}
 
+PRICE_SOURCE = "AWS list prices, us-east-1, on demand, as published in November 2026; no free tier"
 PRICES = {
-    "source": "AWS list prices, us-east-1, on demand, as published in November 2026; no free tier",
     "dynamodb_write_units": 0.625,
     "dynamodb_read_units": 0.125,
     "api_requests": 3.50,
@@ -110,14 +110,16 @@ def main() -> None:
     finally:
         PLACE.background.stop(NAME)
         PLACE.forget()
-    report = {"operations": figures, "prices": PRICES, "million_settlements": settlements(figures)}
+    million = settlements(figures)
+    prices = {"source": PRICE_SOURCE} | PRICES
+    report = {"operations": figures, "prices": prices, "million_settlements": million}
     FIGURES.parent.mkdir(parents=True, exist_ok=True)
     FIGURES.write_text(json.dumps(report, indent=2) + "\n")
     for name, figure in figures.items():
         print(
             f"  {name:28} {figure['write_units']:5g} WCU {figure['read_units']:5g} RCU {figure['round_trips']:3} calls"
         )
-    print(f"  a million settlements        {report['million_settlements']['total']:.0f} USD")
+    print(f"  a million settlements        {million['total']:.0f} USD")
     over = [name for name, bound in BOUNDS.items() if figures[name]["write_units"] > bound]
     if over:
         sys.exit(f"Over the bound: {', '.join(over)}")
@@ -181,7 +183,7 @@ def settlements(figures: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "s3_reads": calls["s3.GetObject"] + 5,
         "kms_requests": sum(count for call, count in calls.items() if call.startswith("kms.")),
     }
-    cost = {name: round(amount * float(PRICES[name]), 2) for name, amount in used.items()}
+    cost = {name: round(amount * PRICES[name], 2) for name, amount in used.items()}
     return {"operations": parts, "used_by_one": used, "usd": cost, "total": round(sum(cost.values()), 2)}
 
 

@@ -159,7 +159,7 @@ class Market:
 
     def movement(self, minor: int, reference: str = "", **more: Any) -> Movement:
         """A movement of the market's bank account, under a bank's reference of its own unless one is given."""
-        usual = {
+        usual: dict[str, Any] = {
             "bank_reference": f"MB-RCV-{next(_bank_references)}",
             "booked_on": MONDAY.date(),
             "references": (reference,) if reference else (),
