@@ -13,6 +13,7 @@ from chalicelib.banking.callbacks import receive_callback
 from chalicelib.banking.domain import Quarantined
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.quarantine import list_quarantine
+from chalicelib.core.ids import derived_id
 from chalicelib.settlement.worker import bank_messages, payments, relay
 from tests.banking.build import BANK, Cloud, signed
 from tests.settlement.market import Market
@@ -21,6 +22,7 @@ from tests.support.dynamodb_local import Tables
 from tests.support.events import queue_event, stream_event
 
 LAST_RECEIVE = 5
+UNKNOWN_PAYOUT = derived_id("pay", "of nobody")
 
 _numbers = itertools.count(1)
 
@@ -52,6 +54,14 @@ class Desk:
     def tell(self, body: bytes, *, receive_count: int = 1) -> list[str]:
         """A message taken and handled at once: what of it fails."""
         return self.handle(self.take(body), receive_count=receive_count)
+
+    def report(self, *entries: dict[str, Any]) -> bytes:
+        """What the bank tells of the market's own account."""
+        return notification(*entries, iban=self.place.account.iban)
+
+    def waiting(self, place: Market | None = None) -> list[tuple[str, int]]:
+        """Why each piece of money waits in suspense, and how much of it, sorted."""
+        return sorted((receipt.reason, receipt.amount_minor) for receipt in (place or self.place).unmatched())
 
     def quarantine(self, place: Market | None = None) -> list[Quarantined]:
         """What a tenant is shown of what could not be used."""
