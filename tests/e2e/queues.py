@@ -34,6 +34,26 @@ def dead(stack: LocalStack) -> dict[str, int]:
     return {name: count for name in DEAD if (count := depth(sqs, name))}
 
 
+def redrive(stack: LocalStack) -> int:
+    """Send dead messages of the work queues round again, as an operator would once the cause is gone. How many."""
+    sqs = stack.client("sqs")
+    moved = 0
+    for name in WORK:
+        source, target = (
+            sqs.get_queue_url(QueueName=f"quittance-local-{queue}")["QueueUrl"]
+            for queue in (name.replace(".fifo", "-dead.fifo"), name)
+        )
+        wanted = {"QueueUrl": source, "MaxNumberOfMessages": 10, "AttributeNames": ["MessageGroupId"]}
+        while messages := sqs.receive_message(**wanted).get("Messages"):
+            for message in messages:
+                group = message["Attributes"]["MessageGroupId"]
+                again = {"MessageGroupId": group, "MessageDeduplicationId": message["MessageId"]}
+                sqs.send_message(QueueUrl=target, MessageBody=message["Body"], **again)
+                sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
+                moved += 1
+    return moved
+
+
 @contextmanager
 def impatient(stack: LocalStack) -> Iterator[None]:
     """Failed messages come again after a second instead of minutes."""

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -53,7 +53,7 @@ class Web:
 
     url: str
     token: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = TIMEOUT_SECONDS
 
     def send(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -61,9 +61,9 @@ class Web:
         """One request, exactly as told; `path` is already encoded."""
         address = urlsplit(self.url)
         bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        connection = HTTPConnection(address.hostname or "", address.port, timeout=TIMEOUT_SECONDS)
+        connection = HTTPConnection(address.hostname or "", address.port, timeout=self.timeout)
         try:
-            connection.request(method, address.path + path, body, {**bearer, **self.headers, **(headers or {})})
+            connection.request(method, address.path + path, body, {**bearer, **(headers or {})})
             answer = connection.getresponse()
             return Reply(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
         finally:
