@@ -75,6 +75,20 @@ KIND_OF_PURPOSE = {
 """The kind that follows from a purpose. A GENERAL account says its own."""
 
 
+OPEN_TO_CALLERS = frozenset(
+    {
+        Purpose.GENERAL,
+        Purpose.BANK,
+        Purpose.SUSPENSE,
+        Purpose.FEE_INCOME,
+        Purpose.INTEREST_INCOME,
+        Purpose.PARTY,
+    }
+)
+"""The purposes that an entry made by hand may touch. The others (an escrow, a loan, a lender's money, payouts on their
+way) always equal what a trade, a line or a payout says, and move by those commands alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """A place in the books with one currency. `floor` and `ceiling` bound the balance on the account's own side (minor

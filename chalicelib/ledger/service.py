@@ -86,7 +86,7 @@ def post_entry(call: Call, command: PostEntry) -> Outcome:
     """Book an entry of 2 to 90 postings: one transaction, no read before."""
     occurred_at = check_occurred_at(command.occurred_at or call.now, now=call.now)
     entry = Entry(command.kind, command.postings, occurred_at, reference=command.reference)
-    return once(call, lambda _: store.plan_entry(call, entry))
+    return once(call, lambda _: store.plan_entry(call, entry, by_hand=True))
 
 
 def get_account(tenant: str, account_id: str) -> Account:

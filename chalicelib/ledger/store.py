@@ -9,15 +9,19 @@ from typing import Any, cast
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
 from chalicelib.core.instants import LONG_AGO, instant_text
-from chalicelib.ledger.domain import Account, Entry, Kind, Purpose, rooms
+from chalicelib.ledger.domain import OPEN_TO_CALLERS, Account, Entry, Kind, Purpose, rooms
 from chalicelib.storage.commit import Write, put, update, write_item
 from chalicelib.storage.journal import JournalItem, Leg, from_row, journal_item
 from chalicelib.storage.once import Plan
 from chalicelib.storage.reads import Page, fetch, get, index_page, query
 from chalicelib.storage.tables import AccountItem, HistoryRow, Item, JournalRow, account_key, journal_key, line_key
 
+_CALLERS = sorted(purpose.value for purpose in OPEN_TO_CALLERS)
 
-def plan_entry(call: Call, entry: Entry, *writes: Write, data: dict[str, Any] | None = None) -> Plan:
+
+def plan_entry(
+    call: Call, entry: Entry, *writes: Write, data: dict[str, Any] | None = None, by_hand: bool = False
+) -> Plan:
     """The plan of a command that books one entry, with the writes that go with it."""
     legs = tuple(Leg(p.account_id, p.signed, p.amount.currency) for p in entry.postings)
     item = journal_item(
@@ -29,15 +33,18 @@ def plan_entry(call: Call, entry: Entry, *writes: Write, data: dict[str, Any] | 
         reference=entry.reference,
         data=data,
     )
-    return Plan(item, (*balance_writes(item), *writes))
+    return Plan(item, (*balance_writes(item, by_hand=by_hand), *writes))
 
 
-def balance_writes(item: JournalItem) -> tuple[Write, ...]:
-    """One update for each account of an entry, its legs netted, in the order the accounts first appear."""
+def balance_writes(item: JournalItem, *, by_hand: bool = False) -> tuple[Write, ...]:
+    """One update for each account of an entry, its legs netted, in the order the accounts first appear.
+
+    `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused.
+    """
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for leg in item.legs:
         sums[leg.account_id, leg.currency] += leg.amount
-    return tuple(_move(item, account_id, currency, amount) for (account_id, currency), amount in sums.items())
+    return tuple(_move(item, account_id, currency, amount, by_hand) for (account_id, currency), amount in sums.items())
 
 
 def open_account(tenant: str, account: Account, *, opened_by: Call) -> Write:
@@ -160,18 +167,22 @@ def to_account(item: AccountItem) -> Account:
     )
 
 
-def _move(item: JournalItem, account_id: str, currency: str, amount: int) -> Write:
+def _move(item: JournalItem, account_id: str, currency: str, amount: int, by_hand: bool) -> Write:
     """Move one balance by a signed amount.
 
-    condition: open, of this currency, not closed for the period, and room enough on the side it moves to
+    condition: open, of this currency, not closed for the period, and room enough on the side it moves to; by hand,
+    of a purpose that is open to callers
     """
+    chosen = {f":purpose{i}": {"S": value} for i, value in enumerate(_CALLERS)} if by_hand else {}
+    purposes = f" AND purpose IN ({', '.join(chosen)})" if chosen else ""
     room = "debit_room" if amount >= 0 else "credit_room"
     return update(
         f"balance {account_id}",
         account_key(item.tenant, account_id),
         change="SET balance = balance + :signed, debit_room = debit_room - :signed,"
         " credit_room = credit_room + :signed, version = version + :one, last_commit = :entry, last_at = :recorded",
-        condition=f"#status = :open AND currency = :currency AND closed_until < :occurred AND {room} >= :size",
+        condition=f"#status = :open AND currency = :currency AND closed_until < :occurred"
+        f" AND {room} >= :size{purposes}",
         names={"#status": "status"},
         values={
             ":signed": {"N": str(amount)},
@@ -182,16 +193,20 @@ def _move(item: JournalItem, account_id: str, currency: str, amount: int) -> Wri
             ":occurred": {"S": instant_text(item.occurred_at)},
             ":open": {"S": "open"},
             ":currency": {"S": currency},
-        },
-        refuse=lambda old: _refusal(old, account_id, currency, amount, instant_text(item.occurred_at)),
+        }
+        | chosen,
+        refuse=lambda old: _refusal(old, account_id, currency, amount, instant_text(item.occurred_at), by_hand),
     )
 
 
-def _refusal(old: Item | None, account_id: str, currency: str, amount: int, occurred_at: str) -> Refusal:
+def _refusal(old: Item | None, account_id: str, currency: str, amount: int, occurred_at: str, by_hand: bool) -> Refusal:
     """Which part of the condition of `_move` failed, in the order callers are told of them."""
     if old is None:
         return NotFound("account_not_found", "no such account", account_id=account_id)
     item = AccountItem.from_raw_data(old)
+    if by_hand and item.purpose not in _CALLERS:
+        sentence = "the account follows a trade, a line or a payout, and moves by their commands alone"
+        return Conflict("account_controlled", sentence, account_id=account_id, purpose=item.purpose)
     if item.currency != currency:
         return InvalidInput(
             "currency_mismatch",

@@ -7,7 +7,6 @@ import logging
 import traceback
 from http import HTTPStatus
 
-from botocore.exceptions import ClientError
 from chalice.app import Response
 
 from chalicelib.core.errors import (
@@ -48,7 +47,7 @@ def failed(error: Exception, *, route: str) -> Response:
     """The answer to a fault of ours, or of AWS: nothing of it is told; the log has the stack, without the message's
     values. Where a later try may succeed the answer is Busy."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else None
+    code = getattr(error, "response", {}).get("Error", {}).get("Code")  # where AWS refused: its code
     told = {"alarm": "defect", "route": route, "type": type(error).__name__, "code": code, "stack": frames[-12:]}
     log.error(json.dumps(told))
     if is_transient(error):

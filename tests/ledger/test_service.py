@@ -11,8 +11,10 @@ import pytest
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.core.money import Money
 from chalicelib.ledger import service, store
-from chalicelib.ledger.domain import Kind, credit, debit
+from chalicelib.ledger.domain import OPEN_TO_CALLERS, Kind, Purpose, credit, debit, purpose_account
 from chalicelib.ledger.service import OpenAccount, PostEntry
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Plan, once
 from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 
@@ -140,6 +142,22 @@ def test_another_tenants_account_does_not_exist(tables: Tables) -> None:
 
     with pytest.raises(NotFound):
         store.load_account("ten_other", bank)
+
+
+@pytest.mark.parametrize("purpose", sorted(set(Purpose) - OPEN_TO_CALLERS, key=lambda purpose: purpose.value))
+def test_an_entry_by_hand_touches_no_account_that_follows_a_trade_a_line_or_a_payout(
+    tables: Tables, purpose: Purpose
+) -> None:
+    account = purpose_account(TENANT, purpose, "CNY", name="one that follows", owner="trd_1", floor=None)
+    here = call()
+    opened_with = store.open_account(TENANT, account, opened_by=here)
+    once(here, lambda _: Plan(journal_item(here, "account.opened"), (opened_with,)))
+    bank = opened("bank", Kind.ASSET)
+
+    refused = refusal_of(entry(bank, account.account_id, 5))
+
+    assert (refused.code, refused.facts["purpose"]) == ("account_controlled", purpose.value)
+    assert (balance(bank), balance(account.account_id)) == (0, 0)
 
 
 def attempt(command: PostEntry) -> str:

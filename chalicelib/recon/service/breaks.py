@@ -210,7 +210,7 @@ def _book(call: Call, line: StatementLine, resolution: Resolution) -> Plan:
         actor=call.actor,
     )
     data = {"line_id": line.line_id, "comment": resolution.comment}
-    return plan_entry(booking, _entry(call, line, resolution.account_id, amount), data=data)
+    return plan_entry(booking, _entry(call, line, resolution.account_id, amount), data=data, by_hand=True)
 
 
 def _entry(call: Call, line: StatementLine, account_id: str, amount: Money) -> Entry:
