@@ -86,7 +86,6 @@ def test_all_scopes_but_the_one_are_not_enough(operation: Operation, alpha: Mark
     [
         (b"", 400, "unsupported_grant_type"),
         (b"nonsense", 400, "invalid_request"),
-        (b"\xff\xfe=\xff", 400, "invalid_request"),
         (b"grant_type=password", 400, "unsupported_grant_type"),
         (b"grant_type=client_credentials", 401, "invalid_client"),
         (b"grant_type=client_credentials&client_id=cli_no&client_secret=no", 401, "invalid_client"),
