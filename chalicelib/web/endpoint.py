@@ -6,7 +6,10 @@ A route is registered with its types, which is where the OpenAPI document comes 
 
 from __future__ import annotations
 
+import json
+import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -24,6 +27,9 @@ from chalicelib.storage.once import Outcome
 from chalicelib.web import clock
 from chalicelib.web.parse import MOST_BYTES, check_id, convert, read_json
 from chalicelib.web.problems import failed, refused
+
+log = logging.getLogger("quittance.web")
+log.setLevel(logging.INFO)
 
 KEY_HEADER = "idempotency-key"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -128,13 +134,10 @@ class Router:
 
             @wraps(view)
             def handle(**path_values: str) -> Response:
-                try:
-                    request = _request(route, self.blueprint.current_request, path_values)
-                    return _respond(route, view(request, **path_values))
-                except Refusal as refusal:
-                    return refused(refusal)
-                except Exception as error:
-                    return failed(error, route=f"{method} {path}")
+                started = time.perf_counter_ns()
+                response = _handle(route, view, self.blueprint.current_request, path_values)
+                _log(route, response, nanoseconds=time.perf_counter_ns() - started)
+                return response
 
             # Chalice would answer a wrong content type by itself, in another form: `_check_content_type` does it.
             self.blueprint.route(path, methods=[method], content_types=[], name=view.__name__)(handle)
@@ -161,6 +164,22 @@ class TextResponse(Response):
 def replayable(outcome: Outcome, body: Any) -> Answer:
     """The answer of a command, marked when it is the answer of an earlier call."""
     return Answer(body, headers={REPLAYED_HEADER: "true"} if outcome.replayed else {})
+
+
+def _handle(route: Route, view: View, incoming: Any, path_values: dict[str, str]) -> Response:
+    try:
+        request = _request(route, incoming, path_values)
+        return _respond(route, view(request, **path_values))
+    except Refusal as refusal:
+        return refused(refusal)
+    except Exception as error:
+        return failed(error, route=f"{route.method} {route.path}")
+
+
+def _log(route: Route, response: Response, *, nanoseconds: int) -> None:
+    """One line for a request: what was asked, without ids, and what it came to; never who asked or with what."""
+    told = {"route": f"{route.method} {route.path}", "answered": response.status_code, "ms": nanoseconds // 1_000_000}
+    log.info(json.dumps(told))
 
 
 def _request(route: Route, incoming: Any, path_values: dict[str, str]) -> Request:

@@ -228,3 +228,13 @@ def test_an_outage_of_aws_is_busy(api: Api, caplog: pytest.LogCaptureFixture) ->
 
     assert (reply.status, reply.code) == (503, "try_again")
     assert SECRET not in caplog.text + json.dumps(reply.body)
+
+
+def test_each_request_leaves_one_line_without_what_was_asked_for(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        api.get("/v1/things/thg_secret?limit=7")
+
+    [record] = caplog.records
+    told = json.loads(record.getMessage())
+    assert set(told) == {"route", "answered", "ms"}
+    assert "thg_secret" not in record.getMessage()
