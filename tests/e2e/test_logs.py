@@ -1,0 +1,76 @@
+"""What the functions leave in their logs, and what must never be there. Tests before this one have filled them well."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.bank import XML, Line, notification
+from tests.e2e.document import operations
+from tests.e2e.market import Market, party_body, wait_for
+from tests.e2e.queues import wait_until_drained
+from tests.support.local_stack import LocalStack
+
+FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "operate")
+SECRET_NAME = "Confidential Trading 4711"
+SECRET_NOTE = "for the secret delivery 4712"
+
+
+def lines(stack: LocalStack, function: str) -> list[str]:
+    """What a function has logged so far."""
+    logs = stack.client("logs")
+    try:
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/quittance-local-{function}")
+        return [event["message"] for page in pages for event in page["events"]]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+
+
+@pytest.fixture(scope="module")
+def logged(alpha: Market, local_stack: LocalStack) -> list[str]:
+    """All that was logged, after commands that carry what nobody should read, done and refused."""
+    alpha.web.made("/v1/parties", party_body(SECRET_NAME))
+    alpha.web.post("/v1/parties", party_body(SECRET_NAME) | {"roles": 1})
+    for number, body in enumerate((notification(alpha.iban, "LOG-1", Line("LOG-1", 1, note=SECRET_NOTE)), b"<secret")):
+        assert alpha.bank.tell(body, f"LOG-{number}", kind=XML).status == 202
+    wait_until_drained(local_stack)
+    wait_for("the last line", lambda: any("POST /v1/parties" in line for line in lines(local_stack, "api")))
+    return [line for function in FUNCTIONS for line in lines(local_stack, function)]
+
+
+def requests(logged: list[str]) -> list[dict[str, Any]]:
+    """The lines about requests."""
+    return [json.loads(line[line.index("{") :]) for line in logged if '"route"' in line and '"answered"' in line]
+
+
+def test_every_request_is_logged_by_its_route(logged: list[str]) -> None:
+    known = {operation.name for operation in operations()}
+
+    assert requests(logged)
+    assert {told["route"] for told in requests(logged)} <= known
+
+
+def test_no_secret_token_or_account_number_is_logged(
+    logged: list[str], alpha: Market, beta: Market, local_stack: LocalStack
+) -> None:
+    keys = local_stack.client("secretsmanager").get_secret_value(SecretId="quittance-local-signing")["SecretString"]
+    secrets = {
+        "a client's secret": alpha.client_secret,
+        "another client's secret": beta.client_secret,
+        "a token": alpha.web.token,
+        "a token's signature": alpha.web.token.rpartition(".")[2],
+        "the signing key": json.loads(keys)["keys"][0]["d"],
+        "an account number": party_body("x")["bank_details"]["account"],
+        "a name": SECRET_NAME,
+        "what a payer wrote": SECRET_NOTE,
+    }
+    text = "\n".join(logged)
+
+    assert [what for what, secret in secrets.items() if secret in text] == []
+
+
+def test_nothing_was_a_defect(logged: list[str]) -> None:
+    """No test here brings AWS down, so nothing may have failed by itself."""
+    assert [line for line in logged if '"defect"' in line] == []
