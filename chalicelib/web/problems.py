@@ -48,7 +48,8 @@ def failed(error: Exception, *, route: str) -> Response:
     values. Where a later try may succeed the answer is Busy."""
     frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)]
     code = getattr(error, "response", {}).get("Error", {}).get("Code")  # where AWS refused: its code
-    told = {"alarm": "defect", "route": route, "type": type(error).__name__, "code": code, "stack": frames[-12:]}
+    alarm = "outage" if is_transient(error) else "defect"
+    told = {"alarm": alarm, "route": route, "type": type(error).__name__, "code": code, "stack": frames[-12:]}
     log.error(json.dumps(told))
     if is_transient(error):
         return refused(Busy("try_again", "something we need is out of reach: retry with the same key"))

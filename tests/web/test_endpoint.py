@@ -224,9 +224,11 @@ def test_a_fault_of_ours_tells_nothing_and_is_alarmed_without_its_text(
 
 
 def test_an_outage_of_aws_is_busy(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    reply = api.get("/v1/failed/outage")
+    with caplog.at_level(logging.ERROR):
+        reply = api.get("/v1/failed/outage")
 
     assert (reply.status, reply.code) == (503, "try_again")
+    assert [json.loads(record.getMessage())["alarm"] for record in caplog.records] == ["outage"]
     assert SECRET not in caplog.text + json.dumps(reply.body)
 
 
