@@ -12,7 +12,7 @@ from tests.support.local_stack import LocalStack
 
 
 def test_a_day_with_a_store_that_fails_all_along_ends_like_any_other(
-    new_market: Callable[..., Market], local_stack: LocalStack, impatient_queues: None
+    new_market: Callable[[], Market], local_stack: LocalStack, impatient_queues: None
 ) -> None:
     market = prepare(new_market())
     sqs = local_stack.client("sqs")

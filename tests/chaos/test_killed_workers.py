@@ -15,7 +15,7 @@ ROUNDS = 3
 
 
 def test_a_day_with_processes_killed_all_along_ends_like_any_other(
-    new_market: Callable[..., Market], local_stack: LocalStack, impatient_queues: None
+    new_market: Callable[[], Market], local_stack: LocalStack, impatient_queues: None
 ) -> None:
     market = prepare(new_market())
     sqs = local_stack.client("sqs")

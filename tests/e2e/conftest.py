@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from infra.bootstrap import operate
-from tests.e2e.bank import Bank, new_bank, public_pem
-from tests.e2e.market import Market, fill, open_market
+from tests.e2e.bank import Bank
+from tests.e2e.market import Market, fill, open_market, register_bank
 from tests.e2e.queues import impatient
 from tests.e2e.web import Web
 from tests.support.local_stack import LocalStack
@@ -31,14 +30,7 @@ def functions(local_stack: LocalStack) -> Any:
 @pytest.fixture(scope="session")
 def register(open_web: Web, functions: Any) -> Callable[[str], Bank]:
     """Makes a bank of an id, registered with the product."""
-
-    def make(bank_id: str) -> Bank:
-        made = new_bank(open_web, bank_id)
-        told = {"action": "register_bank", "bank_id": bank_id, "name": "Bank of the tests"}
-        operate(functions, {**told, "public_key_pem": public_pem(made)})
-        return made
-
-    return make
+    return lambda bank_id: register_bank(functions, open_web, bank_id)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from infra.bootstrap import operate
-from tests.e2e.bank import CURRENCY, XML, Bank, Line, iban, notification, statement
+from tests.e2e.bank import CURRENCY, XML, Bank, Line, iban, new_bank, notification, public_pem, statement
 from tests.e2e.web import Reply, Web
 
 WAIT_SECONDS = 60
@@ -83,8 +83,16 @@ def wait_for(what: str, ask: Callable[[], Any]) -> Any:
     return answer
 
 
+def register_bank(functions: Any, web: Web, bank_id: str) -> Bank:
+    """A bank with a fresh key, known to the product. `functions` is a Lambda client with the deployer's credentials."""
+    made = new_bank(web, bank_id)
+    told = {"action": "register_bank", "bank_id": bank_id, "name": "Bank of the tests"}
+    operate(functions, {**told, "public_key_pem": public_pem(made)})
+    return made
+
+
 def open_market(functions: Any, web: Web, bank: Bank, number: int) -> Market:
-    """An empty marketplace. `functions` is a Lambda client with the deployer's credentials."""
+    """An empty marketplace; no two have the same number."""
     tenant_id = operate(functions, {"action": "create_tenant", "name": f"Marketplace {number}"})["tenant_id"]
     client = operate(functions, {"action": "create_client", "tenant_id": tenant_id, "scopes": ["*"]})
     link = {"action": "link_bank_account", "bank_id": bank.bank_id, "tenant_id": tenant_id}
