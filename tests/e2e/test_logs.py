@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.e2e.bank import XML, Line, notification
+from tests.e2e.bank import XML, Bank, Line, notification
 from tests.e2e.document import operations
 from tests.e2e.market import Market, party_body, wait_for
 from tests.e2e.queues import wait_until_drained
@@ -29,12 +30,18 @@ def lines(stack: LocalStack, function: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def logged(alpha: Market, local_stack: LocalStack) -> list[str]:
+def market(new_market: Callable[..., Market], register: Callable[[str], Bank]) -> Market:
+    """A marketplace with a bank of its own."""
+    return new_market(register("bank_logs"))
+
+
+@pytest.fixture(scope="module")
+def logged(market: Market, local_stack: LocalStack) -> list[str]:
     """All that was logged, after commands that carry what nobody should read, done and refused."""
-    alpha.web.made("/v1/parties", party_body(SECRET_NAME))
-    alpha.web.post("/v1/parties", party_body(SECRET_NAME) | {"roles": 1})
-    for number, body in enumerate((notification(alpha.iban, "LOG-1", Line("LOG-1", 1, note=SECRET_NOTE)), b"<secret")):
-        assert alpha.bank.tell(body, f"LOG-{number}", kind=XML).status == 202
+    market.web.made("/v1/parties", party_body(SECRET_NAME))
+    market.web.post("/v1/parties", party_body(SECRET_NAME) | {"roles": 1})
+    for number, body in enumerate((notification(market.iban, "LOG-1", Line("LOG-1", 1, note=SECRET_NOTE)), b"<secret")):
+        assert market.bank.tell(body, f"LOG-{number}", kind=XML).status == 202
     wait_until_drained(local_stack)
     wait_for("the last line", lambda: any("POST /v1/parties" in line for line in lines(local_stack, "api")))
     return [line for function in FUNCTIONS for line in lines(local_stack, function)]
@@ -53,14 +60,13 @@ def test_every_request_is_logged_by_its_route(logged: list[str]) -> None:
 
 
 def test_no_secret_token_or_account_number_is_logged(
-    logged: list[str], alpha: Market, beta: Market, local_stack: LocalStack
+    logged: list[str], market: Market, local_stack: LocalStack
 ) -> None:
     keys = local_stack.client("secretsmanager").get_secret_value(SecretId="quittance-local-signing")["SecretString"]
     secrets = {
-        "a client's secret": alpha.client_secret,
-        "another client's secret": beta.client_secret,
-        "a token": alpha.web.token,
-        "a token's signature": alpha.web.token.rpartition(".")[2],
+        "a client's secret": market.client_secret,
+        "a token": market.web.token,
+        "a token's signature": market.web.token.rpartition(".")[2],
         "the signing key": json.loads(keys)["keys"][0]["d"],
         "an account number": party_body("x")["bank_details"]["account"],
         "a name": SECRET_NAME,
