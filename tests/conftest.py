@@ -37,6 +37,11 @@ def cannot_run(reason: str) -> None:
     pytest.skip(reason)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Chaos comes last: it leaves the session's stack shaken, and every other test wants it sound."""
+    items.sort(key=lambda item: "chaos" in item.path.parts)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly which tier this run left out."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
