@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ChecksumError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnection
 from botocore.parsers import ResponseParserError
 
@@ -34,6 +34,8 @@ TRANSIENT_CODES = frozenset(
         "ThrottlingException",
         "TransactionConflictException",
         "TransactionInProgressException",
+        # An error whose body was garbled has no code of its own: botocore puts the status there.
+        "400",
     }
 )
 TRANSIENT_REASONS = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -48,7 +50,7 @@ def is_transient(error: Exception) -> bool:
         code = error.response["Error"]["Code"]
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return bool(reasons & TRANSIENT_REASONS) or code in TRANSIENT_CODES or status >= SERVER_FAULT
-    return isinstance(error, HTTPClientError | NoConnection | ResponseParserError)
+    return isinstance(error, HTTPClientError | NoConnection | ResponseParserError | ChecksumError)
 
 
 def with_retries(send: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import (
+    ChecksumError,
     ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -40,11 +41,13 @@ def answer(code: str, *, status: int = 400, reasons: tuple[str, ...] = ()) -> Cl
         answer("ProvisionedThroughputExceededException"),
         answer("InternalServerError", status=500),
         answer("anything", status=503),
+        answer("400"),
         ReadTimeoutError(endpoint_url="http://x"),
         ConnectTimeoutError(endpoint_url="http://x"),
         ConnectionClosedError(endpoint_url="http://x"),
         EndpointConnectionError(endpoint_url="http://x"),
         ResponseParserError(),
+        ChecksumError(checksum_type="crc32", expected_checksum="1", actual_checksum="2"),
     ],
 )
 def test_contention_throttling_and_lost_answers_are_tried_again(error: Exception) -> None:
