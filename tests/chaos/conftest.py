@@ -28,5 +28,5 @@ def new_market(local_stack: LocalStack) -> Callable[[], Market]:
 @pytest.fixture
 def impatient_queues(local_stack: LocalStack) -> Iterator[None]:
     """For one test, failed messages come again after a second."""
-    with impatient(local_stack):
+    with impatient(local_stack, seconds=1):
         yield

@@ -16,7 +16,14 @@ from tests.support.local_stack import LocalStack
 
 
 @pytest.fixture(scope="session")
-def open_web(local_stack: LocalStack) -> Web:
+def brisk_queues(local_stack: LocalStack) -> Iterator[None]:
+    """On a machine that is busy a call may fail: it comes again after seconds, or every wait here would be in vain."""
+    with impatient(local_stack, seconds=10):
+        yield
+
+
+@pytest.fixture(scope="session")
+def open_web(local_stack: LocalStack, brisk_queues: None) -> Web:
     """The API without a token."""
     return Web(local_stack.description["api_url"])
 
@@ -65,5 +72,5 @@ def beta(new_market: Callable[..., Market]) -> Market:
 @pytest.fixture
 def impatient_queues(local_stack: LocalStack) -> Iterator[None]:
     """For one test, failed messages come again after a second."""
-    with impatient(local_stack):
+    with impatient(local_stack, seconds=1):
         yield

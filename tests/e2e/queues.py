@@ -55,14 +55,14 @@ def redrive(stack: LocalStack) -> int:
 
 
 @contextmanager
-def impatient(stack: LocalStack) -> Iterator[None]:
-    """Failed messages come again after a second instead of minutes."""
+def impatient(stack: LocalStack, *, seconds: int) -> Iterator[None]:
+    """Failed messages come again after seconds instead of minutes."""
     sqs = stack.client("sqs")
     urls = [sqs.get_queue_url(QueueName=f"quittance-local-{name}")["QueueUrl"] for name in WORK]
     usual = [sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[PATIENCE])["Attributes"] for url in urls]
     try:
         for url in urls:
-            sqs.set_queue_attributes(QueueUrl=url, Attributes={PATIENCE: "1"})
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={PATIENCE: str(seconds)})
         yield
     finally:
         for url, attributes in zip(urls, usual, strict=True):
