@@ -195,7 +195,7 @@ def test_the_other_form_of_a_signature_brings_no_second_booking(
 
 
 def test_a_key_id_in_the_header_chooses_no_key(market: Market, teller: Bank) -> None:
-    body = notification(market.iban, "KID", Line("KID", 1))
+    body = notification(market.iban, "KID")
 
     reply = teller.deliver(
         body, signed(teller, body, header_of(teller, "KID", kid="../other", jku="http://127.0.0.1:1"))
