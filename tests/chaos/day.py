@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any
@@ -32,7 +33,7 @@ from tests.e2e.web import JSON, Reply, at_once
 
 TRADES = 4
 STRAYS = 10
-PAID = 60_000
+PAID = 95_000
 DRAWN = DUE - PAID
 FEE = DUE * 50 // 10_000
 SELLER_SHARE = DUE - FEE - CARRIER_SHARE
@@ -87,7 +88,7 @@ def pay(market: Market, bank_reference: str, minor: int, reference: str = "") ->
     assert reply.status == HTTPStatus.ACCEPTED, reply
 
 
-def trade(market: Market, number: int) -> str:
+def trade(market: Market, number: str) -> str:
     """One trade from the deal to the release. Its id."""
     opened = command(market, "/v1/trades", trade_body(market.ids))
     path = f"/v1/trades/{opened['trade_id']}"
@@ -100,17 +101,25 @@ def trade(market: Market, number: int) -> str:
     return str(opened["trade_id"])
 
 
-def live_through(market: Market) -> list[str]:
-    """All of the day, four things at a time. The trades' ids."""
-    work: list[Callable[[], str]] = [lambda number=number: trade(market, number) for number in range(TRADES)]  # type: ignore[misc]
-    work += [lambda number=number: pay(market, f"STRAY-{number}", number) or "" for number in range(1, STRAYS + 1)]  # type: ignore[misc, func-returns-value]
+def live_through(market: Market, day: int = 1) -> list[str]:
+    """All of the day, four things at a time. The trades' ids. Days of one market have different numbers."""
+    work: list[Callable[[], str]] = [partial(trade, market, f"{day}-{number}") for number in range(TRADES)]
+    work += [partial(stray, market, f"{day}-{number}", number) for number in range(1, STRAYS + 1)]
     return [found for found in at_once(lambda task: task(), work) if found]
 
 
-def assert_evening(market: Market, trades: list[str]) -> None:
-    """The books as they must be, each thing there once."""
-    payouts = wait_for("two payouts of each trade", lambda: all_sent(market))
-    assert sorted(one["amount_minor"] for one in payouts) == sorted([CARRIER_SHARE, SELLER_SHARE] * TRADES)
+def stray(market: Market, name: str, minor: int) -> str:
+    """Money comes in that nobody can place."""
+    pay(market, f"STRAY-{name}", minor)
+    return ""
+
+
+def assert_evening(market: Market, trades: list[str], *, days: int = 1) -> None:
+    """The books as they must be after days of such trades, each thing there once."""
+    count, strays = len(trades), days * STRAY_SUM
+    assert count == days * TRADES
+    payouts = wait_for("two payouts of each trade", lambda: all_sent(market, count))
+    assert sorted(one["amount_minor"] for one in payouts) == sorted([CARRIER_SHARE, SELLER_SHARE] * count)
     assert {one["subject"] for one in payouts} == set(trades)
     ids = market.ids
     assert {
@@ -124,23 +133,23 @@ def assert_evening(market: Market, trades: list[str]) -> None:
         "seller": market.balance("party", ids["seller"]),
         "carrier": market.balance("party", ids["carrier"]),
     } == {
-        "bank": LENT + TRADES * PAID + STRAY_SUM,
-        "suspense": STRAY_SUM,
-        "undrawn": LENT - TRADES * DRAWN,
-        "drawn": TRADES * DRAWN,
-        "loan": TRADES * DRAWN,
-        "fee": TRADES * FEE,
-        "in transit": TRADES * (SELLER_SHARE + CARRIER_SHARE),
+        "bank": LENT + count * PAID + strays,
+        "suspense": strays,
+        "undrawn": LENT - count * DRAWN,
+        "drawn": count * DRAWN,
+        "loan": count * DRAWN,
+        "fee": count * FEE,
+        "in transit": count * (SELLER_SHARE + CARRIER_SHARE),
         "seller": 0,
         "carrier": 0,
     }
     assert market.is_balanced()
-    assert len(market.listed("/v1/receipts/unmatched", "receipts")) == STRAYS
-    assert len(market.listed("/v1/trades", "trades")) == TRADES
+    assert len(market.listed("/v1/receipts/unmatched", "receipts")) == days * STRAYS
+    assert len(market.listed("/v1/trades", "trades")) == count
     assert market.listed("/v1/quarantine", "messages") == []
 
 
-def all_sent(market: Market) -> list[dict[str, Any]] | None:
+def all_sent(market: Market, trades: int) -> list[dict[str, Any]] | None:
     """The payouts, once they are as many as they should be and all are on their way."""
     payouts = market.listed("/v1/payouts", "payouts")
-    return payouts if len(payouts) >= 2 * TRADES and all(one["state"] == "sent" for one in payouts) else None
+    return payouts if len(payouts) >= 2 * trades and all(one["state"] == "sent" for one in payouts) else None

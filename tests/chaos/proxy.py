@@ -43,7 +43,7 @@ RULES: list[dict[str, Any]] = [
     # Written, but the answer is cut off: the caller cannot know.
     WRITE | {"probability": 0.15, "response": {"abort_bytes": 0}},
     # Written, but the answer cannot be read.
-    WRITE | {"probability": 0.05, "response": {"truncate_bytes": 1}},
+    WRITE | {"probability": 0.1, "response": {"truncate_bytes": 1}},
     # Cut off before anything was written.
     {"service": "dynamodb", "probability": 0.05, "reset": True},
     {"service": "dynamodb", "probability": 0.05, "error": {"code": "ProvisionedThroughputExceededException"}},
