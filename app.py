@@ -11,8 +11,10 @@ from chalicelib.access.domain import SCOPES
 from chalicelib.banking import routes as banking
 from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
-from chalicelib.ledger import routes as ledger
-from chalicelib.ledger import worker as ledger_worker
+from chalicelib.ledger.routes import accounts as ledger_accounts
+from chalicelib.ledger.routes import entries as ledger_entries
+from chalicelib.ledger.routes import history as ledger_history
+from chalicelib.ledger.worker import project
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
 from chalicelib.settlement.worker import bank_messages, operating, payments, relay
@@ -52,7 +54,9 @@ def get_openapi(request: Request) -> dict[str, object]:
 ROUTERS = (
     router,
     access.router,
-    ledger.router,
+    ledger_accounts.router,
+    ledger_entries.router,
+    ledger_history.router,
     trades.router,
     credit.router,
     banking.router,
@@ -60,7 +64,7 @@ ROUTERS = (
     settlement.router,
 )
 WORKERS = (
-    ledger_worker.worker,
+    project.worker,
     credit_worker.worker,
     bank_messages.worker,
     payments.worker,

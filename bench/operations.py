@@ -14,10 +14,10 @@ from chalicelib.banking.payouts import Event, News
 from chalicelib.core.money import Money
 from chalicelib.credit.service import accrual_call, accrue_line
 from chalicelib.credit.store import load_line
-from chalicelib.ledger import service as ledger
 from chalicelib.ledger.domain import Kind, Posting, credit, debit
-from chalicelib.ledger.service import OpenAccount, PostEntry
-from chalicelib.ledger.store import project_line
+from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
+from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.store.history import project_line
 from chalicelib.settlement.service import settling
 from chalicelib.settlement.worker.payments import pay
 from chalicelib.storage.client import dynamodb
@@ -45,12 +45,12 @@ def _entries(place: Market) -> Iterator[Operation]:
     accounts = [_account(place) for _ in range(RECEIVERS + 1)]
     two = _entry(debit(accounts[0], _cny(700)), credit(accounts[1], _cny(700)))
     first = place.call(str(uuid.uuid4()))
-    yield "transfer", lambda: ledger.post_entry(first, two)
-    yield "replay of a transfer", lambda: ledger.post_entry(first, two)
+    yield "transfer", lambda: post_entry(first, two)
+    yield "replay of a transfer", lambda: post_entry(first, two)
     six = _entry(debit(accounts[0], _cny(500)), *(credit(account, _cny(100)) for account in accounts[1:]))
-    yield "entry of six postings", lambda: ledger.post_entry(place.call(str(uuid.uuid4())), six)
+    yield "entry of six postings", lambda: post_entry(place.call(str(uuid.uuid4())), six)
     yield "write a line of history", _line_of_history(account_key(place.tenant, accounts[0]))
-    yield "read a balance", lambda: ledger.get_account(place.tenant, accounts[0])
+    yield "read a balance", lambda: get_account(place.tenant, accounts[0])
 
 
 def _trade(place: Market) -> Iterator[Operation]:
@@ -85,7 +85,7 @@ def _release(place: Market) -> Iterator[Operation]:
 
 
 def _account(place: Market) -> str:
-    opened = ledger.open_account(place.call(), OpenAccount("one of the bench", Kind.LIABILITY, "CNY"))
+    opened = open_account(place.call(), OpenAccount("one of the bench", Kind.LIABILITY, "CNY"))
     return str(opened.item.data["account_id"])
 
 

@@ -37,7 +37,7 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting, entry_of
-from chalicelib.ledger.store import plan_entry
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.messages import pain001
 from chalicelib.storage import blobs
 from chalicelib.storage.journal import journal_item

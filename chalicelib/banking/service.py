@@ -29,7 +29,7 @@ from chalicelib.core.instants import instant_text
 from chalicelib.core.money import exponent
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
-from chalicelib.ledger.store import open_account
+from chalicelib.ledger.store.accounts import open_account
 from chalicelib.security.digests import keyed_digest
 from chalicelib.security.public_keys import load_public_key
 from chalicelib.security.sealing import Sealed, seal, unseal

@@ -17,7 +17,7 @@ from chalicelib.credit import store
 from chalicelib.credit.domain import Accrual, CreditLine, accrue
 from chalicelib.credit.postings import accrual_postings
 from chalicelib.ledger.domain import entry_of
-from chalicelib.ledger.store import plan_entry
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import Enum
 
 from chalicelib.core.errors import Defect, InvalidInput
 from chalicelib.core.ids import derived_id
+from chalicelib.core.instants import LONG_AGO
 from chalicelib.core.money import MAX_MINOR, Money
 from chalicelib.core.values import dataclass
 
@@ -92,7 +94,8 @@ way) always equal what a trade, a line or a payout says, and move by those comma
 @dataclass(frozen=True, slots=True)
 class Account:
     """A place in the books with one currency. `floor` and `ceiling` bound the balance on the account's own side (minor
-    units, None: the number limit only); `balance` is debits less credits, whatever the kind."""
+    units, None: the number limit only); `balance` is debits less credits, whatever the kind, and `held` what holds
+    have reserved of it. `as_of` is None, or, on a deferred account, the feed number up to which every entry counts."""
 
     account_id: str
     name: str
@@ -100,16 +103,26 @@ class Account:
     currency: str
     purpose: Purpose = Purpose.GENERAL
     owner: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
     floor: int | None = None
     ceiling: int | None = None
     status: str = "open"
     balance: int = 0
+    held: int = 0
     version: int = 0
+    closed_until: str = LONG_AGO
+    as_of: int | None = None
 
     @property
     def own_balance(self) -> int:
         """The balance on the account's normal side: positive for a liability with more credits than debits."""
         return self.balance if self.kind.debit_normal else -self.balance
+
+    @property
+    def available(self) -> int:
+        """What a new entry may take: the own balance less what is held and less the floor. Without a floor there is no
+        such limit, and it is the own balance less what is held."""
+        return self.own_balance - self.held - (self.floor or 0)
 
 
 def rooms(account: Account) -> tuple[int, int]:
@@ -193,6 +206,7 @@ class Entry:
     occurred_at: datetime
     subject: str | None = None
     reference: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if problem := _problem(self.postings):

@@ -79,15 +79,15 @@ class Worker:
 
         return register
 
-    def stream(self, name: str, *, table: str) -> Callable[[Callable[[StreamRecord], None]], Handler]:
-        """Handle each record of a table's stream, in order. One that raises fails the batch, which then comes again
-        whole or halved: a handler writes the same thing again when a record comes again."""
+    def stream(self, name: str, *, table: str) -> Callable[[Callable[[list[StreamRecord]], None]], Handler]:
+        """Handle the records of a table's stream, a batch at a time, in order. A handler that raises fails the batch,
+        which then comes again whole or halved: it writes the same thing again when a record comes again."""
         arn = PLACEHOLDER.format(service="dynamodb", name=f"table/{table}/stream/0")
 
-        def register(handle: Callable[[StreamRecord], None]) -> Handler:
+        def register(handle: Callable[[list[StreamRecord]], None]) -> Handler:
             @wraps(handle)
             def entered(event: DynamoDBEvent) -> None:
-                _logged(name, lambda: _records(handle, event.to_dict()["Records"]))
+                _logged(name, lambda: handle(_records(event.to_dict()["Records"])))
 
             handler: Handler = self.blueprint.on_dynamodb_record(stream_arn=arn, name=name)(entered)
             return handler
@@ -152,10 +152,9 @@ def _succeeds(handle: Callable[[Message], None], body: str, group: str, count: i
     return True
 
 
-def _records(handle: Callable[[StreamRecord], None], records: list[dict[str, Any]]) -> None:
-    for record in records:
-        change = record["dynamodb"]
-        handle(StreamRecord(_image(change.get("OldImage")), _image(change.get("NewImage"))))
+def _records(records: list[dict[str, Any]]) -> list[StreamRecord]:
+    changes = (record["dynamodb"] for record in records)
+    return [StreamRecord(_image(change.get("OldImage")), _image(change.get("NewImage"))) for change in changes]
 
 
 def _image(image: dict[str, Any] | None) -> dict[str, Any] | None:

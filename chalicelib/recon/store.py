@@ -24,7 +24,7 @@ from chalicelib.recon.balance import Mark
 from chalicelib.recon.domain import File, Reconciled, Statement, StatementLine
 from chalicelib.recon.matching import Booking
 from chalicelib.storage import records
-from chalicelib.storage.commit import Stale, Write, update
+from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import JournalItem, from_row
 from chalicelib.storage.reads import BATCH, Found, Page, fetch, query
 from chalicelib.storage.records import Listing, Versioned, create, listing, require, take
@@ -141,8 +141,9 @@ def save_line(tenant: str, after: Reconciled, *, version: int, mark: Versioned[M
     """Write what became of a line: the line, moved to the list of its break's status, and its mark."""
     line = after.line
     key = reconciled_key(tenant, line.statement_id, line.number)
+    listed = _listed(tenant, after)
     return (
-        _relist(key, after, version=version, listed=_listed(tenant, after)),
+        records.replace(key, after, version=version, listed=(listed["list_key"], listed["list_sort"])),
         records.replace(mark_key(tenant, line), _mark(after), version=mark.version),
     )
 
@@ -344,25 +345,3 @@ def _listed(tenant: str, reconciled: Reconciled) -> dict[str, str]:
 def _anew(write: Write) -> Write:
     """A creation that, where something stands there by now, has the command decided again."""
     return replace(write, refuse=lambda _: Stale())
-
-
-def _relist(key: Key, value: Reconciled, *, version: int, listed: dict[str, str]) -> Write:
-    """Write the next state of a document and move it to another list.
-
-    condition: version = the version that was read; else decide again
-    """
-    values: Item = {
-        ":doc": {"S": msgspec.json.encode(value).decode()},
-        ":next": {"N": str(version + 1)},
-        ":read": {"N": str(version)},
-        ":list": {"S": listed["list_key"]},
-        ":sort": {"S": listed["list_sort"]},
-    }
-    return update(
-        f"relist {key.pk}",
-        key,
-        change="SET doc = :doc, version = :next, list_key = :list, list_sort = :sort",
-        condition="version = :read",
-        values=values,
-        refuse=lambda _: Stale(),
-    )

@@ -23,8 +23,9 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class JournalItem:
-    """`kind` names the event (`transfer.posted`), `subject` what it is about (a trade, a line), `data` the facts that
-    the answer is rebuilt from. A command that moves no money has no legs."""
+    """`kind` names the event (`transfer.posted`), `subject` what it is about (a trade, a line), `metadata` what the
+    caller wants to find there again, `data` the facts that the answer is rebuilt from. A command that moves no money
+    has no legs."""
 
     tenant: str
     entry_id: str
@@ -37,6 +38,7 @@ class JournalItem:
     legs: tuple[Leg, ...] = ()
     subject: str | None = None
     reference: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 
 
@@ -48,6 +50,7 @@ def journal_item(
     occurred_at: datetime | None = None,
     subject: str | None = None,
     reference: str | None = None,
+    metadata: dict[str, str] | None = None,
     data: dict[str, Any] | None = None,
 ) -> JournalItem:
     """The journal item of a call: id, key, fingerprint, actor and recording instant come from the call."""
@@ -63,6 +66,7 @@ def journal_item(
         legs=legs,
         subject=subject,
         reference=reference,
+        metadata=metadata or {},
         data=data or {},
     )
 
@@ -80,6 +84,7 @@ def to_wire(item: JournalItem) -> Item:
         legs=[_leg_map(leg) for leg in item.legs] or None,
         subject=item.subject,
         reference=item.reference,
+        metadata=item.metadata or None,
         data=item.data or None,
     )
     return row.serialize()
@@ -104,6 +109,7 @@ def from_row(row: JournalRow) -> JournalItem:
         legs=tuple(Leg(leg.account, leg.amount, leg.currency) for leg in row.legs or ()),
         subject=row.subject,
         reference=row.reference,
+        metadata=row.metadata or {},
         data=row.data or {},
     )
 

@@ -32,9 +32,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class KeyPage:
-    """Keys of one page of an index, and the key to go on after (None: that was the last)."""
+    """Keys of one page of an index, the sort attribute of each, and the key to go on after (None: it was the last)."""
 
     keys: tuple[Key, ...]
+    sorts: tuple[str, ...]
     last_key: Item | None
 
 
@@ -79,17 +80,24 @@ def query(
     limit: int,
     newest_first: bool = False,
     starts_with: str | None = None,
+    between: tuple[str, str] | None = None,
 ) -> Page:
     """One page of the items under a hash key, in sort order.
 
-    `starts_with` keeps the sort keys (`sk`) with this beginning.
+    `starts_with` keeps the sort keys (`sk`) with this beginning, `between` those from the first to the second, both
+    included.
     """
-    condition, values = "pk = :h", {":h": {"S": pk}}
+    names, values = {"#h": "pk"}, {":h": {"S": pk}}
+    condition = "#h = :h"
     if starts_with is not None:
         condition, values[":s"] = condition + " AND begins_with(sk, :s)", {"S": starts_with}
+    if between is not None:
+        [sort] = (attribute for attribute in key_shape(model).items() if attribute[0] != "pk")
+        condition += _between(sort, between, names, values)
     request: dict[str, Any] = {
         "TableName": physical_name(model),
         "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
         "Limit": limit,
         "ScanIndexForward": not newest_first,
@@ -108,21 +116,67 @@ def index_page(
     hash_value: str,
     after: Item | None,
     limit: int,
-    newest_first: bool,
+    newest_first: bool = False,
+    between: tuple[str, str] | None = None,
 ) -> KeyPage:
-    """One page of the keys an index lists under a hash key, in its sort order. Eventual: a new item may be missing."""
+    """One page of the keys an index lists under a hash key, in its sort order. Eventual: a new item may be missing.
+
+    `between` keeps the sort attributes from the first to the second, both included.
+    """
+    response = _index_query(model, index, (hash_name, hash_value), after, limit, newest_first, between)
+    name, kind = INDEX_SORT[index]
+    keys = tuple(key_of(model, item) for item in response["Items"])
+    sorts = tuple(item[name][kind] for item in response["Items"])
+    return KeyPage(keys, sorts, response.get("LastEvaluatedKey"))
+
+
+def index_items(
+    model: type[Model],
+    index: str,
+    *,
+    hash_name: str,
+    hash_value: str,
+    after: Item | None = None,
+    limit: int,
+    newest_first: bool = False,
+    between: tuple[str, str] | None = None,
+) -> Page:
+    """As `index_page`, with the items themselves: of an index that holds them whole. Eventual as well."""
+    response = _index_query(model, index, (hash_name, hash_value), after, limit, newest_first, between)
+    return Page(tuple(model.from_raw_data(item) for item in response["Items"]), response.get("LastEvaluatedKey"))
+
+
+def _index_query(
+    model: type[Model],
+    index: str,
+    hash_key: tuple[str, str],
+    after: Item | None,
+    limit: int,
+    newest_first: bool,
+    between: tuple[str, str] | None,
+) -> Any:
+    name, value = hash_key
+    sort = INDEX_SORT[index]
+    names, values = {"#h": name}, {":h": {"S": value}}
+    condition = "#h = :h" + ("" if between is None else _between(sort, between, names, values))
     request: dict[str, Any] = {
         "TableName": physical_name(model),
         "IndexName": index,
-        "KeyConditionExpression": "#h = :h",
-        "ExpressionAttributeNames": {"#h": hash_name},
-        "ExpressionAttributeValues": {":h": {"S": hash_value}},
+        "KeyConditionExpression": condition,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
         "Limit": limit,
         "ScanIndexForward": not newest_first,
     }
-    _check_start(after, key_shape(model) | {hash_name: "S", INDEX_SORT[index]: "S"}, (hash_name, hash_value))
-    response = _query(request, after)
-    return KeyPage(tuple(key_of(model, item) for item in response["Items"]), response.get("LastEvaluatedKey"))
+    _check_start(after, key_shape(model) | {name: "S"} | dict([sort]), hash_key)
+    return _query(request, after)
+
+
+def _between(sort: tuple[str, str], between: tuple[str, str], names: dict[str, str], values: Item) -> str:
+    """The condition that keeps a sort attribute within two values, whose names and values it adds."""
+    names["#s"] = sort[0]
+    values[":from"], values[":to"] = ({sort[1]: bound} for bound in between)
+    return " AND #s BETWEEN :from AND :to"
 
 
 def _check_start(after: Item | None, shape: Mapping[str, str], hash_key: tuple[str, str]) -> None:

@@ -62,18 +62,18 @@ def create(key: Key, value: Any, *, exists: str, list_key: str | None = None, li
     return put(f"create {key.pk}", RecordItem, item, lambda _: Conflict(exists, exists.replace("_", " ")))
 
 
-def replace(key: Key, value: Any, *, version: int) -> Write:
-    """Write the next state of a document.
+def replace(key: Key, value: Any, *, version: int, listed: tuple[str, str] | None = None) -> Write:
+    """Write the next state of a document; `listed` (list and sort) moves it to another list, or to another place.
 
     condition: version = the version that was read; else decide again
     """
+    change = "SET doc = :doc, version = :next"
+    values: Item = {":doc": {"S": _encode(value)}, ":next": {"N": str(version + 1)}, ":read": {"N": str(version)}}
+    if listed is not None:
+        change += ", list_key = :list, list_sort = :sort"
+        values[":list"], values[":sort"] = ({"S": part} for part in listed)
     return update(
-        f"replace {key.pk}",
-        key,
-        change="SET doc = :doc, version = :next",
-        condition="version = :read",
-        values={":doc": {"S": _encode(value)}, ":next": {"N": str(version + 1)}, ":read": {"N": str(version)}},
-        refuse=lambda _: Stale(),
+        f"replace {key.pk}", key, change=change, condition="version = :read", values=values, refuse=lambda _: Stale()
     )
 
 

@@ -1,8 +1,10 @@
-"""The four tables and the shape of their items. Keys are built here and nowhere else.
+"""The five tables and the shape of their items. Keys are built here and nowhere else.
 
     accounts   pk = tenant#account             balance, rooms, version; streamed to the projector
     journal    pk = tenant#entry               the entry, its idempotency record and its event in one item; streamed
     history    pk = tenant#account, version    one line for each version of an account, written by the projector
+               pk = tenant#account#days        what entries of one day, by `occurred_at`, come to
+    feed       pk = tenant#entry               an entry's number in its tenant's feed; pk = tenant: the last given
     records    pk, sk                          every other aggregate: a JSON document with a version
 
 A model's `Meta.table_name` is the short name; `physical_name` puts the stage's prefix before it.
@@ -14,15 +16,28 @@ import os
 from functools import cache
 from typing import Any, NamedTuple
 
-from pynamodb.attributes import Attribute, BinaryAttribute, JSONAttribute, ListAttribute, MapAttribute, UnicodeAttribute
+from pynamodb.attributes import (
+    Attribute,
+    BinaryAttribute,
+    BooleanAttribute,
+    JSONAttribute,
+    ListAttribute,
+    MapAttribute,
+    UnicodeAttribute,
+)
 from pynamodb.constants import NUMBER
 from pynamodb.models import Model
 
 Item = dict[str, dict[str, Any]]
 """An item as the wire has it: attribute name to `{type: value}`."""
 
-INDEX_SORT = {"by_tenant": "account_id", "by_list": "list_sort"}
-"""The sort attribute of each index, a text."""
+INDEX_SORT = {
+    "by_tenant": ("account_id", "S"),
+    "by_list": ("list_sort", "S"),
+    "by_occurred": ("occurred", "S"),
+    "by_number": ("number", "N"),
+}
+"""Name and wire type of the sort attribute of each index."""
 
 
 class IntegerAttribute(Attribute[int]):
@@ -39,7 +54,9 @@ class IntegerAttribute(Attribute[int]):
 
 class AccountItem(Model):
     """An account with what its conditions compare. `balance` is debits less credits; the rooms say how much more may
-    be debited or credited before a limit is passed, so that a condition needs no arithmetic and no read."""
+    be debited or credited before a limit is passed, so that a condition needs no arithmetic and no read. `held` is
+    what holds have reserved of it. `as_of` is there on deferred accounts: every entry numbered up to it is in the
+    balance, and none after it."""
 
     class Meta:
         table_name = "accounts"
@@ -53,15 +70,18 @@ class AccountItem(Model):
     status = UnicodeAttribute()
     purpose = UnicodeAttribute()
     owner = UnicodeAttribute(null=True)
+    labels = JSONAttribute(null=True)
     floor = IntegerAttribute(null=True)
     ceiling = IntegerAttribute(null=True)
     balance = IntegerAttribute()
+    held = IntegerAttribute()
     debit_room = IntegerAttribute()
     credit_room = IntegerAttribute()
     version = IntegerAttribute()
     last_commit = UnicodeAttribute()
     last_at = UnicodeAttribute()
     closed_until = UnicodeAttribute()
+    as_of = IntegerAttribute(null=True)
 
 
 class LegMap(MapAttribute[str, Any]):
@@ -88,11 +108,14 @@ class JournalRow(Model):
     legs: ListAttribute[LegMap] = ListAttribute(of=LegMap, null=True)
     subject = UnicodeAttribute(null=True)
     reference = UnicodeAttribute(null=True)
+    metadata = JSONAttribute(null=True)
     data = JSONAttribute(null=True)
 
 
 class HistoryRow(Model):
-    """What one commit did to one account: signed amount and running balance, debits positive."""
+    """What one entry did to one account: signed amount and running balance, debits positive, what it reserved (`held`),
+    and both clocks. `occurred` orders the index of lines by effective time: the instant and the version. `hash` chains
+    a line to the one before it; it is missing while that one is."""
 
     class Meta:
         table_name = "history"
@@ -102,7 +125,38 @@ class HistoryRow(Model):
     entry_id = UnicodeAttribute()
     amount = IntegerAttribute()
     balance = IntegerAttribute()
+    held = IntegerAttribute(null=True)
     at = UnicodeAttribute()
+    occurred = UnicodeAttribute(null=True)
+    reference = UnicodeAttribute(null=True)
+    digest = UnicodeAttribute(null=True)
+    hash = UnicodeAttribute(null=True)
+    refilled = BooleanAttribute(null=True)
+
+
+class DayRow(Model):
+    """What the lines of one day, by their entries' effective time, move in all. `version` is the day as a number
+    (20260302), `upto` the last line's version that is in it."""
+
+    class Meta:
+        table_name = "history"
+
+    pk = UnicodeAttribute(hash_key=True)
+    version = IntegerAttribute(range_key=True)
+    total = IntegerAttribute()
+    upto = IntegerAttribute()
+
+
+class FeedRow(Model):
+    """The number of an entry in its tenant's feed. The row of the tenant itself has the last number given, and no
+    `tenant`, so that no index lists it."""
+
+    class Meta:
+        table_name = "feed"
+
+    pk = UnicodeAttribute(hash_key=True)
+    tenant = UnicodeAttribute(null=True)
+    number = IntegerAttribute()
 
 
 class RecordItem(Model):
@@ -173,6 +227,21 @@ def journal_key(tenant: str, entry_id: str) -> Key:
 def line_key(account: str, version: int) -> Key:
     """Where the history line of an account's version is. `account` is the hash key that accounts and lines share."""
     return Key(HistoryRow, account, str(version))
+
+
+def days_key(account: str, day: int = 0) -> Key:
+    """Where the total of an account's day is (`day` as 20260302). `account` is the hash key of account and lines."""
+    return Key(DayRow, f"{account}#days", str(day))
+
+
+def number_key(tenant: str, entry_id: str) -> Key:
+    """Where an entry's number in the feed is."""
+    return Key(FeedRow, f"{tenant}#{entry_id}")
+
+
+def feed_key(tenant: str) -> Key:
+    """Where the last number of a tenant's feed is."""
+    return Key(FeedRow, tenant)
 
 
 def record_key(owner: str, record_id: str, part: str = "state") -> Key:

@@ -16,8 +16,8 @@ from chalicelib.banking.payouts import Payout, new_payout
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Purpose, credit, debit, purpose_account_id
-from chalicelib.ledger.service import PostEntry, post_entry
-from chalicelib.ledger.store import load_account
+from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.store.accounts import load_account
 from infra.bank.sign import create_key, public_key, sign_detached
 from tests.support.calls import MONDAY, call
 from tests.support.digest_key import ensure_digest_key

@@ -13,7 +13,7 @@ from chalicelib.banking.payouts import Event, News, State
 from chalicelib.core.call import worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
 from chalicelib.ledger.domain import credit, debit
-from chalicelib.ledger.service import PostEntry, post_entry
+from chalicelib.ledger.service.entries import PostEntry, post_entry
 from tests.banking.build import (
     ACCOUNT,
     BANK,

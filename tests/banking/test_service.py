@@ -12,7 +12,7 @@ from chalicelib.banking import service, store
 from chalicelib.banking.domain import BankAccount, BankDetails, Receipt, accounts_behind
 from chalicelib.banking.service import CreateParty
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, KeyReused, NotFound, Refusal
-from chalicelib.ledger.store import list_accounts
+from chalicelib.ledger.store.accounts import list_accounts
 from chalicelib.storage.commit import commit
 from tests.banking.build import (
     ACCOUNT,

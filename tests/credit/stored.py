@@ -18,7 +18,8 @@ from chalicelib.ledger.domain import (
     purpose_account,
     purpose_account_id,
 )
-from chalicelib.ledger.store import load_account, open_account, plan_entry
+from chalicelib.ledger.store.accounts import load_account, open_account
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found, get

@@ -16,8 +16,8 @@ from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.postings import line_accounts
 from chalicelib.credit.service import AccrualRun, accrual_call, accrue_due, accrue_line
 from chalicelib.ledger.domain import Purpose
-from chalicelib.ledger.service import trial_balance
-from chalicelib.ledger.store import load_entry
+from chalicelib.ledger.service.trial import trial_balance
+from chalicelib.ledger.store.entries import load_entry
 from chalicelib.storage.commit import write_item
 from chalicelib.storage.tables import RecordItem, journal_key
 from tests.credit.lines import START, day, line_of

@@ -15,10 +15,10 @@ def keys(schema: list[dict]) -> list[str]:
     return [key["AttributeName"] for key in schema]
 
 
-def test_there_are_four_tables_under_the_prefix_of_the_test(tables: Tables) -> None:
+def test_there_are_five_tables_under_the_prefix_of_the_test(tables: Tables) -> None:
     names = [n for n in tables.client.list_tables()["TableNames"] if n.startswith(tables.prefix)]
 
-    assert sorted(names) == [tables.name(n) for n in ("accounts", "history", "journal", "records")]
+    assert sorted(names) == [tables.name(n) for n in ("accounts", "feed", "history", "journal", "records")]
 
 
 def test_accounts_stream_both_images_and_list_by_tenant(tables: Tables) -> None:
@@ -35,8 +35,18 @@ def test_the_journal_streams_its_new_image_and_has_no_index(tables: Tables) -> N
     assert "GlobalSecondaryIndexes" not in journal
 
 
-def test_history_is_ordered_by_version(tables: Tables) -> None:
-    assert keys(describe(tables, "history")["KeySchema"]) == ["pk", "version"]
+def test_history_is_ordered_by_version_and_by_effective_time(tables: Tables) -> None:
+    history = describe(tables, "history")
+
+    assert keys(history["KeySchema"]) == ["pk", "version"]
+    assert [keys(i["KeySchema"]) for i in history["GlobalSecondaryIndexes"]] == [["pk", "occurred"]]
+
+
+def test_the_feed_is_found_by_entry_and_listed_by_number(tables: Tables) -> None:
+    feed = describe(tables, "feed")
+
+    assert keys(feed["KeySchema"]) == ["pk"]
+    assert [keys(i["KeySchema"]) for i in feed["GlobalSecondaryIndexes"]] == [["tenant", "number"]]
 
 
 def test_records_list_sparsely(tables: Tables) -> None:

@@ -7,9 +7,9 @@ import pytest
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy
 from chalicelib.core.money import Money
-from chalicelib.ledger import service
 from chalicelib.ledger.domain import Kind, credit, debit
-from chalicelib.ledger.service import OpenAccount, PostEntry
+from chalicelib.ledger.service.accounts import OpenAccount, get_account, list_accounts, open_account
+from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.storage.once import Outcome
 from tests.support.calls import TENANT, call
 from tests.support.dynamodb_local import Tables
@@ -27,16 +27,16 @@ from tests.support.faults import (
 
 
 def opened(kind: Kind) -> str:
-    return str(service.open_account(call(), OpenAccount("any", kind, "CNY")).item.data["account_id"])
+    return str(open_account(call(), OpenAccount("any", kind, "CNY")).item.data["account_id"])
 
 
 def posted(command: Call, debited: str, credited: str) -> Outcome:
     amount = Money(5, "CNY")
-    return service.post_entry(command, PostEntry("entry.posted", (debit(debited, amount), credit(credited, amount))))
+    return post_entry(command, PostEntry("entry.posted", (debit(debited, amount), credit(credited, amount))))
 
 
 def balances(*account_ids: str) -> list[int]:
-    return [service.get_account(TENANT, account_id).own_balance for account_id in account_ids]
+    return [get_account(TENANT, account_id).own_balance for account_id in account_ids]
 
 
 def test_a_process_killed_at_any_call_of_an_entry_leaves_one_effect_after_a_retry(tables: Tables) -> None:
@@ -67,11 +67,11 @@ def test_a_process_killed_at_any_call_of_an_opening_leaves_one_account(tables: T
         tenant = f"ten_{number}"
         command = call(tenant=tenant)
         with point:
-            service.open_account(command, OpenAccount("any", Kind.ASSET, "CNY"))
+            open_account(command, OpenAccount("any", Kind.ASSET, "CNY"))
 
-        outcome = service.open_account(command, OpenAccount("any", Kind.ASSET, "CNY"))
+        outcome = open_account(command, OpenAccount("any", Kind.ASSET, "CNY"))
 
-        accounts, _ = service.list_accounts(tenant, after=None, limit=10)
+        accounts, _ = list_accounts(tenant, after=None, limit=10)
         assert [account.account_id for account in accounts] == [outcome.item.data["account_id"]], point
 
 
@@ -113,8 +113,8 @@ def test_the_harness_strikes_every_call_once_and_ends(tables: Tables) -> None:
     seen: list[Point] = []
     for point in fault_points(throttled):
         with point:
-            service.list_accounts(TENANT, after=None, limit=1)
-            service.list_accounts(TENANT, after=None, limit=1)
+            list_accounts(TENANT, after=None, limit=1)
+            list_accounts(TENANT, after=None, limit=1)
         seen.append(point)
 
     assert [point.struck for point in seen] == [True, True, False]

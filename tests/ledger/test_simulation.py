@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Refusal
 from chalicelib.core.money import Money
-from chalicelib.ledger import service
 from chalicelib.ledger.domain import Kind, Posting, Side
-from chalicelib.ledger.service import OpenAccount, PostEntry
+from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
+from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.service.trial import trial_balance
 from tests.support.calls import call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import CRASHES, LOST, Crash, Effect, conflicted, fault, throttled
@@ -80,7 +81,7 @@ class Books:
     def __init__(self) -> None:
         self.tenant = f"ten_{uuid.uuid4().hex}"
         self.ids = [
-            str(service.open_account(self.call(), OpenAccount("any", *terms)).item.data["account_id"])
+            str(open_account(self.call(), OpenAccount("any", *terms)).item.data["account_id"])
             for terms in ((kind, "CNY", floor, ceiling) for kind, floor, ceiling in TERMS)
         ]
 
@@ -104,12 +105,12 @@ class Books:
         return answers + [answer(command, entry) for _ in range(step.again + (not answers))]
 
     def balances(self) -> list[int]:
-        return [service.get_account(self.tenant, account_id).balance for account_id in self.ids]
+        return [get_account(self.tenant, account_id).balance for account_id in self.ids]
 
 
 def answer(command: Call, entry: PostEntry) -> str:
     try:
-        service.post_entry(command, entry)
+        post_entry(command, entry)
     except Refusal as refusal:
         return refusal.code
     return "booked"
@@ -135,4 +136,4 @@ def test_the_ledger_is_the_model_whatever_strikes_it(stage: None, run: list[Step
         assert set(books.post(step)) == {expected}, step
         assert books.balances() == model.balances
 
-    assert service.trial_balance(books.tenant).differences == {"CNY": 0}
+    assert trial_balance(books.tenant).differences == {"CNY": 0}

@@ -10,9 +10,13 @@ import pytest
 from chalicelib.core.errors import Busy, Conflict, NotFound, Refusal, TooLarge
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import MAX_MINOR, Money
-from chalicelib.ledger import service, store
 from chalicelib.ledger.domain import Account, Kind, credit, debit
-from chalicelib.ledger.service import OpenAccount, PostEntry
+from chalicelib.ledger.service import trial
+from chalicelib.ledger.service.accounts import OpenAccount, get_account, list_accounts, open_account
+from chalicelib.ledger.service.entries import PostEntry, get_entry, post_entry
+from chalicelib.ledger.service.trial import trial_balance
+from chalicelib.ledger.store import accounts as stored
+from chalicelib.ledger.store.entries import find_entry, load_entries
 from chalicelib.storage.commit import write_item
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
@@ -22,7 +26,7 @@ from tests.support.dynamodb_local import Tables
 
 
 def opened(name: str, kind: Kind = Kind.LIABILITY, *, floor: int | None = None) -> str:
-    return str(service.open_account(call(), OpenAccount(name, kind, "CNY", floor)).item.data["account_id"])
+    return str(open_account(call(), OpenAccount(name, kind, "CNY", floor)).item.data["account_id"])
 
 
 def altered(tables: Tables, account_id: str, **attributes: str) -> None:
@@ -39,7 +43,7 @@ def altered(tables: Tables, account_id: str, **attributes: str) -> None:
 def refusal_of(debited: str, credited: str, minor: int, currency: str = "CNY") -> Refusal:
     amount = Money(minor, currency)
     with pytest.raises(Refusal) as refused:
-        service.post_entry(call(), PostEntry("entry.posted", (debit(debited, amount), credit(credited, amount))))
+        post_entry(call(), PostEntry("entry.posted", (debit(debited, amount), credit(credited, amount))))
     return refused.value
 
 
@@ -60,28 +64,28 @@ def test_the_rules_of_a_posting_are_told_in_their_order(tables: Tables) -> None:
 def test_an_account_without_limits_ends_at_28_digits(tables: Tables) -> None:
     bank, wallet = opened("bank", Kind.ASSET), opened("wallet")
     amount = Money(MAX_MINOR, "CNY")
-    service.post_entry(call(), PostEntry("entry.posted", (debit(bank, amount), credit(wallet, amount))))
+    post_entry(call(), PostEntry("entry.posted", (debit(bank, amount), credit(wallet, amount))))
 
     refusal = refusal_of(bank, wallet, 1)
 
     assert (refusal.code, refusal.facts["remaining"]) == ("ceiling_reached", 0)
-    assert service.get_account(TENANT, wallet).own_balance == MAX_MINOR
+    assert get_account(TENANT, wallet).own_balance == MAX_MINOR
 
 
 def test_postings_of_one_account_are_netted_into_one_update(tables: Tables) -> None:
     bank, wallet = opened("bank", Kind.ASSET), opened("wallet")
     parts = tuple(credit(wallet, Money(minor, "CNY")) for minor in (1, 2, 3))
 
-    outcome = service.post_entry(call(), PostEntry("entry.posted", (debit(bank, Money(6, "CNY")), *parts)))
+    outcome = post_entry(call(), PostEntry("entry.posted", (debit(bank, Money(6, "CNY")), *parts)))
 
-    account = service.get_account(TENANT, wallet)
+    account = get_account(TENANT, wallet)
     assert (account.own_balance, account.version, len(outcome.item.legs)) == (6, 1, 4)
 
 
 def test_an_account_is_opened_once(tables: Tables) -> None:
     command = call()
     account = Account("acc_one", "any", Kind.ASSET, "CNY")
-    write = store.open_account(TENANT, account, opened_by=command)
+    write = stored.open_account(TENANT, account, opened_by=command)
     once(command, lambda _: Plan(journal_item(command, "account.opened"), (write,)))
 
     again = call()
@@ -94,24 +98,24 @@ def test_an_account_is_opened_once(tables: Tables) -> None:
 def test_what_exists_is_loaded_and_the_rest_left_out(tables: Tables) -> None:
     bank = opened("bank", Kind.ASSET)
     entry = call()
-    service.open_account(entry, OpenAccount("other", Kind.ASSET, "CNY"))
+    open_account(entry, OpenAccount("other", Kind.ASSET, "CNY"))
 
-    assert list(store.load_accounts(TENANT, [bank, "acc_none"])) == [bank]
-    assert list(store.load_entries(TENANT, [entry.entry_id, "ent_none"])) == [entry.entry_id]
-    assert store.find_entry(TENANT, "ent_none") is None
-    assert service.get_entry(TENANT, entry.entry_id).kind == "account.opened"
+    assert list(stored.load_accounts(TENANT, [bank, "acc_none"])) == [bank]
+    assert list(load_entries(TENANT, [entry.entry_id, "ent_none"])) == [entry.entry_id]
+    assert find_entry(TENANT, "ent_none") is None
+    assert get_entry(TENANT, entry.entry_id).kind == "account.opened"
 
 
 @pytest.mark.parametrize("tenant", ["ten_other", f"{TENANT}#acc_x"])
 def test_nothing_is_found_in_another_tenant(tables: Tables, tenant: str) -> None:
     command = call()
-    account_id = service.open_account(command, OpenAccount("bank", Kind.ASSET, "CNY")).item.data["account_id"]
+    account_id = open_account(command, OpenAccount("bank", Kind.ASSET, "CNY")).item.data["account_id"]
 
     with pytest.raises(NotFound):
-        service.get_account(tenant, account_id)
+        get_account(tenant, account_id)
     with pytest.raises(NotFound):
-        service.get_entry(tenant, command.entry_id)
-    assert service.list_accounts(tenant, after=None, limit=10) == ([], None)
+        get_entry(tenant, command.entry_id)
+    assert list_accounts(tenant, after=None, limit=10) == ([], None)
 
 
 def test_a_difference_that_stays_is_told(tables: Tables) -> None:
@@ -120,29 +124,29 @@ def test_a_difference_that_stays_is_told(tables: Tables) -> None:
     item = tables.client.get_item(TableName=tables.name("accounts"), Key=image)["Item"]
     write_item(AccountItem, item | {"balance": {"N": "7"}})
 
-    assert service.trial_balance(TENANT).differences == {"CNY": 7}
+    assert trial_balance(TENANT).differences == {"CNY": 7}
 
 
 def test_books_that_never_hold_still_are_busy(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
     bank, wallet = opened("bank", Kind.ASSET), opened("wallet")
-    listed = store.list_accounts
+    listed = stored.list_accounts
 
     def moving(*given: Any, **named: Any) -> Any:
         amount = Money(1, "CNY")
-        service.post_entry(call(), PostEntry("entry.posted", (debit(bank, amount), credit(wallet, amount))))
+        post_entry(call(), PostEntry("entry.posted", (debit(bank, amount), credit(wallet, amount))))
         return listed(*given, **named)
 
-    monkeypatch.setattr(store, "list_accounts", moving)
+    monkeypatch.setattr(stored, "list_accounts", moving)
 
     with pytest.raises(Busy):
-        service.trial_balance(TENANT)
+        trial_balance(TENANT)
 
 
 def test_more_accounts_than_one_answer_holds_are_refused(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PAGE", 1)
-    monkeypatch.setattr(service, "MOST_PAGES", 2)
+    monkeypatch.setattr(trial, "PAGE", 1)
+    monkeypatch.setattr(trial, "MOST_PAGES", 2)
     for name in ("a", "b", "c"):
         opened(name)
 
     with pytest.raises(TooLarge):
-        service.trial_balance(TENANT)
+        trial_balance(TENANT)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from chalicelib.core.money import Money
-from chalicelib.ledger import service, worker
 from chalicelib.ledger.domain import Kind, credit, debit
-from chalicelib.ledger.service import OpenAccount, PostEntry
+from chalicelib.ledger.service.accounts import OpenAccount, open_account
+from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.service.history import history
+from chalicelib.ledger.worker import project as worker
 from chalicelib.queues.worker import WorkerFailed
 from chalicelib.storage.tables import HistoryRow
 from tests.support.calls import MONDAY, TENANT, call
@@ -27,7 +29,7 @@ class Book:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.bank, self.wallet = (
-            str(service.open_account(call(), OpenAccount(name, kind, "CNY")).item.data["account_id"])
+            str(open_account(call(), OpenAccount(name, kind, "CNY")).item.data["account_id"])
             for name, kind in (("bank", Kind.ASSET), ("wallet", Kind.LIABILITY))
         )
 
@@ -41,7 +43,7 @@ class Book:
         """Pay into the wallet; the wallet before and after."""
         before, amount = self.image(), Money(minor, "CNY")
         command = call(now=MONDAY + timedelta(seconds=seconds))
-        service.post_entry(command, PostEntry("entry.posted", (debit(self.bank, amount), credit(self.wallet, amount))))
+        post_entry(command, PostEntry("entry.posted", (debit(self.bank, amount), credit(self.wallet, amount))))
         return before, self.image()
 
     def lines(self, limit: int = 50) -> list[tuple[int, int, int]]:
@@ -49,11 +51,11 @@ class Book:
         return [(row.version, row.amount, row.balance) for row in self.rows(limit)]
 
     def rows(self, limit: int = 50) -> list[HistoryRow]:
-        items = service.history(TENANT, self.wallet, after=None, limit=limit).page.items
+        items = history(TENANT, self.wallet, after=None, limit=limit).page.items
         return [row for row in items if isinstance(row, HistoryRow)]
 
     def complete(self, limit: int = 50) -> bool:
-        return service.history(TENANT, self.wallet, after=None, limit=limit).complete
+        return history(TENANT, self.wallet, after=None, limit=limit).complete
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "callbacks": ("chalicelib.settlement.worker.bank_messages", NO_MESSAGE, BOTH_FAILED),
     "payouts": ("chalicelib.settlement.worker.payments", NO_MESSAGE, BOTH_FAILED),
     "relay": ("chalicelib.settlement.worker.relay", REMOVED, None),
-    "project": ("chalicelib.ledger.worker", REMOVED, None),
+    "project": ("chalicelib.ledger.worker.project", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }

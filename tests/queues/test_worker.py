@@ -118,8 +118,9 @@ def test_a_killed_process_reports_nothing() -> None:
 
 
 def streamed(seen: Seen) -> Callable[[dict[str, Any], None], Any]:
-    def probe(record: StreamRecord) -> None:
-        seen.take((record.before, record.after))
+    def probe(records: list[StreamRecord]) -> None:
+        for record in records:
+            seen.take((record.before, record.after))
 
     handler: Callable[[dict[str, Any], None], Any] = Worker(__name__).stream("probe", table="journal")(probe)
     return handler
@@ -138,7 +139,7 @@ def test_a_stream_gives_the_images_in_order() -> None:
     assert seen.given == [(None, a), (a, b), (b, None)]
 
 
-def test_a_stream_stops_at_the_record_that_failed_and_its_batch_fails() -> None:
+def test_a_batch_of_a_stream_fails_with_the_handler() -> None:
     a, b, c = images("a", "b", "c")
     seen = Seen((None, b))
 

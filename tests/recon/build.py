@@ -11,7 +11,6 @@ import boto3
 
 from chalicelib.core.call import worker_call
 from chalicelib.core.money import Money
-from chalicelib.ledger import service as ledger
 from chalicelib.ledger.domain import (
     Account,
     Kind,
@@ -24,7 +23,9 @@ from chalicelib.ledger.domain import (
     purpose_account,
     purpose_account_id,
 )
-from chalicelib.ledger.store import open_account, plan_entry
+from chalicelib.ledger.service import history
+from chalicelib.ledger.store.accounts import open_account
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.recon.service.uploads import upload_statement
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
@@ -175,5 +176,5 @@ def project(tables: Tables) -> None:
             for record in records:
                 images = record["dynamodb"]
                 if "OldImage" in images and "NewImage" in images:
-                    ledger.project(images["OldImage"], images["NewImage"])
+                    history.project(images["OldImage"], images["NewImage"])
             iterator = page["NextShardIterator"]

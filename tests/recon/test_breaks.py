@@ -10,8 +10,9 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.ledger.domain import Kind
-from chalicelib.ledger.service import OpenAccount, get_account, open_account, trial_balance
-from chalicelib.ledger.store import load_entry
+from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
+from chalicelib.ledger.service.trial import trial_balance
+from chalicelib.ledger.store.entries import load_entry
 from chalicelib.recon import store
 from chalicelib.recon.domain import Break, ledger_break_id
 from chalicelib.recon.service import breaks, questions

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store import load_account
+from chalicelib.ledger.store.accounts import load_account
 from chalicelib.recon import store
 from chalicelib.recon.balance import check_loaded
 from chalicelib.recon.domain import chain

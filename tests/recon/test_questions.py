@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.core.errors import Busy, NotFound, TooLarge
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store import load_account
+from chalicelib.ledger.store.accounts import load_account
 from chalicelib.recon.balance import Position
 from chalicelib.recon.domain import Break
 from chalicelib.recon.service import books as books_module

@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Kind, Purpose, credit, debit, purpose_account_id
-from chalicelib.ledger.service import OpenAccount, PostEntry, open_account, post_entry
+from chalicelib.ledger.service.accounts import OpenAccount, open_account
+from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.messages import detect
 from chalicelib.messages.model import AccountReport
 from chalicelib.recon.balance import Position

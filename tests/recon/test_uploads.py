@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
-from chalicelib.ledger.service import trial_balance
+from chalicelib.ledger.service.trial import trial_balance
 from chalicelib.messages.proof import prove
 from chalicelib.recon import store
 from chalicelib.recon.domain import File, Reconciled, Upload, file_id, lines_of, new_statement

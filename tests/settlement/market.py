@@ -23,9 +23,9 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine, Terms
-from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
-from chalicelib.ledger.service import PostEntry, post_entry
+from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.store.accounts import load_accounts, open_account
 from chalicelib.security.sealing import Sealed
 from chalicelib.settlement.domain import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
@@ -219,7 +219,7 @@ class Market:
     def balance(self, purpose: Purpose, owner: str = "") -> int:
         """A balance on its account's own side; an account that is not there holds nothing."""
         account_id = purpose_account_id(self.tenant, purpose, self.account.currency, owner)
-        account = ledger_store.load_accounts(self.tenant, [account_id]).get(account_id)
+        account = load_accounts(self.tenant, [account_id]).get(account_id)
         return account.own_balance if account else 0
 
     @property
@@ -247,7 +247,7 @@ class Market:
         account = party_account(self.tenant, party.party_id, self.account.currency, name=party.name)
         writes = (
             *banking_store.create_party(self.tenant, party, Sealed("", "", "")),
-            ledger_store.open_account(self.tenant, account, opened_by=here),
+            open_account(self.tenant, account, opened_by=here),
         )
         once(here, lambda _: Plan(journal_item(here, "party.created", subject=party.party_id), writes))
         return party.party_id

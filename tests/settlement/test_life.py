@@ -15,7 +15,7 @@ from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.service import accrue_line
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store import load_accounts
+from chalicelib.ledger.store.accounts import load_accounts
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import CreditFunding
 from chalicelib.storage.reads import fetch

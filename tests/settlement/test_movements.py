@@ -11,7 +11,7 @@ from chalicelib.banking.references import creditor_reference
 from chalicelib.core.errors import Conflict
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose, credit, debit, movement_content, movement_key, purpose_account_id
-from chalicelib.ledger.service import PostEntry, post_entry
+from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.settlement.service.movements import book_in_suspense, book_movement
 from chalicelib.settlement.store import MOST_REFERENCES
 from chalicelib.trades.domain import State

@@ -11,7 +11,7 @@ from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound
 from chalicelib.core.money import Money
 from chalicelib.credit.domain import Component, Terms
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store import load_account
+from chalicelib.ledger.store.accounts import load_account
 from chalicelib.settlement.service import lending, opening
 from chalicelib.storage.once import Outcome
 from tests.settlement.market import DUE, Line, Market, kinds, market, reference_of, refusal, state_of

@@ -14,7 +14,7 @@ from chalicelib.banking.service import get_bank
 from chalicelib.banking.store import find_account
 from chalicelib.core.ids import derived_id
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store import load_account
+from chalicelib.ledger.store.accounts import load_account
 from chalicelib.security import keys
 from chalicelib.settlement.worker import operating
 from tests.banking.build import BANK, IBAN, bank_public_key

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy, Conflict, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.core.money import MAX_MINOR
-from chalicelib.ledger import store as ledger
+from chalicelib.ledger.store.entries import load_entry
 from chalicelib.storage.once import Outcome
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import service, store
@@ -217,7 +217,7 @@ def test_a_process_killed_at_any_call_leaves_the_evidence_once_after_a_retry(tab
         file = service.get_trade(TENANT, trade.trade_id)
         assert [piece.evidence_id for piece in file.evidence] == [outcome.item.data["evidence_id"]], point
         assert file.trade.evidence == {"weight_note": outcome.item.data["evidence_id"]}, point
-        assert ledger.load_entry(TENANT, command.entry_id) == outcome.item, point
+        assert load_entry(TENANT, command.entry_id) == outcome.item, point
 
 
 def test_a_lost_answer_is_absorbed(tables: Tables) -> None:

@@ -11,7 +11,9 @@ from typing import cast
 
 from chalicelib.core.errors import Busy, TooLarge
 from chalicelib.ledger.domain import Account, Purpose
-from chalicelib.ledger.store import history_page, list_accounts, load_account, load_entries
+from chalicelib.ledger.store.accounts import list_accounts, load_account
+from chalicelib.ledger.store.entries import load_entries
+from chalicelib.ledger.store.history import history_page
 from chalicelib.recon.balance import Books
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import BATCH

@@ -16,7 +16,8 @@ from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Entry, Purpose, credit, debit, entry_of, movement_content
-from chalicelib.ledger.store import find_entry, load_accounts, plan_entry
+from chalicelib.ledger.store.accounts import load_accounts
+from chalicelib.ledger.store.entries import find_entry, plan_entry
 from chalicelib.recon import store
 from chalicelib.recon.domain import (
     Break,

@@ -14,7 +14,8 @@ from hashlib import sha256
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store import find_entry, load_accounts
+from chalicelib.ledger.store.accounts import load_accounts
+from chalicelib.ledger.store.entries import find_entry
 from chalicelib.messages import model
 from chalicelib.messages.proof import prove
 from chalicelib.recon import store

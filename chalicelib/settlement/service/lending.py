@@ -14,8 +14,9 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine, Terms, open_line
 from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts
-from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Purpose, entry_of, purpose_account_id
+from chalicelib.ledger.store.accounts import open_account
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import fund_by_credit, netted
 from chalicelib.storage.journal import journal_item
@@ -59,7 +60,7 @@ def open_lender(call: Call, party_id: str, currency: str) -> Outcome:
         expected = ExpectedPayment(reference, "lender", party_id, currency, None)
         accounts = lender_accounts(call.tenant, party_id, currency, party.name)
         facts = {"party_id": party_id, "currency": currency, "reference": reference}
-        opened = (ledger_store.open_account(call.tenant, account, opened_by=call) for account in accounts)
+        opened = (open_account(call.tenant, account, opened_by=call) for account in accounts)
         item = journal_item(call, "lender.opened", subject=party_id, reference=reference, data=facts)
         return Plan(item, (*opened, banking_store.create_expected(call.tenant, expected)))
 
@@ -93,7 +94,7 @@ def open_credit_line(call: Call, command: OpenLine) -> Outcome:
         if undrawn not in found:
             raise Conflict("not_a_lender", "make the party a lender first", party_id=command.lender_party_id)
         expected = ExpectedPayment(line.reference, "credit_line", line.line_id, currency, None)
-        opened = (ledger_store.open_account(tenant, account, opened_by=call) for account in line_accounts(line))
+        opened = (open_account(tenant, account, opened_by=call) for account in line_accounts(line))
         item = journal_item(
             call, "credit_line.opened", subject=line.line_id, reference=line.reference, data=_line_facts(line)
         )
@@ -138,7 +139,7 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
         subject=trade_id,
         reference=line.value.reference,
     )
-    return ledger_store.plan_entry(
+    return plan_entry(
         call,
         entry,
         credit_store.replace_line(funded.drawdown.line, version=line.version),

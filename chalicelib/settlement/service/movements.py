@@ -17,8 +17,8 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import repay
 from chalicelib.credit.postings import repayment_postings
-from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import day_on_line, netted
 from chalicelib.storage.commit import Write
@@ -122,7 +122,7 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim) -> Plan:
         subject=taken.subject or None,
         reference=movement.bank_reference,
     )
-    return ledger_store.plan_entry(call, entry, *writes, data=_facts(movement, taken, left, aim))
+    return plan_entry(call, entry, *writes, data=_facts(movement, taken, left, aim))
 
 
 def _take(call: Call, movement: Movement, found: Found, expected: ExpectedPayment) -> Taken:

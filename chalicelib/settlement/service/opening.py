@@ -9,8 +9,8 @@ from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.banking.references import reference_for
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
-from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import Purpose, purpose_account, purpose_account_id
+from chalicelib.ledger.store.accounts import open_account
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import party_account_id
 from chalicelib.storage.journal import journal_item
@@ -49,7 +49,7 @@ def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade)
         return Plan(
             journal_item(call, "trade.opened", subject=trade_id, data=_facts(terms, trade)),
             (
-                ledger_store.open_account(tenant, escrow, opened_by=call),
+                open_account(tenant, escrow, opened_by=call),
                 banking_store.create_expected(
                     tenant, ExpectedPayment(terms.reference, "trade", trade_id, due.currency, due.minor)
                 ),

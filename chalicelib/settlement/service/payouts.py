@@ -10,7 +10,7 @@ from chalicelib.banking import store as banking_store
 from chalicelib.core.errors import NotFound
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.ledger import store as ledger_store
+from chalicelib.ledger.store.entries import load_entry
 from chalicelib.settlement.domain import party_account_id
 from chalicelib.settlement.kinds import PAID_OUT_AFTER
 from chalicelib.storage.journal import JournalItem
@@ -30,7 +30,7 @@ class PayoutDue:
 
 def payouts_due(tenant: str, entry_id: str) -> tuple[PayoutDue, ...]:
     """The payouts that an entry asks for; none where it is of another kind. Raises NotFound `entry_not_found`."""
-    item = ledger_store.load_entry(tenant, entry_id)
+    item = load_entry(tenant, entry_id)
     if item.kind not in PAID_OUT_AFTER or item.subject is None:
         return ()
     terms = trades_store.take_terms(fetch((trades_store.terms_key(tenant, item.subject),)), tenant, item.subject)

@@ -12,8 +12,8 @@ from chalicelib.banking.references import reference_for
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Busy
 from chalicelib.credit import store as credit_store
-from chalicelib.ledger import store as ledger_store
 from chalicelib.ledger.domain import entry_of
+from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import (
     CreditFunding,
@@ -74,7 +74,7 @@ def release_milestone(call: Call, trade_id: str, milestone: str) -> Outcome:
             reference=terms.reference,
         )
         save = trades_store.save_trade(tenant, let_go.trade, version=trade.version)
-        return ledger_store.plan_entry(call, entry, save, data=_released_facts(let_go, milestone))
+        return plan_entry(call, entry, save, data=_released_facts(let_go, milestone))
 
     reads = (trades_store.state_key(tenant, trade_id), trades_store.terms_key(tenant, trade_id))
     return once(call, decide, reads=reads)
@@ -122,7 +122,7 @@ def _plan_division(
     writes = [save]
     if line is not None and refunded.repayment is not None:
         writes.append(credit_store.replace_line(refunded.repayment.line, version=line.version))
-    return ledger_store.plan_entry(call, entry, *writes, data=_settled_facts(settled, refunded))
+    return plan_entry(call, entry, *writes, data=_settled_facts(settled, refunded))
 
 
 def _check_read_at_once(

@@ -7,17 +7,20 @@ import os
 from chalicelib.queues import StreamRecord, Worker
 from chalicelib.queues.send import send_message
 from chalicelib.settlement.kinds import PAID_OUT_AFTER
-from chalicelib.storage.journal import from_wire
+from chalicelib.storage.journal import JournalItem, from_wire
 
 worker = Worker(__name__)
 
 
 @worker.stream("relay", table="journal")
-def relay(record: StreamRecord) -> None:
-    """Ask for the payouts of an entry that settled or released a trade."""
-    if record.before is not None or record.after is None:
-        return
-    item = from_wire(record.after)
+def relay(records: list[StreamRecord]) -> None:
+    """Ask for the payouts of each entry that settled or released a trade."""
+    for record in records:
+        if record.before is None and record.after is not None:
+            _ask(from_wire(record.after))
+
+
+def _ask(item: JournalItem) -> None:
     if item.kind in PAID_OUT_AFTER:
         send_message(
             os.environ["QUITTANCE_PAYOUT_QUEUE_URL"],

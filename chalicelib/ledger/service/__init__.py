@@ -1,0 +1,1 @@
+"""The ledger's commands and questions, a module for each subject."""

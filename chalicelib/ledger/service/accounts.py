@@ -1,0 +1,69 @@
+"""Accounts: opening and reading them."""
+
+from __future__ import annotations
+
+from chalicelib.core.call import Call
+from chalicelib.core.money import exponent
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.domain import Account, Kind, new_account
+from chalicelib.ledger.store import accounts
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+from chalicelib.storage.tables import Item
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """Open an account of the caller's own. Limits in minor units on the account's normal side."""
+
+    name: str
+    kind: Kind
+    currency: str
+    floor: int | None = None
+    ceiling: int | None = None
+
+
+def open_account(call: Call, command: OpenAccount) -> Outcome:
+    """Open an account. Facts: the account's id and terms."""
+    exponent(command.currency)
+    account = new_account(
+        Account(
+            account_id=call.new_id("acc"),
+            name=command.name,
+            kind=command.kind,
+            currency=command.currency,
+            floor=command.floor,
+            ceiling=command.ceiling,
+        )
+    )
+
+    def decide(_: Found) -> Plan:
+        item = journal_item(call, "account.opened", subject=account.account_id, data=account_facts(account))
+        return Plan(item, (accounts.open_account(call.tenant, account, opened_by=call),))
+
+    return once(call, decide)
+
+
+def get_account(tenant: str, account_id: str) -> Account:
+    """An account, read strongly. Raises NotFound `account_not_found`."""
+    return accounts.load_account(tenant, account_id)
+
+
+def list_accounts(tenant: str, *, after: Item | None, limit: int) -> tuple[list[Account], Item | None]:
+    """One page of a tenant's accounts by id, and where the next begins."""
+    return accounts.list_accounts(tenant, after=after, limit=limit)
+
+
+def account_facts(account: Account) -> dict[str, object]:
+    """An account's own terms, as journalled when it is opened."""
+    return {
+        "account_id": account.account_id,
+        "name": account.name,
+        "kind": account.kind.value,
+        "currency": account.currency,
+        "purpose": account.purpose.value,
+        "owner": account.owner,
+        "floor_minor": account.floor,
+        "ceiling_minor": account.ceiling,
+    }

@@ -1,0 +1,1 @@
+"""How the ledger stands in DynamoDB."""

@@ -1,0 +1,74 @@
+"""How an entry stands in DynamoDB: one journal item, and one conditional update for each account it touches."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, cast
+
+from chalicelib.core.call import Call
+from chalicelib.core.errors import NotFound
+from chalicelib.ledger.domain import Entry
+from chalicelib.ledger.store.moves import Move, move_write
+from chalicelib.storage.commit import Write
+from chalicelib.storage.journal import JournalItem, Leg, from_row, journal_item
+from chalicelib.storage.once import Plan
+from chalicelib.storage.reads import fetch, get
+from chalicelib.storage.tables import JournalRow, journal_key
+
+
+def plan_entry(
+    call: Call, entry: Entry, *writes: Write, data: dict[str, Any] | None = None, by_hand: bool = False
+) -> Plan:
+    """The plan of a command that books one entry, with the writes that go with it."""
+    item = entry_item(call, entry, data=data)
+    return Plan(item, (*balance_writes(item, by_hand=by_hand), *writes))
+
+
+def entry_item(call: Call, entry: Entry, *, data: dict[str, Any] | None = None) -> JournalItem:
+    """The journal item of an entry."""
+    return journal_item(
+        call,
+        entry.kind,
+        legs=tuple(Leg(p.account_id, p.signed, p.amount.currency) for p in entry.postings),
+        occurred_at=entry.occurred_at,
+        subject=entry.subject,
+        reference=entry.reference,
+        metadata=entry.metadata,
+        data=data,
+    )
+
+
+def balance_writes(item: JournalItem, *, by_hand: bool = False) -> tuple[Write, ...]:
+    """One update for each account of an entry, its legs netted, in the order the accounts first appear.
+
+    `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused.
+    """
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for leg in item.legs:
+        sums[leg.account_id, leg.currency] += leg.amount
+    return tuple(
+        move_write(item, Move(account_id, currency, amount), by_hand=by_hand)
+        for (account_id, currency), amount in sums.items()
+    )
+
+
+def load_entry(tenant: str, entry_id: str) -> JournalItem:
+    """A journal item by id. Raises NotFound `entry_not_found`."""
+    row = get(journal_key(tenant, entry_id))
+    if row is None:
+        raise NotFound("entry_not_found", "no such entry", entry_id=entry_id)
+    return from_row(cast("JournalRow", row))
+
+
+def find_entry(tenant: str, entry_id: str) -> JournalItem | None:
+    """A journal item by id, or None."""
+    row = get(journal_key(tenant, entry_id))
+    return None if row is None else from_row(cast("JournalRow", row))
+
+
+def load_entries(tenant: str, entry_ids: Sequence[str]) -> dict[str, JournalItem]:
+    """Those of the journal items that exist, by id; at most 100 ids."""
+    found = fetch(journal_key(tenant, entry_id) for entry_id in entry_ids)
+    items = (from_row(cast("JournalRow", row)) for row in found.values())
+    return {item.entry_id: item for item in items}
