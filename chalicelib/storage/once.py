@@ -74,7 +74,7 @@ def _attempt(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) 
         if row is None:
             raise
         return _replay(call, from_row(cast("JournalRow", row)))
-    commit((_journal_write(plan.item), *plan.writes))
+    commit((journal_write(plan.item), *plan.writes))
     return Outcome(plan.item, replayed=False)
 
 
@@ -100,7 +100,8 @@ def _replay(call: Call, earlier: JournalItem) -> Outcome:
     return Outcome(earlier, replayed=True)
 
 
-def _journal_write(item: JournalItem) -> Write:
+def journal_write(item: JournalItem) -> Write:
+    """The put that makes a command happen once: the first write of its commit."""
     return also_journal(item, lambda _: Defect("the journal's own condition is settled by once"), tag=_JOURNAL)
 
 
