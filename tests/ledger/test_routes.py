@@ -83,6 +83,11 @@ def test_an_account_is_opened_and_read(steel: Books) -> None:
             "ceiling_minor": None,
             "status": "open",
             "balance_minor": 0,
+            "posted_minor": 0,
+            "held_in_minor": None,
+            "held_in_complete": False,
+            "held_out_minor": 0,
+            "available_minor": 0,
             "version": 0,
         },
     )

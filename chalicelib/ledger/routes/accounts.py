@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -28,7 +28,10 @@ class AccountBody(Body):
 
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account. `balance_minor` is on its normal side; `version` counts the entries that moved it."""
+    """An account, its amounts on its normal side. `balance_minor` is `posted_minor`: what entries have booked.
+    `held_out_minor` is what open holds have reserved of it, `held_in_minor` what they promise to it (null in lists, and
+    not all of it where not `held_in_complete`), `available_minor` what a new entry may take; `version` counts the
+    entries that moved it or reserved of it."""
 
     account_id: str
     name: str
@@ -40,6 +43,11 @@ class AccountView(msgspec.Struct, frozen=True):
     ceiling_minor: int | None
     status: str
     balance_minor: int
+    posted_minor: int
+    held_in_minor: int | None
+    held_in_complete: bool
+    held_out_minor: int
+    available_minor: int
     version: int
 
 
@@ -65,7 +73,7 @@ def open_account(request: Request) -> Answer:
     body: AccountBody = request.body
     command = accounts.OpenAccount(body.name, Kind(body.kind), body.currency, body.floor_minor, body.ceiling_minor)
     outcome = accounts.open_account(request.call, command)
-    return replayable(outcome, AccountView(**outcome.item.data, status="open", balance_minor=0, version=0))
+    return replayable(outcome, _opened_view(outcome.item.data))
 
 
 @router.endpoint("GET", "/v1/accounts", scope="ledger:read", answer=AccountPage, parameters=("limit", "cursor"))
@@ -104,5 +112,25 @@ def account_view(account: Account) -> AccountView:
         ceiling_minor=account.ceiling,
         status=account.status,
         balance_minor=account.own_balance,
+        posted_minor=account.own_balance,
+        held_in_minor=None,
+        held_in_complete=False,
+        held_out_minor=account.held,
+        available_minor=account.available,
         version=account.version,
+    )
+
+
+def _opened_view(facts: dict[str, Any]) -> AccountView:
+    """An account as it was opened: with no money, and as much available as its floor lies below zero."""
+    return AccountView(
+        **facts,
+        status="open",
+        balance_minor=0,
+        posted_minor=0,
+        held_in_minor=0,
+        held_in_complete=True,
+        held_out_minor=0,
+        available_minor=-(facts["floor_minor"] or 0),
+        version=0,
     )
