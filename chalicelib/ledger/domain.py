@@ -59,6 +59,8 @@ class Purpose(Enum):
     INTEREST_RECEIVABLE = "interest_receivable"
     LENDER_UNDRAWN = "lender_undrawn"
     LENDER_DRAWN = "lender_drawn"
+    FX_POSITION = "fx_position"
+    FX_RESULT = "fx_result"
 
 
 KIND_OF_PURPOSE = {
@@ -73,6 +75,8 @@ KIND_OF_PURPOSE = {
     Purpose.INTEREST_RECEIVABLE: Kind.ASSET,
     Purpose.LENDER_UNDRAWN: Kind.LIABILITY,
     Purpose.LENDER_DRAWN: Kind.LIABILITY,
+    Purpose.FX_POSITION: Kind.EQUITY,
+    Purpose.FX_RESULT: Kind.INCOME,
 }
 """The kind that follows from a purpose. A GENERAL account says its own."""
 
@@ -85,10 +89,21 @@ OPEN_TO_CALLERS = frozenset(
         Purpose.FEE_INCOME,
         Purpose.INTEREST_INCOME,
         Purpose.PARTY,
+        Purpose.FX_POSITION,
+        Purpose.FX_RESULT,
     }
 )
 """The purposes that an entry made by hand may touch. The others (an escrow, a loan, a lender's money, payouts on their
 way) always equal what a trade, a line or a payout says, and move by those commands alone."""
+
+
+DEFERRED = "hot"
+"""The prefix of a deferred account's id: what commits move by the feed and not by themselves, they know by it."""
+
+
+def is_deferred(account_id: str) -> bool:
+    """Whether the balance of this account follows the feed, told by its id alone."""
+    return account_id.startswith(f"{DEFERRED}_")
 
 
 @dataclass(frozen=True, slots=True)
