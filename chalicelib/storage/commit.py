@@ -77,6 +77,17 @@ def update(
     return Write(tag, key, {"Update": _asking_for_old(action)}, refuse)
 
 
+def check(tag: str, key: Key, *, condition: str, values: Item, refuse: Callable[[Item | None], Exception]) -> Write:
+    """Change nothing, and let the commit stand only under a condition on the item at `key`."""
+    action: dict[str, Any] = {
+        "TableName": physical_name(key.model),
+        "Key": key.wire(),
+        "ConditionExpression": condition,
+        "ExpressionAttributeValues": values,
+    }
+    return Write(tag, key, {"ConditionCheck": _asking_for_old(action)}, refuse)
+
+
 def commit(writes: Sequence[Write]) -> None:
     """All of the writes or none. Raises Failed with every condition that did not hold; Busy when retries ran out.
 

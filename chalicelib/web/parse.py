@@ -21,10 +21,13 @@ T = TypeVar("T")
 ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MOST_ID - 1}}}")
 """What an id can look like, in a path or in a body. It goes into keys, so it never holds what parts these."""
 
-Id = Annotated[str, msgspec.Meta(pattern=f"^{ID.pattern}$")]
+_END = r"$(?!\n)"
+"""The end of a text in Python's patterns as in those of JSON Schema: Python's `$` alone lets a line break follow."""
+
+Id = Annotated[str, msgspec.Meta(pattern=f"^{ID.pattern}{_END}")]
 """An id in a body."""
 
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+Currency = Annotated[str, msgspec.Meta(pattern=f"^[A-Z]{{3}}{_END}")]
 """A currency in a body. That it is one of ISO 4217's is for `Money` to know."""
 
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

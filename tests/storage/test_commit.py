@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chalicelib.core.errors import Busy, Conflict, Defect
-from chalicelib.storage.commit import MOST_WRITES, Failed, Write, commit, put, update, write_item
+from chalicelib.storage.commit import MOST_WRITES, Failed, Write, check, commit, put, update, write_item
 from chalicelib.storage.reads import get
 from chalicelib.storage.records import create, replace
 from chalicelib.storage.tables import Item, RecordItem, record_key
@@ -79,6 +79,30 @@ def test_a_condition_on_an_item_that_is_missing_fails_with_no_item(tenant: str) 
         commit([bumping(tenant)])
 
     assert [old for _, old in failed.value.reasons] == [None]
+
+
+def seen_at(tenant: str, version: int) -> Write:
+    """Wants the till at a version and changes nothing."""
+    values = {":seen": {"N": str(version)}}
+    return check("seen", till_key(tenant), condition="version = :seen", values=values, refuse=refused)
+
+
+def test_a_check_lets_a_commit_stand_and_changes_nothing(tenant: str) -> None:
+    opened_till(tenant, 1)
+
+    commit([creating(tenant, "a"), seen_at(tenant, 1)])
+
+    assert (version(tenant), get(record_key(tenant, "a")) is None) == (1, False)
+
+
+def test_a_failed_check_comes_with_the_item_that_stood_there_and_stops_the_commit(tenant: str) -> None:
+    opened_till(tenant, 1)
+
+    with pytest.raises(Failed) as failed:
+        commit([creating(tenant, "a"), seen_at(tenant, 2)])
+
+    assert [old and old["version"] for _, old in failed.value.reasons] == [{"N": "1"}]
+    assert get(record_key(tenant, "a")) is None
 
 
 def test_more_writes_than_one_transaction_takes_is_our_defect(tenant: str) -> None:
