@@ -94,7 +94,7 @@ def sample(schema: dict[str, Any]) -> Any:
         case "array":
             return [sample(schema["items"])]
         case "string":
-            return "CNY" if schema.get("maxLength") == 3 or schema.get("pattern") == "^[A-Z]{3}$" else "x1"
+            return "CNY" if schema.get("maxLength") == 3 or str(schema.get("pattern")).startswith("^[A-Z]{3}") else "x1"
         case "integer":
             return 1
         case "boolean":
