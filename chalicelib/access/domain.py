@@ -23,6 +23,9 @@ SCOPES = {
 }
 """Every scope, with what it lets a client do."""
 
+OPERATOR = "operator"
+"""The tenant under which operators' own commands are journalled. No list of tenants has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tenant:

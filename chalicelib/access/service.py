@@ -11,9 +11,6 @@ from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 
-OPERATOR = "operator"
-"""The tenant under which operators' own commands are journalled."""
-
 
 def create_tenant(call: Call, name: str) -> Outcome:
     """Create the tenant of this name; its id derives from the name, so that saying it twice makes one."""

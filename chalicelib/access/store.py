@@ -5,8 +5,11 @@ from __future__ import annotations
 from chalicelib.access.domain import Client, Tenant
 from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import Found, get
-from chalicelib.storage.records import create, require, take
-from chalicelib.storage.tables import Key, record_key
+from chalicelib.storage.records import Listing, create, listing, require, take
+from chalicelib.storage.tables import Item, Key, record_key
+
+TENANTS = "tenants"
+"""The list of all tenants, by which scheduled work finds them."""
 
 
 def tenant_key(tenant_id: str) -> Key:
@@ -34,7 +37,13 @@ def require_tenant(found: Found, tenant_id: str) -> Tenant:
 
 def create_tenant(tenant: Tenant) -> Write:
     """Create a tenant; Conflict `tenant_exists` where it stands."""
-    return create(tenant_key(tenant.tenant_id), tenant, exists="tenant_exists")
+    key = tenant_key(tenant.tenant_id)
+    return create(key, tenant, exists="tenant_exists", list_key=TENANTS, list_sort=tenant.tenant_id)
+
+
+def list_tenants(*, after: Item | None, limit: int) -> Listing[Tenant]:
+    """One page of all tenants by id. Eventual: a new one may be missing for a moment."""
+    return listing(TENANTS, Tenant, after=after, limit=limit)
 
 
 def create_client(client: Client) -> Write:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from chalicelib.access import service
+from chalicelib.access.domain import OPERATOR
 from tests.support.api import signing
 from tests.support.calls import call
 from tests.support.dynamodb_local import Tables
@@ -37,7 +38,7 @@ def books(session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 def known(books: None) -> Known:
     """A tenant and its client."""
     name = f"Marketplace {uuid.uuid4()}"
-    tenant_id = service.create_tenant(call(tenant=service.OPERATOR), name).item.data["tenant_id"]
+    tenant_id = service.create_tenant(call(tenant=OPERATOR), name).item.data["tenant_id"]
     scopes = ("ledger:read", "ledger:write")
     outcome = service.create_client(call(tenant=tenant_id), tenant_id, scopes, secret=SECRET)
     return Known(tenant_id, outcome.item.data["client_id"])

@@ -42,6 +42,10 @@ def test_a_wrong_secret_and_an_unknown_client_look_alike(known: Known, secret: s
     assert refusals == [("client_unknown", refusals[0][1], {"error": "invalid_client"})] * 3
 
 
+def test_the_list_of_tenants_has_each_that_was_created(known: Known) -> None:
+    assert [tenant.tenant_id for tenant in store.list_tenants(after=None, limit=10).values] == [known.tenant_id]
+
+
 def test_no_client_has_an_empty_secret_by_default() -> None:
     with pytest.raises(Unauthenticated):
         granted(None, secret="", wanted="")

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from chalicelib.access import service as access
+from chalicelib.access.domain import OPERATOR
 from chalicelib.banking import service as banking
 from chalicelib.banking.domain import BankAccount, check_name
 from chalicelib.core.call import Call, worker_call
@@ -71,7 +72,7 @@ def bootstrap_signing_key(event: dict[str, Any]) -> dict[str, Any]:
 def create_tenant(event: dict[str, Any]) -> dict[str, Any]:
     """Create the tenant of a name. Refused: InvalidInput `invalid_name`."""
     name = check_name(convert(event, CreateTenant).name)
-    return access.create_tenant(_call(access.OPERATOR, f"tenant:{name}", event), name).item.data
+    return access.create_tenant(_call(OPERATOR, f"tenant:{name}", event), name).item.data
 
 
 def create_client(event: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def create_client(event: dict[str, Any]) -> dict[str, Any]:
 def register_bank(event: dict[str, Any]) -> dict[str, Any]:
     """Register a bank. Refused as `banking.register_bank` says."""
     wanted = convert(event, RegisterBank)
-    call = _call(access.OPERATOR, f"bank:{wanted.bank_id}", event)
+    call = _call(OPERATOR, f"bank:{wanted.bank_id}", event)
     outcome = banking.register_bank(call, wanted.bank_id, name=wanted.name, public_key_pem=wanted.public_key_pem)
     return outcome.item.data
 
