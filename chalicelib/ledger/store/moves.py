@@ -28,7 +28,8 @@ _KINDS = {
 @dataclass(frozen=True, slots=True)
 class Move:
     """`amount` moves the balance (debits positive). `held` is what holds reserve more (or, negative, less) on the side
-    `held_side`. `lines` is how many entries it stands for: each is one version and one line of the history."""
+    `held_side`. `lines` is how many entries it stands for: each is one version and one line of the history. `booked`:
+    some of them moved the balance, though they may come to nothing together."""
 
     account_id: str
     currency: str
@@ -36,6 +37,7 @@ class Move:
     held: int = 0
     held_side: Side = Side.DEBIT
     lines: int = 1
+    booked: bool = False
 
     @property
     def debit(self) -> int:
@@ -50,7 +52,7 @@ class Move:
     @property
     def lets_go(self) -> bool:
         """Whether it only gives back what was reserved, which no state of the account forbids."""
-        return not self.amount and self.held < 0
+        return not self.amount and not self.booked and self.held < 0
 
 
 def move_write(item: JournalItem, move: Move, *, by_hand: bool = False) -> Write:
