@@ -149,11 +149,14 @@ def rooms(account: Account) -> tuple[int, int]:
 
 
 def new_account(account: Account) -> Account:
-    """The account, its limits checked. Raises InvalidInput `invalid_limits` where zero is not between them."""
+    """The account, its limits checked. Raises InvalidInput `invalid_limits` where zero is not between them, and
+    `deferred_with_limits`: what follows the feed cannot be held to a limit."""
     low = 0 if account.floor is None else account.floor
     high = 0 if account.ceiling is None else account.ceiling
     if not (-MAX_MINOR <= low <= 0 <= high <= MAX_MINOR):
         raise InvalidInput("invalid_limits", "an account opens at zero, so floor <= 0 <= ceiling", field="floor_minor")
+    if account.as_of is not None and (account.floor, account.ceiling) != (None, None):
+        raise InvalidInput("deferred_with_limits", "a deferred account has no floor and no ceiling", field="deferred")
     return account
 
 

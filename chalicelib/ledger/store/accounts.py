@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from chalicelib.core.call import Call
@@ -12,6 +12,9 @@ from chalicelib.ledger.domain import Account, Kind, Purpose, rooms
 from chalicelib.storage.commit import Write, put
 from chalicelib.storage.reads import fetch, get, index_page
 from chalicelib.storage.tables import AccountItem, Item, account_key
+
+PAGE = 100
+MOST_PAGES = 10
 
 
 def open_account(tenant: str, account: Account, *, opened_by: Call) -> Write:
@@ -68,6 +71,31 @@ def list_accounts(tenant: str, *, after: Item | None, limit: int) -> tuple[list[
     page = index_page(AccountItem, "by_tenant", hash_name="tenant", hash_value=tenant, after=after, limit=limit)
     found = fetch(page.keys)
     return [to_account(cast("AccountItem", found[key])) for key in page.keys if key in found], page.last_key
+
+
+def find_accounts(
+    tenant: str, wanted: Callable[[Account], bool], *, after: Item | None, limit: int
+) -> tuple[list[Account], Item | None]:
+    """The next accounts by id that are wanted, and where to go on. At most 1,000 accounts are looked at: there may be
+    fewer than `limit`, or none, though others follow."""
+    found: list[Account] = []
+    for _ in range(MOST_PAGES):
+        page, last = list_accounts(tenant, after=after, limit=PAGE)
+        for i, account in enumerate(page):
+            if wanted(account):
+                found.append(account)
+            if len(found) == limit:
+                return found, _list_key(tenant, account) if i + 1 < len(page) else last
+        if last is None:
+            return found, None
+        after = last
+    return found, after
+
+
+def _list_key(tenant: str, account: Account) -> Item:
+    """Where the list of a tenant's accounts goes on after an account."""
+    key = account_key(tenant, account.account_id)
+    return key.wire() | {"tenant": {"S": tenant}, "account_id": {"S": account.account_id}}
 
 
 def to_account(item: AccountItem) -> Account:
