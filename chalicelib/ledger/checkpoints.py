@@ -12,6 +12,7 @@ signing (`security.checkpoint_key`), keeping (`store.checkpoints`), and checking
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from hashlib import sha256
@@ -103,6 +104,22 @@ def next_checkpoint(
         recorded_at=recorded_at,
         key_id=key_id,
     )
+
+
+def proof(signed: bytes, signature: bytes, digests: Sequence[bytes], *, number: int, entry: object) -> dict[str, Any]:
+    """The proof of one entry as a JSON value: its document, its number, and the path to the root of the checkpoint that
+    covers it, whose entries have these digests. Raises IndexError where it does not cover the number."""
+    checkpoint = parse(signed)
+    index = number - checkpoint.first
+    hashes = merkle.path(leaves(checkpoint.first, digests), index)
+    return {
+        "entry": entry,
+        "number": number,
+        "digest": digests[index].hex(),
+        "path": [beside.hex() for beside in hashes],
+        "checkpoint": signed.decode(),
+        "signature": base64.b64encode(signature).decode(),
+    }
 
 
 def position_of(checkpoint: Checkpoint) -> Position:
