@@ -16,6 +16,7 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.instants import LONG_AGO
 from chalicelib.core.money import MAX_MINOR, Money
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.metadata import check_metadata
 
 LEAST_POSTINGS = 2
 MOST_POSTINGS = 90
@@ -230,6 +231,8 @@ class Entry:
         if problem := _problem(self.postings):
             code, facts = problem
             raise InvalidInput(code, code.replace("_", " "), **facts)
+        if self.metadata:
+            check_metadata(self.metadata)
 
 
 def debit(account_id: str, amount: Money) -> Posting:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text, parse_instant
+from chalicelib.ledger.commands import PostEntry
+from chalicelib.ledger.conditions import Condition, Rule
 from chalicelib.ledger.domain import Posting, Side
-from chalicelib.ledger.service import entries
+from chalicelib.ledger.service import entries, transfers
 from chalicelib.storage.journal import JournalItem
-from chalicelib.storage.once import Outcome
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body, Id, MoneyBody
+from chalicelib.web.parse import Body, Id, MoneyBody, Refused
 
 router = Router(__name__)
 
@@ -26,23 +30,60 @@ class PostingBody(Body):
     side: Literal["debit", "credit"]
     amount: MoneyBody
 
+    @property
+    def posting(self) -> Posting:
+        """The leg as rules know it."""
+        return Posting(self.account_id, Side(self.side), self.amount.money)
 
-class EntryBody(Body):
-    """Balanced postings. `occurred_at` (an ISO 8601 instant) is now unless said."""
 
-    postings: list[PostingBody]
+class ConditionBody(Body):
+    """What an account's posted balance must be before the entry, on its own side: one of the three."""
+
+    account_id: Id
+    at_least_minor: int | None = None
+    at_most_minor: int | None = None
+    exactly_minor: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self._told()) != 1:
+            sentence = "a condition has one of at_least_minor, at_most_minor and exactly_minor"
+            raise Refused(InvalidInput("invalid_condition", sentence))
+
+    @property
+    def condition(self) -> Condition:
+        """The condition as rules know it."""
+        [(rule, minor)] = self._told()
+        return Condition(self.account_id, rule, minor)
+
+    def _told(self) -> list[tuple[Rule, int]]:
+        told = ((rule, getattr(self, f"{rule.value}_minor")) for rule in Rule)
+        return [(rule, minor) for rule, minor in told if minor is not None]
+
+
+class EntryTerms(Body, kw_only=True):
+    """What every entry may say of itself. `occurred_at` (an ISO 8601 instant) is now unless said; `metadata` is the
+    caller's own, at most 20 pairs; `conditions` are at most 10."""
+
     occurred_at: str | None = None
     reference: Reference | None = None
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
+    conditions: list[ConditionBody] = msgspec.field(default_factory=list)
 
 
-class TransferBody(Body):
-    """An amount moved from the credited to the debited account."""
+class EntryBody(EntryTerms, kw_only=True):
+    """Balanced postings, booked if the conditions are met."""
+
+    postings: list[PostingBody]
+
+
+class TransferBody(EntryTerms, kw_only=True):
+    """An amount moved from the credited to the debited account. `up_to`: or less, what the account that it lowers has
+    available."""
 
     debit_account_id: Id
     credit_account_id: Id
     amount: MoneyBody
-    occurred_at: str | None = None
-    reference: Reference | None = None
+    up_to: bool = False
 
 
 class PostingView(msgspec.Struct, frozen=True):
@@ -55,7 +96,8 @@ class PostingView(msgspec.Struct, frozen=True):
 
 
 class EntryView(msgspec.Struct, frozen=True):
-    """An entry with both its clocks. `data` holds the facts of the command that booked it."""
+    """An entry with both its clocks. `metadata` is the caller's own, `data` holds the facts of the command that booked
+    it."""
 
     entry_id: str
     kind: str
@@ -64,6 +106,7 @@ class EntryView(msgspec.Struct, frozen=True):
     recorded_at: str
     subject: str | None
     reference: str | None
+    metadata: dict[str, str]
     data: dict[str, Any]
 
 
@@ -71,8 +114,10 @@ class EntryView(msgspec.Struct, frozen=True):
 def post_entry(request: Request) -> Answer:
     """Book an entry of 2 to 90 postings."""
     body: EntryBody = request.body
-    postings = tuple(Posting(leg.account_id, Side(leg.side), leg.amount.money) for leg in body.postings)
-    return _entry_answer(_post(request, "entry.posted", postings, body.occurred_at, body.reference))
+    outcome = entries.post_entry(
+        request.call, entry_command(body, "entry.posted", [leg.posting for leg in body.postings])
+    )
+    return replayable(outcome, entry_view(outcome.item))
 
 
 @router.endpoint(
@@ -82,11 +127,14 @@ def post_transfer(request: Request) -> Answer:
     """Book a transfer: an entry of exactly two postings."""
     body: TransferBody = request.body
     amount = body.amount.money
-    postings = (
+    legs = [
         Posting(body.debit_account_id, Side.DEBIT, amount),
         Posting(body.credit_account_id, Side.CREDIT, amount),
-    )
-    return _entry_answer(_post(request, "transfer.posted", postings, body.occurred_at, body.reference))
+    ]
+    command = entry_command(body, "transfer.posted", legs)
+    act = transfers.transfer_up_to if body.up_to else entries.post_entry
+    outcome = act(request.call, command)
+    return replayable(outcome, entry_view(outcome.item))
 
 
 @router.endpoint("GET", "/v1/entries/{entry_id}", scope="ledger:read", answer=EntryView)
@@ -108,16 +156,23 @@ def entry_view(item: JournalItem) -> EntryView:
         recorded_at=instant_text(item.recorded_at),
         subject=item.subject,
         reference=item.reference,
+        metadata=item.metadata,
         data=item.data,
     )
 
 
-def _post(
-    request: Request, kind: str, postings: tuple[Posting, ...], occurred_at: str | None, reference: str | None
-) -> Outcome:
-    at = None if occurred_at is None else parse_instant(occurred_at, "occurred_at")
-    return entries.post_entry(request.call, entries.PostEntry(kind, postings, at, reference))
+def entry_command(body: EntryTerms, kind: str, postings: Iterable[Posting]) -> PostEntry:
+    """The command that books postings on the terms of a body."""
+    return PostEntry(
+        kind=kind,
+        postings=tuple(postings),
+        occurred_at=instant_of(body.occurred_at),
+        reference=body.reference,
+        metadata=body.metadata,
+        conditions=tuple(asked.condition for asked in body.conditions),
+    )
 
 
-def _entry_answer(outcome: Outcome) -> Answer:
-    return replayable(outcome, entry_view(outcome.item))
+def instant_of(occurred_at: str | None) -> datetime | None:
+    """The instant an entry took effect, where its sender says it. Raises InvalidInput `invalid_instant`."""
+    return None if occurred_at is None else parse_instant(occurred_at, "occurred_at")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import NotFound
+from chalicelib.ledger.conditions import Condition
 from chalicelib.ledger.domain import Entry
+from chalicelib.ledger.store.conditions import Guard, check_write
 from chalicelib.ledger.store.moves import Move, move_write
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, Leg, from_row, journal_item
@@ -18,11 +20,17 @@ from chalicelib.storage.tables import JournalRow, journal_key
 
 
 def plan_entry(
-    call: Call, entry: Entry, *writes: Write, data: dict[str, Any] | None = None, by_hand: bool = False
+    call: Call,
+    entry: Entry,
+    *writes: Write,
+    data: dict[str, Any] | None = None,
+    by_hand: bool = False,
+    conditions: Sequence[Condition] = (),
+    read: Mapping[str, int] | None = None,
 ) -> Plan:
-    """The plan of a command that books one entry, with the writes that go with it."""
+    """The plan of a command that books one entry, with the writes that go with it. See `balance_writes`."""
     item = entry_item(call, entry, data=data)
-    return Plan(item, (*balance_writes(item, by_hand=by_hand), *writes))
+    return Plan(item, (*balance_writes(item, by_hand=by_hand, conditions=conditions, read=read), *writes))
 
 
 def entry_item(call: Call, entry: Entry, *, data: dict[str, Any] | None = None) -> JournalItem:
@@ -39,18 +47,32 @@ def entry_item(call: Call, entry: Entry, *, data: dict[str, Any] | None = None) 
     )
 
 
-def balance_writes(item: JournalItem, *, by_hand: bool = False) -> tuple[Write, ...]:
-    """One update for each account of an entry, its legs netted, in the order the accounts first appear.
+def balance_writes(
+    item: JournalItem,
+    *,
+    by_hand: bool = False,
+    conditions: Sequence[Condition] = (),
+    read: Mapping[str, int] | None = None,
+) -> tuple[Write, ...]:
+    """One update for each account of an entry, its legs netted, in the order the accounts first appear; then a check of
+    each account that a condition asks for and no leg moves.
 
-    `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused.
+    `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused. `read` has the
+    versions of accounts that the entry was decided from.
     """
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for leg in item.legs:
         sums[leg.account_id, leg.currency] += leg.amount
-    return tuple(
-        move_write(item, Move(account_id, currency, amount), by_hand=by_hand)
-        for (account_id, currency), amount in sums.items()
-    )
+    guards: dict[str, list[Guard]] = {}
+    for condition in conditions:
+        guards.setdefault(condition.account_id, []).append(Guard(condition))
+    seen = read or {}
+    moves = [
+        Move(account_id, currency, amount, read=seen.get(account_id)) for (account_id, currency), amount in sums.items()
+    ]
+    updates = [move_write(item, move, by_hand=by_hand, guards=guards.pop(move.account_id, ())) for move in moves]
+    checks = [check_write(item.tenant, account_id, asked) for account_id, asked in guards.items()]
+    return (*updates, *checks)
 
 
 def load_entry(tenant: str, entry_id: str) -> JournalItem:
