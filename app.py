@@ -13,6 +13,7 @@ from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger.routes import accounts as ledger_accounts
 from chalicelib.ledger.routes import entries as ledger_entries
+from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.worker import project
 from chalicelib.recon import routes as recon
@@ -56,6 +57,7 @@ ROUTERS = (
     access.router,
     ledger_accounts.router,
     ledger_entries.router,
+    ledger_feed.router,
     ledger_history.router,
     trades.router,
     credit.router,

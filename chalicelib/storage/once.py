@@ -69,8 +69,9 @@ def _attempt(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) 
     try:
         plan = decide(found)
     except Refusal:
-        # A batch read is no snapshot: the state may be newer than the key. Only a later read of the key is proof.
-        row = get(key) if reads else None
+        # The state it was decided from may be newer than the key: a batch read is no snapshot, and some state is kept
+        # by the process. Only a later read of the key is proof.
+        row = get(key)
         if row is None:
             raise
         return _replay(call, from_row(cast("JournalRow", row)))

@@ -8,8 +8,8 @@ from chalicelib.core.call import Call
 from chalicelib.core.money import exponent
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.account_life import AccountFilter, check_labels
-from chalicelib.ledger.domain import DEFERRED, Account, Kind, new_account
-from chalicelib.ledger.store import accounts
+from chalicelib.ledger.domain import DEFERRED, Account, Kind, is_deferred, new_account
+from chalicelib.ledger.store import accounts, folding
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -49,15 +49,18 @@ def open_account(call: Call, command: OpenAccount) -> Outcome:
         )
     )
 
-    def decide(_: Found) -> Plan:
+    def decide(found: Found) -> Plan:
         item = journal_item(call, "account.opened", subject=account.account_id, data=account_facts(account))
-        return Plan(item, (accounts.open_account(call.tenant, account, opened_by=call),))
+        position = folding.opening_writes(call.tenant, found) if command.deferred else ()
+        return Plan(item, (accounts.open_account(call.tenant, account, opened_by=call), *position))
 
-    return once(call, decide)
+    return once(call, decide, reads=folding.opening_reads(call.tenant) if command.deferred else ())
 
 
 def get_account(tenant: str, account_id: str) -> Account:
     """An account, read strongly. Raises NotFound `account_not_found`."""
+    if is_deferred(account_id):
+        return folding.load_deferred_account(tenant, account_id)
     return accounts.load_account(tenant, account_id)
 
 
