@@ -11,6 +11,7 @@ from chalicelib.access.domain import SCOPES
 from chalicelib.banking import routes as banking
 from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
+from chalicelib.ledger.routes import account_life as ledger_account_life
 from chalicelib.ledger.routes import accounts as ledger_accounts
 from chalicelib.ledger.routes import entries as ledger_entries
 from chalicelib.ledger.routes import feed as ledger_feed
@@ -56,6 +57,7 @@ ROUTERS = (
     router,
     access.router,
     ledger_accounts.router,
+    ledger_account_life.router,
     ledger_entries.router,
     ledger_feed.router,
     ledger_history.router,
