@@ -17,6 +17,10 @@ from botocore.exceptions import ClientError
 from chalicelib.core.errors import Busy, Defect
 from chalicelib.storage.retry import with_retries
 
+FILES = "QUITTANCE_BUCKET"
+CHECKPOINTS = "QUITTANCE_CHECKPOINT_BUCKET"
+"""The variables that name the buckets: of most files, and of what not even we can change (object lock)."""
+
 CONNECT_SECONDS = 1
 READ_SECONDS = 5
 MOST_BYTES = 16 * 1024 * 1024
@@ -27,12 +31,13 @@ def content_key(folder: str, content: bytes) -> str:
     return f"{folder}/{sha256(content).hexdigest()}"
 
 
-def put_once(key: str, content: bytes, *, content_type: str = "application/octet-stream") -> None:
+def put_once(key: str, content: bytes, *, content_type: str = "application/octet-stream", bucket: str = FILES) -> None:
     """Write a file, unless it is there. Raises Busy `try_again` when S3 is out of reach.
 
     condition: no object has this key
     """
-    request = {"Bucket": _bucket(), "Key": key, "Body": content, "ContentType": content_type, "IfNoneMatch": "*"}
+    request: dict[str, Any] = {"Bucket": os.environ[bucket], "Key": key, "Body": content}
+    request |= {"ContentType": content_type, "IfNoneMatch": "*"}
     try:
         with_retries(lambda: _s3().put_object(**request))
     except ClientError as error:
@@ -44,14 +49,14 @@ def put_once(key: str, content: bytes, *, content_type: str = "application/octet
         raise
 
 
-def read(key: str) -> bytes:
+def read(key: str, *, bucket: str = FILES) -> bytes:
     """A file's bytes, at most 16 MB. Raises Defect where there is none: a key we kept names a file we wrote."""
-    return with_retries(lambda: _read(key))
+    return with_retries(lambda: _read(key, os.environ[bucket]))
 
 
-def _read(key: str) -> bytes:
+def _read(key: str, bucket: str) -> bytes:
     try:
-        answer = _s3().get_object(Bucket=_bucket(), Key=key)
+        answer = _s3().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] == "NoSuchKey":
             raise Defect(f"no file {key}") from error
@@ -60,10 +65,6 @@ def _read(key: str) -> bytes:
         raise Defect(f"file {key} has more than {MOST_BYTES} bytes")
     content: bytes = answer["Body"].read()
     return content
-
-
-def _bucket() -> str:
-    return os.environ["QUITTANCE_BUCKET"]
 
 
 @cache
