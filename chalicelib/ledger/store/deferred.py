@@ -63,10 +63,10 @@ def _check(item: JournalItem, moves: list[Move]) -> None:
 
 
 def _first_refusal(item: JournalItem, moves: list[Move], copies: dict[Key, _Copy]) -> Exception | None:
-    occurred_at = instant_text(item.occurred_at)
     for move in moves:
         copy = copies.get(account_key(item.tenant, move.account_id))
         terms = None if copy is None else copy.terms
+        occurred_at = instant_text(move.occurred_at or item.occurred_at)
         refused = refusal(terms, move.account_id, move.currency, occurred_at=occurred_at)
         if refused is not None:
             return refused

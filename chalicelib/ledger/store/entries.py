@@ -11,6 +11,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.ledger.conditions import Condition
 from chalicelib.ledger.domain import Entry
 from chalicelib.ledger.store.conditions import Guard, check_write
+from chalicelib.ledger.store.deferred import moved_at_once
 from chalicelib.ledger.store.moves import Move, move_write
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, Leg, from_row, journal_item
@@ -55,7 +56,7 @@ def balance_writes(
     read: Mapping[str, int] | None = None,
 ) -> tuple[Write, ...]:
     """One update for each account of an entry, its legs netted, in the order the accounts first appear; then a check of
-    each account that a condition asks for and no leg moves.
+    each account that a condition asks for and no leg moves. Deferred accounts have none: what they refuse is raised.
 
     `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused. `read` has the
     versions of accounts that the entry was decided from.
@@ -70,7 +71,8 @@ def balance_writes(
     moves = [
         Move(account_id, currency, amount, read=seen.get(account_id)) for (account_id, currency), amount in sums.items()
     ]
-    updates = [move_write(item, move, by_hand=by_hand, guards=guards.pop(move.account_id, ())) for move in moves]
+    at_once = moved_at_once(item, moves)
+    updates = [move_write(item, move, by_hand=by_hand, guards=guards.pop(move.account_id, ())) for move in at_once]
     checks = [check_write(item.tenant, account_id, asked) for account_id, asked in guards.items()]
     return (*updates, *checks)
 
