@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,15 +65,21 @@ def client(endpoint: str) -> Any:
 def create_tables(endpoint: str, prefix: str) -> Tables:
     """Create the tables of the data stack under `prefix`."""
     tables = Tables(endpoint, prefix, client(endpoint))
-    for definition in table_definitions(prefix):
-        tables.client.create_table(**definition)
+    for definition in _definitions():
+        tables.client.create_table(**{**definition, "TableName": prefix + definition["TableName"]})
     return tables
 
 
 def delete_tables(tables: Tables) -> None:
     """Drop every table that `create_tables` made."""
-    for definition in table_definitions(tables.prefix):
-        tables.client.delete_table(TableName=definition["TableName"])
+    for definition in _definitions():
+        tables.client.delete_table(TableName=tables.prefix + definition["TableName"])
+
+
+@cache
+def _definitions() -> list[dict[str, Any]]:
+    """The tables, with no prefix yet. Read once: reading the template takes longer than making the tables."""
+    return table_definitions("")
 
 
 @contextmanager
