@@ -13,10 +13,11 @@ from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger.routes import account_life as ledger_account_life
 from chalicelib.ledger.routes import accounts as ledger_accounts
+from chalicelib.ledger.routes import checkpoints as ledger_checkpoints
 from chalicelib.ledger.routes import entries as ledger_entries
 from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
-from chalicelib.ledger.worker import project
+from chalicelib.ledger.worker import checkpoint, project
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
 from chalicelib.settlement.worker import bank_messages, operating, payments, relay
@@ -61,6 +62,7 @@ ROUTERS = (
     ledger_entries.router,
     ledger_feed.router,
     ledger_history.router,
+    ledger_checkpoints.router,
     trades.router,
     credit.router,
     banking.router,
@@ -69,6 +71,7 @@ ROUTERS = (
 )
 WORKERS = (
     project.worker,
+    checkpoint.worker,
     credit_worker.worker,
     bank_messages.worker,
     payments.worker,

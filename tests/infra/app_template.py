@@ -12,7 +12,7 @@ from infra.build import write_template
 from infra.paths import ROOT
 from infra.templates import DATA_TEMPLATE, load_template
 
-FUNCTIONS = {"api_handler", "callbacks", "payouts", "relay", "project", "accrue", "operate"}
+FUNCTIONS = {"api_handler", "callbacks", "payouts", "relay", "project", "accrue", "checkpoint", "operate"}
 
 
 @cache

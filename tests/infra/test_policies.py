@@ -110,6 +110,16 @@ def test_only_the_api_makes_digests_of_bank_details_and_does_nothing_else_with_t
     assert {n for n in EVERYTHING if "kms:GenerateMac" in actions(n)} == {"api_handler"}
 
 
+def test_only_the_checkpoint_function_signs_and_it_alone_writes_what_is_signed() -> None:
+    assert {n for n in EVERYTHING if "kms:Sign" in actions(n)} == {"checkpoint"}
+    assert {
+        name
+        for name in EVERYTHING
+        for statement in policy(name)
+        if "CheckpointBucketArn" in str(statement["Resource"]) and "s3:PutObject" in statement["Action"]
+    } == {"checkpoint"}
+
+
 def test_only_the_projector_writes_history() -> None:
     writers = [
         name

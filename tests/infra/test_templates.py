@@ -87,6 +87,22 @@ def test_digests_are_made_with_a_key_that_stays_the_same_for_ever() -> None:
     assert "EnableKeyRotation" not in key
 
 
+def test_checkpoints_lie_where_nobody_changes_or_deletes_them() -> None:
+    bucket = data_resources()["CheckpointBucket"]["Properties"]
+    lock = bucket["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert lock["Fn::If"][:2] == ["IsProd", {"Mode": "COMPLIANCE", "Years": 10}]
+
+
+def test_checkpoints_are_signed_with_a_key_that_does_nothing_else() -> None:
+    key = data_resources()["CheckpointKey"]["Properties"]
+
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+
+
 def test_a_message_outlives_six_timeouts_of_its_worker() -> None:
     visibility = data_resources()["CallbackQueue"]["Properties"]["VisibilityTimeout"]
 
@@ -124,8 +140,9 @@ def test_a_poisoned_stream_record_is_cornered_and_told(worker: str) -> None:
     assert "StreamsDeadQueueArn" in str(source["DestinationConfig"]["OnFailure"])
 
 
-def test_a_failed_scheduled_run_is_told() -> None:
-    destination = functions("prod")["Accrue"]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
+@pytest.mark.parametrize("function", ["Accrue", "Checkpoint"])
+def test_a_failed_scheduled_run_is_told(function: str) -> None:
+    destination = functions("prod")[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
 
     assert "StreamsDeadQueueArn" in str(destination)
 

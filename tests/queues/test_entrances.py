@@ -24,9 +24,13 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "relay": ("chalicelib.settlement.worker.relay", REMOVED, None),
     "project": ("chalicelib.ledger.worker.project", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
+    "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
+
+OF_ALL_BOOKS = {"checkpoint"}
+"""Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """
 import importlib, json, sys
@@ -55,11 +59,12 @@ def entered(module: str, name: str, event: dict[str, Any], environment: dict[str
 
 
 @pytest.mark.parametrize("name", ENTRANCES)
-def test_a_worker_needs_its_own_module_only(name: str, session_tables: Tables) -> None:
+def test_a_worker_needs_its_own_module_only(name: str, request: pytest.FixtureRequest) -> None:
     module, event, expected = ENTRANCES[name]
+    tables: Tables = request.getfixturevalue("tables" if name in OF_ALL_BOOKS else "session_tables")
     environment = {
-        "QUITTANCE_TABLE_PREFIX": session_tables.prefix,
-        "AWS_ENDPOINT_URL_DYNAMODB": session_tables.endpoint,
+        "QUITTANCE_TABLE_PREFIX": tables.prefix,
+        "AWS_ENDPOINT_URL_DYNAMODB": tables.endpoint,
     }
 
     answer = entered(module, name, event, environment | {"QUITTANCE_STAGE": "dev"})

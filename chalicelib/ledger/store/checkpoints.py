@@ -28,7 +28,7 @@ DIGITS = 18
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A checkpoint's file: the bytes that were signed, the signature (DER), the digests of its entries in feed order."""
+    """A checkpoint's file: the bytes that were signed, the signature (DER), and its entries' digests in feed order."""
 
     signed: bytes
     signature: bytes
