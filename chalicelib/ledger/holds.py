@@ -17,7 +17,7 @@ from chalicelib.core.errors import Conflict, Defect, InvalidInput, Refusal
 from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.domain import Posting, Side, credit, debit
+from chalicelib.ledger.domain import Posting, Side, credit, debit, is_deferred
 
 PLACED = "hold.placed"
 CAPTURED = "hold.captured"
@@ -133,12 +133,16 @@ def placing_entry_id(hold_id: str) -> str:
 
 
 def check_terms(terms: Terms) -> Terms:
-    """The terms, if they can be a transfer's. Raises InvalidInput `amount_not_positive`, `account_on_both_sides`."""
+    """The terms, if they can be a transfer's. Raises InvalidInput `amount_not_positive`, `account_on_both_sides`, and
+    `account_deferred` where the money would be that of an account whose balance is not known at the time."""
     if terms.amount.minor <= 0:
         raise InvalidInput("amount_not_positive", "a hold reserves more than nothing", field="amount")
     if terms.debit_account_id == terms.credit_account_id:
         account_id = terms.debit_account_id
         raise InvalidInput("account_on_both_sides", "a transfer has two accounts", account_id=account_id)
+    if is_deferred(terms.reserved_account_id):
+        account_id = terms.reserved_account_id
+        raise InvalidInput("account_deferred", "nothing can be held of a deferred account", account_id=account_id)
     return terms
 
 

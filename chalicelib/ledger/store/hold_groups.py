@@ -1,0 +1,125 @@
+"""How steps of several holds stand in DynamoDB: all or none, in one commit.
+
+The group has a journal item of its own, under the caller's key, which names those of its holds; theirs stand under keys
+made of its id, which no caller can reach. Each account is moved once, whatever the holds have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TypeVar
+
+from chalicelib.core.call import WORKER, Call
+from chalicelib.core.errors import Conflict, Defect, InvalidInput, Refusal
+from chalicelib.core.instants import instant_text
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.store.deferred import moved_at_once
+from chalicelib.ledger.store.entries import load_entries
+from chalicelib.ledger.store.moves import Move, move_write, refusal
+from chalicelib.storage.commit import Write
+from chalicelib.storage.journal import JournalItem, journal_item
+from chalicelib.storage.once import Plan, also_journal
+from chalicelib.storage.tables import AccountItem, Item
+
+R = TypeVar("R", bound=Refusal)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a group does to one of its holds: the journal item, the moves, and the write of its state, if any."""
+
+    item: JournalItem
+    moves: tuple[Move, ...]
+    writes: tuple[Write, ...] = ()
+
+
+def part_call(call: Call, index: int) -> Call:
+    """The call that books a group's part: under a key of its own that follows from the group's."""
+    return replace(call, key=f"{WORKER}:hold-group:{call.entry_id}:{index}")
+
+
+def plan_group(call: Call, kind: str, parts: Sequence[Part]) -> Plan:
+    """The plan of a group. A refusal by an account names the index of the hold that it is about.
+
+    Raises InvalidInput `account_in_two_currencies` and Conflict `hold_on_wrong_side` for holds that contradict each
+    other.
+    """
+    item = journal_item(call, kind, data={"entries": [part.item.entry_id for part in parts]})
+    moves: dict[str, list[tuple[int, Move]]] = {}
+    for index, part in enumerate(parts):
+        for move in part.moves:
+            moves.setdefault(move.account_id, []).append((index, move))
+    sums = [_summed(of_account) for of_account in moves.values()]
+    updates = [_update(item, move, moves[move.account_id]) for move in moved_at_once(item, sums)]
+    journalled = [also_journal(part.item, _impossible, tag=f"also {part.item.entry_id}") for part in parts]
+    return Plan(item, (*journalled, *(write for part in parts for write in part.writes), *updates))
+
+
+def read_parts(item: JournalItem) -> tuple[JournalItem, ...]:
+    """The journal items of a group's holds, read back in their order."""
+    ids = item.data["entries"]
+    found = load_entries(item.tenant, ids)
+    return tuple(found[entry_id] for entry_id in ids)
+
+
+def at_index(refused: R, index: int) -> R:
+    """The same refusal, which says which of several it is about."""
+    return type(refused)(refused.code, refused.sentence, **refused.facts | {"index": index})
+
+
+@contextmanager
+def about(index: int) -> Iterator[None]:
+    """What is refused in the block is about one of several, and says which."""
+    try:
+        yield
+    except Refusal as refused:
+        raise at_index(refused, index) from refused
+
+
+def _summed(moves: Sequence[tuple[int, Move]]) -> Move:
+    """What moves of one account come to, as one."""
+    _, total = moves[0]
+    for index, move in moves[1:]:
+        if move.currency != total.currency:
+            facts = {"account_id": move.account_id, "index": index}
+            raise InvalidInput("account_in_two_currencies", "an account has one currency", **facts)
+        if total.held and move.held and move.held_side is not total.held_side:
+            facts = {"account_id": move.account_id, "index": index}
+            raise Conflict("hold_on_wrong_side", "an account is lowered by one side only", **facts)
+        total = Move(
+            total.account_id,
+            total.currency,
+            amount=total.amount + move.amount,
+            held=total.held + move.held,
+            held_side=total.held_side if total.held else move.held_side,
+            lines=total.lines + move.lines,
+            booked=total.booked or move.booked,
+        )
+    return total
+
+
+def _update(item: JournalItem, move: Move, parts: Sequence[tuple[int, Move]]) -> Write:
+    write = move_write(item, move, by_hand=True)
+
+    def refuse(old: Item | None) -> Exception:
+        refused = write.refuse(old)
+        return at_index(refused, _culprit(item, old, parts)) if isinstance(refused, Refusal) else refused
+
+    return replace(write, refuse=refuse)
+
+
+def _culprit(item: JournalItem, old: Item | None, parts: Sequence[tuple[int, Move]]) -> int:
+    """The index of the first hold with which the account refuses: those before it would have been done."""
+    if old is not None:
+        account, occurred_at = AccountItem.from_raw_data(old), instant_text(item.occurred_at)
+        for upto in range(1, len(parts)):
+            if refusal(account, _summed(parts[:upto]), occurred_at=occurred_at, by_hand=True):
+                return parts[upto - 1][0]
+        return parts[-1][0]
+    return parts[0][0]
+
+
+def _impossible(_: Item | None) -> Exception:
+    return Defect("a part of a group is in the journal, and the group is not")
