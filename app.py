@@ -13,6 +13,7 @@ from chalicelib.credit import routes as credit
 from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger.routes import account_life as ledger_account_life
 from chalicelib.ledger.routes import accounts as ledger_accounts
+from chalicelib.ledger.routes import batches as ledger_batches
 from chalicelib.ledger.routes import checkpoints as ledger_checkpoints
 from chalicelib.ledger.routes import entries as ledger_entries
 from chalicelib.ledger.routes import feed as ledger_feed
@@ -60,6 +61,7 @@ ROUTERS = (
     ledger_accounts.router,
     ledger_account_life.router,
     ledger_entries.router,
+    ledger_batches.router,
     ledger_feed.router,
     ledger_history.router,
     ledger_checkpoints.router,

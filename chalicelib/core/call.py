@@ -6,11 +6,13 @@ import json
 from datetime import datetime
 from hashlib import sha256
 
+from chalicelib.core.errors import InvalidInput
 from chalicelib.core.ids import derived_id, serial
 from chalicelib.core.values import dataclass
 
 CALLER = "c"
 WORKER = "w"
+MOST_KEY = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,16 @@ class Call:
     def new_id(self, prefix: str) -> str:
         """A fresh id; one per prefix and call."""
         return f"{prefix}_{self.serial}"
+
+
+def caller_key(key: str, field: str = "Idempotency-Key") -> str:
+    """A caller's idempotency key in its namespace. Raises InvalidInput `idempotency_key_missing` or
+    `idempotency_key_invalid`."""
+    if not key:
+        raise InvalidInput("idempotency_key_missing", "send an Idempotency-Key", field=field)
+    if len(key) > MOST_KEY or not key.isascii() or not key.isprintable():
+        raise InvalidInput("idempotency_key_invalid", f"1 to {MOST_KEY} printable ASCII characters", field=field)
+    return f"{CALLER}:{key}"
 
 
 def worker_call(*, tenant: str, key: str, content: object, now: datetime, entropy: bytes, actor: str) -> Call:

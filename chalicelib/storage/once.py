@@ -80,7 +80,8 @@ def _attempt(call: Call, decide: Callable[[Found], Plan], reads: Sequence[Key]) 
 
 
 def _settle(call: Call, failed: Failed) -> Outcome | None:
-    """The outcome of an earlier call, None to decide again, or the refusal of the first condition that failed.
+    """The outcome of an earlier call, None to decide again, or the refusal of the first condition that failed; of a
+    batch, the refusal of the first of its entries.
 
     Where the state was stale as well, the refusal may be of a decision that would not be made now: decide again.
     """
@@ -92,7 +93,12 @@ def _settle(call: Call, failed: Failed) -> Outcome | None:
     refusals = [write.refuse(old) for write, old in failed.reasons]
     if any(isinstance(refusal, Stale) for refusal in refusals):
         return None
-    raise refusals[0]
+    raise min(refusals, key=_place)
+
+
+def _place(refusal: Exception) -> int:
+    """Which of a batch a refusal is about."""
+    return int(refusal.facts.get("index", 0)) if isinstance(refusal, Refusal) else 0  # type: ignore[call-overload]
 
 
 def _replay(call: Call, earlier: JournalItem) -> Outcome:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 import msgspec
 from chalice.app import Blueprint, Response
 
-from chalicelib.core.call import CALLER, Call, fingerprint
+from chalicelib.core.call import Call, caller_key, fingerprint
 from chalicelib.core.errors import Defect, Forbidden, InvalidInput, Refusal, TooLarge, Unauthenticated
 from chalicelib.core.ids import serial
 from chalicelib.security.tokens import Principal, verify_token
@@ -33,7 +33,6 @@ log.setLevel(logging.INFO)
 
 KEY_HEADER = "idempotency-key"
 REPLAYED_HEADER = "Idempotent-Replayed"
-MOST_KEY = 128
 JSON = "application/json"
 SHOWN_TYPE = "text/x-text"
 
@@ -236,16 +235,10 @@ def _raw(route: Route, incoming: Any, headers: dict[str, str]) -> bytes:
 
 
 def _call(principal: Principal, *, key: str, mark: bytes) -> Call:
-    if not key:
-        raise InvalidInput("idempotency_key_missing", "send an Idempotency-Key", field="Idempotency-Key")
-    if len(key) > MOST_KEY or not key.isascii() or not key.isprintable():
-        raise InvalidInput(
-            "idempotency_key_invalid", f"1 to {MOST_KEY} printable ASCII characters", field="Idempotency-Key"
-        )
     now = clock.now()
     return Call(
         tenant=principal.tenant,
-        key=f"{CALLER}:{key}",
+        key=caller_key(key),
         fingerprint=mark,
         now=now,
         serial=serial(now, os.urandom(10)),

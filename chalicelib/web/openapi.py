@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.web.endpoint import JSON, MOST_KEY, REPLAYED_HEADER, Route
+from chalicelib.core.call import MOST_KEY
+from chalicelib.web.endpoint import JSON, REPLAYED_HEADER, Route
 from chalicelib.web.pages import MOST, USUAL
 from chalicelib.web.parse import ID
 

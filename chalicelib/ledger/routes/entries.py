@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,7 +11,7 @@ from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.ledger.commands import PostEntry
 from chalicelib.ledger.conditions import Condition, Rule
-from chalicelib.ledger.domain import Posting, Side
+from chalicelib.ledger.domain import Posting, Side, credit, debit
 from chalicelib.ledger.service import entries, transfers
 from chalicelib.storage.journal import JournalItem
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
@@ -75,6 +74,11 @@ class EntryBody(EntryTerms, kw_only=True):
 
     postings: list[PostingBody]
 
+    @property
+    def legs(self) -> tuple[Posting, ...]:
+        """The postings as rules know them."""
+        return tuple(leg.posting for leg in self.postings)
+
 
 class TransferBody(EntryTerms, kw_only=True):
     """An amount moved from the credited to the debited account. `up_to`: or less, what the account that it lowers has
@@ -114,9 +118,7 @@ class EntryView(msgspec.Struct, frozen=True):
 def post_entry(request: Request) -> Answer:
     """Book an entry of 2 to 90 postings."""
     body: EntryBody = request.body
-    outcome = entries.post_entry(
-        request.call, entry_command(body, "entry.posted", [leg.posting for leg in body.postings])
-    )
+    outcome = entries.post_entry(request.call, entry_command(body, "entry.posted", body.legs))
     return replayable(outcome, entry_view(outcome.item))
 
 
@@ -127,10 +129,7 @@ def post_transfer(request: Request) -> Answer:
     """Book a transfer: an entry of exactly two postings."""
     body: TransferBody = request.body
     amount = body.amount.money
-    legs = [
-        Posting(body.debit_account_id, Side.DEBIT, amount),
-        Posting(body.credit_account_id, Side.CREDIT, amount),
-    ]
+    legs = (debit(body.debit_account_id, amount), credit(body.credit_account_id, amount))
     command = entry_command(body, "transfer.posted", legs)
     act = transfers.transfer_up_to if body.up_to else entries.post_entry
     outcome = act(request.call, command)
@@ -161,11 +160,11 @@ def entry_view(item: JournalItem) -> EntryView:
     )
 
 
-def entry_command(body: EntryTerms, kind: str, postings: Iterable[Posting]) -> PostEntry:
+def entry_command(body: EntryTerms, kind: str, postings: tuple[Posting, ...]) -> PostEntry:
     """The command that books postings on the terms of a body."""
     return PostEntry(
         kind=kind,
-        postings=tuple(postings),
+        postings=postings,
         occurred_at=instant_of(body.occurred_at),
         reference=body.reference,
         metadata=body.metadata,

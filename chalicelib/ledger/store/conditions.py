@@ -1,9 +1,10 @@
-"""How a condition on a balance is part of a write: of the account's own update, or of a check in the same commit.
+"""How conditions on a balance are part of a write: of the account's own update, or of a check in the same commit.
 
 The store keeps debits less credits and the account's kind, and a condition speaks of the account's own side. The kind
-is not known when the write is made, so the expression has both cases:
+is not known when the write is made, so the expression has both cases. In each, all conditions on one account come to a
+lowest and a highest balance:
 
-    (kind IN (asset, expense) AND balance >= :own) OR (NOT kind IN (asset, expense) AND balance <= :turned)
+    (kind IN (asset, expense) AND balance >= :normal_low) OR (NOT kind IN (asset, expense) AND balance <= :turned_high)
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from chalicelib.ledger.domain import Kind
 from chalicelib.storage.commit import Write, check
 from chalicelib.storage.tables import AccountItem, Item, account_key
 
-_DEBIT_NORMAL = {f":normal{i}": {"S": kind.value} for i, kind in enumerate(kind for kind in Kind if kind.debit_normal)}
+_DEBIT_NORMAL = {f":kind{i}": {"S": kind.value} for i, kind in enumerate(kind for kind in Kind if kind.debit_normal)}
 _IS_DEBIT_NORMAL = f"kind IN ({', '.join(_DEBIT_NORMAL)})"
-_COMPARED = {Rule.AT_LEAST: (">=", "<="), Rule.AT_MOST: ("<=", ">="), Rule.EXACTLY: ("=", "=")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,35 @@ class Guard:
     prior: int = 0
 
 
-def expressions(guards: Sequence[Guard], values: Item) -> list[str]:
-    """The condition expressions of one account's guards, whose values are added to `values`."""
-    if guards:
-        values |= _DEBIT_NORMAL
-    return [_expression(number, guard, values) for number, guard in enumerate(guards)]
+def expression(guards: Sequence[Guard], values: Item) -> str:
+    """The condition expression of an account's guards, of which there is one at least; its values are added to
+    `values`."""
+    values |= _DEBIT_NORMAL
+    normal = _within("normal", *_bounds(guards, 1), values)
+    turned = _within("turned", *_bounds(guards, -1), values)
+    return f"(({_IS_DEBIT_NORMAL} AND {normal}) OR (NOT {_IS_DEBIT_NORMAL} AND {turned}))"
 
 
-def _expression(number: int, guard: Guard, values: Item) -> str:
-    own, turned = f":own{number}", f":turned{number}"
-    values[own] = {"N": str(guard.condition.minor - guard.prior)}
-    values[turned] = {"N": str(-guard.condition.minor - guard.prior)}
-    raised, lowered = _COMPARED[guard.condition.rule]
-    return (
-        f"(({_IS_DEBIT_NORMAL} AND balance {raised} {own}) OR (NOT {_IS_DEBIT_NORMAL} AND balance {lowered} {turned}))"
-    )
+def _bounds(guards: Sequence[Guard], sign: int) -> tuple[int | None, int | None]:
+    """The lowest and the highest stored balance of an account whose own side is debit (`sign` 1) or credit (-1)."""
+    lows: list[int] = []
+    highs: list[int] = []
+    for guard in guards:
+        limit = sign * guard.condition.minor - guard.prior
+        if guard.condition.rule is not Rule.AT_MOST:
+            (lows if sign > 0 else highs).append(limit)
+        if guard.condition.rule is not Rule.AT_LEAST:
+            (highs if sign > 0 else lows).append(limit)
+    return max(lows, default=None), min(highs, default=None)
+
+
+def _within(name: str, low: int | None, high: int | None, values: Item) -> str:
+    parts: list[str] = []
+    for bound, sign, end in ((low, ">=", "low"), (high, "<=", "high")):
+        if bound is not None:
+            parts.append(f"balance {sign} :{name}_{end}")
+            values[f":{name}_{end}"] = {"N": str(bound)}
+    return " AND ".join(parts)
 
 
 def check_write(tenant: str, account_id: str, guards: Sequence[Guard]) -> Write:
@@ -53,7 +67,7 @@ def check_write(tenant: str, account_id: str, guards: Sequence[Guard]) -> Write:
     return check(
         f"condition {account_id}",
         account_key(tenant, account_id),
-        condition=" AND ".join(expressions(guards, values)),
+        condition=expression(guards, values),
         values=values,
         refuse=lambda old: _refusal(account_id, old, guards),
     )

@@ -17,7 +17,7 @@ from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound, Ref
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import OPEN_TO_CALLERS, Kind, Side
-from chalicelib.ledger.store.conditions import Guard, expressions, unexplained, unmet
+from chalicelib.ledger.store.conditions import Guard, expression, unexplained, unmet
 from chalicelib.storage.commit import Stale, Write, update
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.tables import AccountItem, Item, account_key
@@ -90,7 +90,9 @@ def move_write(item: JournalItem, move: Move, *, by_hand: bool = False, guards: 
         ":recorded": {"S": instant_text(item.recorded_at)},
     }
     occurred_at = instant_text(move.occurred_at or item.occurred_at)
-    conditions = _conditions(move, occurred_at, by_hand, values) + expressions(guards, values)
+    conditions = _conditions(move, occurred_at, by_hand, values)
+    if guards:
+        conditions.append(expression(guards, values))
     names = {} if move.lets_go else {"#status": "status"}
     if move.held:
         change += ", held = held + :held"
