@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlencode
@@ -14,7 +15,8 @@ from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import LONG_AGO
 from chalicelib.ledger.account_life import AccountFilter, Status, check_label
 from chalicelib.ledger.domain import Account, Kind, Purpose
-from chalicelib.ledger.service import accounts, trial
+from chalicelib.ledger.service import accounts, holds, trial
+from chalicelib.web import clock
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 from chalicelib.web.pages import cursor_for, page_limit, start_of
 from chalicelib.web.parse import ID, Body, Currency
@@ -120,8 +122,11 @@ def list_accounts(request: Request) -> AccountPage:
 
 @router.endpoint("GET", "/v1/accounts/{account_id}", scope="ledger:read", answer=AccountView)
 def get_account(request: Request, account_id: str) -> AccountView:
-    """Read an account and its balance."""
-    return account_view(accounts.get_account(request.tenant, account_id))
+    """Read an account and its balance. What is held counts the holds that are open now."""
+    account = accounts.get_account(request.tenant, account_id)
+    standing = holds.standing(request.tenant, account, now=clock.now())
+    view = account_view(replace(account, held=standing.held_out))
+    return msgspec.structs.replace(view, held_in_minor=standing.held_in, held_in_complete=standing.complete)
 
 
 @router.endpoint("GET", "/v1/trial-balance", scope="ledger:read", answer=TrialBalanceView)

@@ -44,7 +44,7 @@ def place_group(call: Call, commands: Sequence[PlaceHold]) -> GroupOutcome:
     """Place 1 to 20 holds: one transaction, no read before. Refused as `place_hold`, with the `index` of the hold."""
     _check_count(commands)
     for index, command in enumerate(commands):
-        with about(index):
+        with about("holds", index):
             holds.check_terms(command.terms)
             check_metadata(command.metadata)
     late = ((index, holds.expiry_refusal(command.terms, now=call.now)) for index, command in enumerate(commands))
@@ -63,7 +63,7 @@ def capture_group(call: Call, captures: Sequence[CapturePart]) -> GroupOutcome:
     InvalidInput `duplicate_hold`."""
     _check_distinct([asked.hold_id for asked in captures])
     for index, asked in enumerate(captures):
-        with about(index):
+        with about("captures", index):
             holds.check_capture(asked.amount, close=asked.close)
     steps = {asked.hold_id: partial(_capture, asked, now=call.now) for asked in captures}
     return _step_all(call, holds.GROUP_CAPTURED, holds.CAPTURED, steps)
@@ -83,13 +83,13 @@ def _capture(asked: CapturePart, hold: Hold, *, now: datetime) -> Step:
 def _step_all(call: Call, kind: str, each: str, steps: Mapping[str, Callable[[Hold], Step]]) -> GroupOutcome:
     reads: list[Key] = []
     for index, hold_id in enumerate(steps):
-        with about(index):
+        with about("holds", index):
             reads += store.hold_keys(call.tenant, hold_id)
 
     def decide(found: Found) -> list[Part]:
         parts = []
         for index, (hold_id, step) in enumerate(steps.items()):
-            with about(index):
+            with about("holds", index):
                 before = store.take_hold(found, call.tenant, hold_id)
                 parts.append(_stepping(part_call(call, index), each, before, step(before.hold)))
         return parts

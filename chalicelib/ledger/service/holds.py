@@ -13,7 +13,7 @@ from chalicelib.core.values import dataclass
 from chalicelib.ledger import holds
 from chalicelib.ledger.domain import Account, check_occurred_at
 from chalicelib.ledger.expiring import return_expired, with_expired_returned
-from chalicelib.ledger.holds import Step, Terms
+from chalicelib.ledger.holds import Hold, Step, Terms
 from chalicelib.ledger.metadata import check_metadata
 from chalicelib.ledger.store import holds as store
 from chalicelib.ledger.store.deferred import moved_at_once
@@ -127,6 +127,11 @@ def void_hold(call: Call, hold_id: str) -> Outcome:
         return _plan(store.step_item(call, holds.VOIDED, step), before, step)
 
     return once(call, decide, store.hold_keys(call.tenant, hold_id))
+
+
+def placed_hold(item: JournalItem) -> Hold:
+    """The hold that a journal item placed, as it was then."""
+    return store.placed_hold(item)
 
 
 def get_hold(tenant: str, hold_id: str) -> Stored:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import accumulate
 from typing import TypeVar
 
 from chalicelib.core.call import WORKER, Call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, Refusal
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.domain import Side
 from chalicelib.ledger.store.deferred import moved_at_once
 from chalicelib.ledger.store.entries import load_entries
 from chalicelib.ledger.store.moves import Move, move_write, refusal
@@ -70,34 +72,44 @@ def at_index(refused: R, index: int) -> R:
 
 
 @contextmanager
-def about(index: int) -> Iterator[None]:
-    """What is refused in the block is about one of several, and says which."""
+def about(listed: str, index: int) -> Iterator[None]:
+    """What is refused in the block is about one of several, and says which: `listed` is their field in the request."""
     try:
         yield
     except Refusal as refused:
-        raise at_index(refused, index) from refused
+        field = refused.facts.get("field")
+        place = {} if field is None else {"field": f"{listed}[{index}].{field}"}
+        raise type(refused)(refused.code, refused.sentence, **refused.facts | place | {"index": index}) from refused
 
 
 def _summed(moves: Sequence[tuple[int, Move]]) -> Move:
-    """What moves of one account come to, as one."""
-    _, total = moves[0]
-    for index, move in moves[1:]:
-        if move.currency != total.currency:
+    """What moves of one account come to, as one. It needs the room that the highest point on the way needs, so a group
+    is done exactly where its holds' steps, one after the other, would be."""
+    _check_alike(moves)
+    each = [move for _, move in moves]
+    return Move(
+        each[0].account_id,
+        each[0].currency,
+        amount=sum(move.amount for move in each),
+        held=sum(move.held for move in each),
+        held_side=next((move.held_side for move in each if move.held), Side.DEBIT),
+        lines=len(each),
+        booked=any(move.booked for move in each),
+        peaks=(max(0, *accumulate(move.debit for move in each)), max(0, *accumulate(move.credit for move in each))),
+    )
+
+
+def _check_alike(moves: Sequence[tuple[int, Move]]) -> None:
+    _, first = moves[0]
+    sides = [(index, move.held_side) for index, move in moves if move.held]
+    for index, move in moves:
+        if move.currency != first.currency:
             facts = {"account_id": move.account_id, "index": index}
             raise InvalidInput("account_in_two_currencies", "an account has one currency", **facts)
-        if total.held and move.held and move.held_side is not total.held_side:
-            facts = {"account_id": move.account_id, "index": index}
+    for index, side in sides:
+        if side is not sides[0][1]:
+            facts = {"account_id": first.account_id, "index": index}
             raise Conflict("hold_on_wrong_side", "an account is lowered by one side only", **facts)
-        total = Move(
-            total.account_id,
-            total.currency,
-            amount=total.amount + move.amount,
-            held=total.held + move.held,
-            held_side=total.held_side if total.held else move.held_side,
-            lines=total.lines + move.lines,
-            booked=total.booked or move.booked,
-        )
-    return total
 
 
 def _update(item: JournalItem, move: Move, parts: Sequence[tuple[int, Move]]) -> Write:
