@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chalicelib.core.call import Call
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.batches import Keyed, bookings_of, runs_of
+from chalicelib.ledger.expiring import with_expired_returned
 from chalicelib.ledger.store.batches import batch_items, plan_batch
 from chalicelib.ledger.store.entries import load_entries
 from chalicelib.storage.journal import JournalItem
@@ -30,7 +31,7 @@ def post_batch(call: Call, batch: Sequence[Keyed]) -> Batch:
     bookings = bookings_of(call, batch)
     runs = runs_of(bookings)
     items = batch_items(bookings)
-    outcome = once(call, lambda _: plan_batch(call, items, runs))
+    outcome = with_expired_returned(call, lambda: once(call, lambda _: plan_batch(call, items, runs)))
     return Batch(outcome, _booked(call.tenant, outcome.item) if outcome.replayed else items)
 
 

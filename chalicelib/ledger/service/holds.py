@@ -68,11 +68,20 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpiryFailure:
+    """A hold that could not be returned, in whose books, and why."""
+
+    tenant: str
+    hold_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Swept:
-    """What a run of the sweep did: how many holds it returned, and which it could not (`tenant#hold: why`)."""
+    """What a run of the sweep did: how many holds it returned, and which it could not."""
 
     returned: int
-    failed: tuple[str, ...]
+    failures: tuple[ExpiryFailure, ...]
 
 
 def place_hold(call: Call, command: PlaceHold) -> Outcome:
@@ -172,14 +181,14 @@ def expire_due(now: datetime) -> Swept:
     """Let go of the holds of all tenants whose time is over, at most 100 of each part of their list. One that fails
     does not keep the others."""
     returned = 0
-    failed: list[str] = []
+    failures: list[ExpiryFailure] = []
     for part in range(store.DUE_LISTS):
         for due in store.due_holds(part, now, limit=MOST_OF_A_PART):
             try:
                 returned += _expire(due, now)
             except (Refusal, Defect) as error:
-                failed.append(f"{due.tenant}#{due.hold_id}: {error!r}")
-    return Swept(returned, tuple(failed))
+                failures.append(ExpiryFailure(due.tenant, due.hold_id, error))
+    return Swept(returned, tuple(failures))
 
 
 def _expire(due: store.Due, now: datetime) -> bool:
