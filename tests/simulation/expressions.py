@@ -252,6 +252,7 @@ class _Parser:
             if clause == "REMOVE":
                 removes.append(name)
             elif clause == "ADD":
+                self.summands |= {self.peek()} if self.peek().startswith(":") else set()
                 sets.append((name, _added(name, self.operand())))
             else:
                 self.take("=")
@@ -261,13 +262,12 @@ class _Parser:
                 self.take(",")
 
     def sum(self) -> Operand:
-        begins_at = self.at
-        left = self.settable()
+        first, left = self.peek(), self.settable()
         if self.peek() not in {"+", "-"}:
             return left
         sign = 1 if self.take() == "+" else -1
-        right = self.settable()
-        self.summands |= {token for token in self.tokens[begins_at : self.at] if token.startswith(":")}
+        second, right = self.peek(), self.settable()
+        self.summands |= {token for token in (first, second) if token.startswith(":")}
         return lambda item, values: _sum(left(item, values), right(item, values), sign)
 
     def settable(self) -> Operand:

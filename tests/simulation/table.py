@@ -223,14 +223,12 @@ class MemoryDynamo:
         what = change(request["UpdateExpression"], names) if kind == "Update" else None
         _check_used(request, *(used for used in (test, what) if used is not None))
         if kind == "Put":
-            item = _fits(table.check(request["Item"]))
-            address = table.address(item, whole=True)
-        else:
-            address = table.address(request["Key"])
+            _fits(table.check(request["Item"]))
+        address = table.address(request.get("Item", request.get("Key", {})), whole=kind == "Put")
 
         def becomes(before: Item | None) -> Item | None:
             if kind == "Put":
-                return item
+                return request["Item"]
             if what is None:
                 return None
             if any(name in table.kinds for name, _ in what.sets):
