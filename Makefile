@@ -13,10 +13,10 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats chalicelib/ledger/documents.py chalicelib/ledger/lines.py chalicelib/ledger/batches.py chalicelib/ledger/commands.py chalicelib/ledger/conditions.py chalicelib/ledger/metadata.py chalicelib/ledger/transfers.py chalicelib/ledger/holds.py chalicelib/ledger/checkpoints.py chalicelib/ledger/merkle.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo up down reset test check lint format types contracts templates bench openapi package deploy lock
+.PHONY: help env stack-env demo up down reset test check lint format types contracts templates bench bench-ledger openapi package deploy lock
 
 help: ## Say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 env:
 	@sh infra/environment.sh $(VENV) requirements/dev.txt
@@ -61,6 +61,9 @@ templates:
 bench: env stack-env ## Measure capacity units, import times and the size of the package
 	@$(RUN) -m bench.capacity
 	@$(RUN) -m bench.imports
+
+bench-ledger: env stack-env ## Measure the ledger against its bounds (needs a JDK and npm)
+	@$(RUN) -m bench.ledger
 
 openapi: env ## Write docs/openapi.json from the routes
 	@$(RUN) -m infra.openapi

@@ -101,15 +101,8 @@ def metered() -> Iterator[Use]:
 
 def main() -> None:
     """Measure, write out/bench/capacity.json, print, and fail where a bound is passed."""
-    PLACE.forget()
-    emulator = Emulator(PLACE.ports().gateway, PLACE.folder / "aws")
-    emulator.start(PLACE.background)
-    try:
-        point_at(emulator, deploy_data("local", emulator.client, poll_seconds=0.1).outputs)
+    with data_stage(PLACE):
         figures = measure()
-    finally:
-        PLACE.background.stop(NAME)
-        PLACE.forget()
     million = settlements(figures)
     prices = {"source": PRICE_SOURCE} | PRICES
     report = {"operations": figures, "prices": prices, "million_settlements": million}
@@ -123,6 +116,20 @@ def main() -> None:
     over = [name for name, bound in BOUNDS.items() if figures[name]["write_units"] > bound]
     if over:
         sys.exit(f"Over the bound: {', '.join(over)}")
+
+
+@contextmanager
+def data_stage(place: Place) -> Iterator[None]:
+    """An emulator with the data stack of the local stage, and this process pointed at it, during the block."""
+    place.forget()
+    emulator = Emulator(place.ports().gateway, place.folder / "aws")
+    emulator.start(place.background)
+    try:
+        point_at(emulator, deploy_data("local", emulator.client, poll_seconds=0.1).outputs)
+        yield
+    finally:
+        place.background.stop(NAME)
+        place.forget()
 
 
 def point_at(emulator: Emulator, outputs: dict[str, str]) -> None:

@@ -36,12 +36,12 @@ ENTROPY = b"0123456789"
 def operations() -> Iterator[Operation]:
     """Every operation by name, in an order in which each finds what it needs."""
     place = market(seal=True)
-    yield from _entries(place)
+    yield from entry_operations(place)
     yield from _trade(place)
-    yield from _release(place)
+    yield from release_operations(place)
 
 
-def _entries(place: Market) -> Iterator[Operation]:
+def entry_operations(place: Market) -> Iterator[Operation]:
     accounts = [_account(place) for _ in range(RECEIVERS + 1)]
     two = _entry(debit(accounts[0], _cny(700)), credit(accounts[1], _cny(700)))
     first = place.call(str(uuid.uuid4()))
@@ -78,7 +78,7 @@ def _trade(place: Market) -> Iterator[Operation]:
     yield "settle a payout", lambda: paying.settle_payout(debited, now=now)
 
 
-def _release(place: Market) -> Iterator[Operation]:
+def release_operations(place: Market) -> Iterator[Operation]:
     deal = deliverable(place, currency="CNY")
     here = replace(place.call(str(uuid.uuid4())), actor=place.call().new_id("cli"))
     yield "release to five parties", lambda: settling.release_milestone(here, deal.trade_id, "delivery")
