@@ -18,6 +18,7 @@ from chalicelib.ledger.routes import checkpoints as ledger_checkpoints
 from chalicelib.ledger.routes import entries as ledger_entries
 from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
+from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.ledger.worker import checkpoint, project
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
@@ -61,6 +62,7 @@ ROUTERS = (
     ledger_accounts.router,
     ledger_account_life.router,
     ledger_entries.router,
+    ledger_reversals.router,
     ledger_batches.router,
     ledger_feed.router,
     ledger_history.router,
