@@ -19,7 +19,7 @@ from chalicelib.ledger.routes import entries as ledger_entries
 from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import reversals as ledger_reversals
-from chalicelib.ledger.worker import checkpoint, project
+from chalicelib.ledger.worker import checkpoint, project, sequence, sweep
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
 from chalicelib.settlement.worker import bank_messages, operating, payments, relay
@@ -75,6 +75,8 @@ ROUTERS = (
 )
 WORKERS = (
     project.worker,
+    sequence.worker,
+    sweep.worker,
     checkpoint.worker,
     credit_worker.worker,
     bank_messages.worker,

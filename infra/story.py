@@ -6,7 +6,6 @@ Figures are in minor units of CNY; each is asserted against what the API answers
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,13 +54,12 @@ class Stage:
     say: Callable[[str], None]
 
     def days_pass(self, days: int) -> datetime:
-        """Move bank and stage forward, then run the schedule, which catches up every missed day."""
+        """Move bank and stage forward, then run the schedules, which catch up what they missed."""
         now = clock.advance(self.dynamodb, self.bank, days=days)
-        event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "time": now.isoformat()}
-        event |= {"version": "0", "account": "", "region": "", "resources": [], "id": "story"}
-        answer = self.functions.invoke(FunctionName="quittance-local-accrue", Payload=json.dumps(event).encode())
-        if answer.get("FunctionError"):
-            raise StoryFailed(f"the accrual failed: {answer['Payload'].read()[:300]!r}")
+        try:
+            clock.run_schedules(self.functions, now)
+        except clock.ScheduleFailed as failure:
+            raise StoryFailed(f"a schedule failed: {failure}") from failure
         return now
 
     def wait(self, what: str, ask: Callable[[], Any]) -> Any:

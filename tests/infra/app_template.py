@@ -12,7 +12,18 @@ from infra.build import write_template
 from infra.paths import ROOT
 from infra.templates import DATA_TEMPLATE, load_template
 
-FUNCTIONS = {"api_handler", "callbacks", "payouts", "relay", "project", "accrue", "checkpoint", "operate"}
+FUNCTIONS = {
+    "api_handler",
+    "callbacks",
+    "payouts",
+    "relay",
+    "project",
+    "sequence",
+    "accrue",
+    "sweep",
+    "checkpoint",
+    "operate",
+}
 
 
 @cache

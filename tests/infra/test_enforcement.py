@@ -51,6 +51,11 @@ ALLOWED = [
     ("project", "dynamodb", "PutItem", put("history")),
     ("accrue", "dynamodb", "Query", index("records", "by_list", "list_key")),
     ("operate", "dynamodb", "PutItem", put("records")),
+    ("api", "dynamodb", "Query", index("feed", "by_number", "tenant")),
+    ("sequence", "dynamodb", "TransactWriteItems", transaction("feed")),
+    ("sequence", "dynamodb", "Query", index("feed", "by_number", "tenant")),
+    ("sweep", "dynamodb", "Query", index("records", "by_list", "list_key")),
+    ("sweep", "dynamodb", "TransactWriteItems", transaction("journal")),
 ]
 
 REFUSED = [
@@ -78,6 +83,10 @@ REFUSED = [
     ("accrue", "secretsmanager", "GetSecretValue", {"SecretId": "quittance-local-signing"}),
     ("operate", "dynamodb", "PutItem", put("history")),
     ("operate", "s3", "GetObject", {"Bucket": BUCKET, "Key": "callbacks/probe"}),
+    ("api", "dynamodb", "PutItem", put("feed")),
+    ("sequence", "dynamodb", "PutItem", put("journal")),
+    ("sequence", "dynamodb", "TransactWriteItems", transaction("accounts")),
+    ("sweep", "dynamodb", "PutItem", put("feed")),
 ]
 
 

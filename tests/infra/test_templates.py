@@ -26,7 +26,7 @@ CALLBACK_AND_UPLOAD_TYPES = {
     "text/xml",
 }
 QUEUE_WORKERS = ("Callbacks", "Payouts")
-STREAM_WORKERS = ("Project", "Relay")
+STREAM_WORKERS = ("Project", "Relay", "Sequence")
 STAGES = ("local", "dev", "prod")
 
 
@@ -121,6 +121,7 @@ def test_workers_tell_which_messages_failed(worker: str) -> None:
         ("Callbacks", "Queue", "CallbackQueueArn"),
         ("Payouts", "Queue", "PayoutQueueArn"),
         ("Relay", "Stream", "JournalStreamArn"),
+        ("Sequence", "Stream", "JournalStreamArn"),
         ("Project", "Stream", "AccountsStreamArn"),
     ],
 )
@@ -140,7 +141,7 @@ def test_a_poisoned_stream_record_is_cornered_and_told(worker: str) -> None:
     assert "StreamsDeadQueueArn" in str(source["DestinationConfig"]["OnFailure"])
 
 
-@pytest.mark.parametrize("function", ["Accrue", "Checkpoint"])
+@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Checkpoint"])
 def test_a_failed_scheduled_run_is_told(function: str) -> None:
     destination = functions("prod")[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
 

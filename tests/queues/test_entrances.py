@@ -24,12 +24,14 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "relay": ("chalicelib.settlement.worker.relay", REMOVED, None),
     "project": ("chalicelib.ledger.worker.project", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
+    "sequence": ("chalicelib.ledger.worker.sequence", REMOVED, None),
+    "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), {"tenants_folded": 0, "entries_folded": 0}),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"checkpoint"}
+OF_ALL_BOOKS = {"sweep", "checkpoint"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """
