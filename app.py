@@ -16,6 +16,7 @@ from chalicelib.ledger.routes import accounts as ledger_accounts
 from chalicelib.ledger.routes import batches as ledger_batches
 from chalicelib.ledger.routes import checkpoints as ledger_checkpoints
 from chalicelib.ledger.routes import entries as ledger_entries
+from chalicelib.ledger.routes import exchange as ledger_exchange
 from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import reversals as ledger_reversals
@@ -64,6 +65,7 @@ ROUTERS = (
     ledger_entries.router,
     ledger_reversals.router,
     ledger_batches.router,
+    ledger_exchange.router,
     ledger_feed.router,
     ledger_history.router,
     ledger_checkpoints.router,
