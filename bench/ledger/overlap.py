@@ -12,7 +12,7 @@ import json
 import multiprocessing
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ HOST = "127.0.0.1"
 READY_SECONDS = 10
 MOST_HEAD = 64 * 1024
 TRANSACTION = b"transactwriteitems"
+END_OF_HEAD = b"\r\n\r\n"
 Keys = frozenset[str]
 
 
@@ -64,15 +65,24 @@ class Proxy:
 
 
 async def read_message(reader: asyncio.StreamReader) -> tuple[bytes, bytes] | None:
-    """Head and body of the next HTTP message, which says its length; None once the other side hung up."""
+    """Head and body, as they are, of the next HTTP message; None once the other side hung up."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        head = await reader.readuntil(END_OF_HEAD)
     except asyncio.IncompleteReadError:
         return None
-    length = next(
-        (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
-    )
-    return head, await reader.readexactly(length)
+    fields = dict(line.lower().split(b":", 1) for line in head.split(b"\r\n")[1:] if line)
+    if b"chunked" in fields.get(b"transfer-encoding", b""):
+        return head, b"".join([chunk async for chunk in chunks(reader)])
+    return head, await reader.readexactly(int(fields.get(b"content-length", b"0")))
+
+
+async def chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    """The chunks of a body, each with its length, to the last one."""
+    length = -1
+    while length:
+        line = await reader.readuntil(b"\r\n")
+        length = int(line.partition(b";")[0], 16)
+        yield line + await reader.readexactly(length + 2)
 
 
 def items(body: bytes) -> Keys:

@@ -11,6 +11,9 @@ from typing import Any
 
 import boto3
 
+from chalicelib.queues.worker import WorkerFailed
+from chalicelib.storage.client import dynamodb
+
 BATCH = 100
 PAUSE_SECONDS = 0.01
 STOP_SECONDS = 10
@@ -24,8 +27,8 @@ class Follower:
     def __init__(self, endpoint: str, table: str, handler: Handler) -> None:
         self.handler = handler
         self._streams = boto3.client("dynamodbstreams", endpoint_url=endpoint)
-        dynamodb = boto3.client("dynamodb", endpoint_url=endpoint)
-        arn = dynamodb.describe_table(TableName=table)["Table"]["LatestStreamArn"]
+        tables = boto3.client("dynamodb", endpoint_url=endpoint)
+        arn = tables.describe_table(TableName=table)["Table"]["LatestStreamArn"]
         shards = self._streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
         self._iterators = [
             self._streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")[
@@ -35,14 +38,14 @@ class Follower:
         ]
 
     def step(self) -> int:
-        """Hand over the next batch of each shard. How many records there were."""
+        """Hand over the next batch of each shard; one that fails comes again. How many records there were."""
         count = 0
         for place, iterator in enumerate(self._iterators):
             answer = self._streams.get_records(ShardIterator=iterator, Limit=BATCH)
-            self._iterators[place] = answer["NextShardIterator"]
             records = [_as_event(record) for record in answer["Records"]]
             if records:
                 self.handler({"Records": records}, None)
+            self._iterators[place] = answer["NextShardIterator"]
             count += len(records)
         return count
 
@@ -71,9 +74,14 @@ def following(endpoint: str, table: str, handler: Handler) -> Iterator[None]:
 
 
 def _follow(endpoint: str, table: str, handler: Handler, stop: Any) -> None:
+    dynamodb.cache_clear()  # its connections are the other process's
     follower = Follower(endpoint, table, handler)
     while not stop.is_set():
-        if not follower.step():
+        try:
+            idle = not follower.step()
+        except WorkerFailed:
+            idle = True
+        if idle:
             time.sleep(PAUSE_SECONDS)
 
 
