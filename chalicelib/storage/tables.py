@@ -56,7 +56,7 @@ class AccountItem(Model):
     """An account with what its conditions compare. `balance` is debits less credits; the rooms say how much more may
     be debited or credited before a limit is passed, so that a condition needs no arithmetic and no read. `held` is
     what holds have reserved of it. `as_of` is there on deferred accounts: every entry numbered up to it is in the
-    balance, and none after it."""
+    balance, and none after it. `status_at` is when the status last changed, if it has."""
 
     class Meta:
         table_name = "accounts"
@@ -68,6 +68,7 @@ class AccountItem(Model):
     kind = UnicodeAttribute()
     currency = UnicodeAttribute()
     status = UnicodeAttribute()
+    status_at = UnicodeAttribute(null=True)
     purpose = UnicodeAttribute()
     owner = UnicodeAttribute(null=True)
     labels = JSONAttribute(null=True)
