@@ -66,20 +66,20 @@ def read_parts(item: JournalItem) -> tuple[JournalItem, ...]:
     return tuple(found[entry_id] for entry_id in ids)
 
 
-def at_index(refused: R, index: int) -> R:
-    """The same refusal, which says which of several it is about."""
-    return type(refused)(refused.code, refused.sentence, **refused.facts | {"index": index})
+def at_index(refused: R, index: int, listed: str = "holds") -> R:
+    """The same refusal, which says which of several it is about: `listed` is their field in the request."""
+    field = refused.facts.get("field")
+    place = {} if field is None else {"field": f"{listed}[{index}].{field}"}
+    return type(refused)(refused.code, refused.sentence, **refused.facts | place | {"index": index})
 
 
 @contextmanager
 def about(listed: str, index: int) -> Iterator[None]:
-    """What is refused in the block is about one of several, and says which: `listed` is their field in the request."""
+    """What is refused in the block is about one of several, and says which."""
     try:
         yield
     except Refusal as refused:
-        field = refused.facts.get("field")
-        place = {} if field is None else {"field": f"{listed}[{index}].{field}"}
-        raise type(refused)(refused.code, refused.sentence, **refused.facts | place | {"index": index}) from refused
+        raise at_index(refused, index, listed) from refused
 
 
 def _summed(moves: Sequence[tuple[int, Move]]) -> Move:
