@@ -1,20 +1,27 @@
 """An account's life after it was opened: frozen, unfrozen, closed, labelled, its books closed up to an instant.
 
-Each is one commit and no read: the account as it stands at the write decides.
+Each is one commit and, but for closing a deferred account, no read: the account as it stands at the write decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.core.call import Call
+from chalicelib.core.errors import Conflict
 from chalicelib.core.instants import instant_text
 from chalicelib.ledger.account_life import check_closed_until, check_labels
+from chalicelib.ledger.domain import is_deferred
 from chalicelib.ledger.store import account_life
 from chalicelib.storage.commit import Write
-from chalicelib.storage.journal import journal_item
+from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+from chalicelib.storage.tables import account_key
+
+SETTLING = timedelta(minutes=1)
+"""How long after a freeze an entry may still be booked on a deferred account, generously."""
 
 
 def freeze(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
@@ -22,7 +29,7 @@ def freeze(call: Call, account_id: str, *, reason: str | None = None) -> Outcome
 
     Raises NotFound `account_not_found`; Conflict `account_controlled`, `account_closed`, `already_frozen`.
     """
-    write = account_life.freeze(call.tenant, account_id)
+    write = account_life.freeze(call.tenant, account_id, now=call.now)
     return _change(call, "account.frozen", account_id, write, {"status": "frozen", "reason": reason})
 
 
@@ -31,18 +38,22 @@ def unfreeze(call: Call, account_id: str, *, reason: str | None = None) -> Outco
 
     Raises NotFound `account_not_found`; Conflict `account_controlled`, `account_closed`, `already_open`.
     """
-    write = account_life.unfreeze(call.tenant, account_id)
+    write = account_life.unfreeze(call.tenant, account_id, now=call.now)
     return _change(call, "account.unfrozen", account_id, write, {"status": "open", "reason": reason})
 
 
 def close(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
     """Close an account of the tenant's own for ever, at zero and with nothing held of it.
 
-    Raises NotFound `account_not_found`; Conflict `account_controlled`, `already_closed`, `balance_not_zero`,
+    A deferred account is closed when it has been frozen for a minute, so that nobody goes by an older copy of it, and
+    the entries numbered so far are in its balance. Raises NotFound `account_not_found`; Conflict `account_controlled`,
+    `already_closed`, for a deferred account `account_not_frozen` and `entries_pending`, `balance_not_zero`,
     `held_not_zero`.
     """
-    write = account_life.close(call.tenant, account_id)
-    return _change(call, "account.closed", account_id, write, {"status": "closed", "reason": reason})
+    facts = {"status": "closed", "reason": reason}
+    if is_deferred(account_id):
+        return _close_deferred(call, account_id, facts)
+    return _change(call, "account.closed", account_id, account_life.close(call.tenant, account_id, now=call.now), facts)
 
 
 def set_labels(call: Call, account_id: str, labels: Mapping[str, str]) -> Outcome:
@@ -66,7 +77,24 @@ def close_period(call: Call, account_id: str, closed_until: datetime) -> Outcome
     return _change(call, "account.period_closed", account_id, write, {"closed_until": instant_text(until)})
 
 
+def _close_deferred(call: Call, account_id: str, facts: Mapping[str, object]) -> Outcome:
+    item = _item(call, "account.closed", account_id, facts)
+
+    def decide(found: Found) -> Plan:
+        since = account_life.frozen_since(found, call.tenant, account_id)
+        if call.now < since + SETTLING or account_life.has_pending(call.tenant, account_id):
+            sentence = "entries from before it was frozen may be on their way: try again in a minute"
+            raise Conflict("entries_pending", sentence, account_id=account_id)
+        return Plan(item, (account_life.close(call.tenant, account_id, now=call.now, frozen_at=since),))
+
+    return once(call, decide, reads=(account_key(call.tenant, account_id),))
+
+
 def _change(call: Call, kind: str, account_id: str, write: Write, facts: Mapping[str, object]) -> Outcome:
-    data = {"account_id": account_id} | {name: value for name, value in facts.items() if value is not None}
-    item = journal_item(call, kind, subject=account_id, data=data)
+    item = _item(call, kind, account_id, facts)
     return once(call, lambda _: Plan(item, (write,)))
+
+
+def _item(call: Call, kind: str, account_id: str, facts: Mapping[str, object]) -> JournalItem:
+    data = {"account_id": account_id} | {name: value for name, value in facts.items() if value is not None}
+    return journal_item(call, kind, subject=account_id, data=data)
