@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import uuid
 from dataclasses import dataclass, field
@@ -65,8 +66,12 @@ class Books:
 
 
 def images(items: list[JournalItem]) -> list[tuple[None, Image]]:
-    """The journal's stream records of these items."""
-    return [(None, to_wire(item)) for item in items]
+    """The journal's stream records of these items, as an event carries them: bytes in base 64."""
+    return [(None, {name: _told(value) for name, value in to_wire(item).items()}) for item in items]
+
+
+def _told(value: dict[str, Any]) -> dict[str, Any]:
+    return {"B": base64.b64encode(value["B"]).decode()} if "B" in value else value
 
 
 def shuffled(items: list[JournalItem], *, seed: int, times: int = 1) -> list[JournalItem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from unittest.mock import patch
@@ -22,16 +23,24 @@ from chalicelib.ledger.store import feed as rows
 from chalicelib.ledger.store import folding
 from tests.ledger.feeding import Books, yuan
 from tests.support.calls import call
-from tests.support.dynamodb_local import Tables
+from tests.support.dynamodb_local import Tables, create_tables, delete_tables
 from tests.support.faults import crash_points, lost_points, watching
 
 AT = "2026-03-02T09:00:00.000000Z"
 
 
+@pytest.fixture(scope="module")
+def own_tables(dynamodb_endpoint: str) -> Iterator[Tables]:
+    """This module's own: it looks at all tenants there are."""
+    made = create_tables(dynamodb_endpoint, f"module-{uuid.uuid4().hex[:12]}")
+    yield made
+    delete_tables(made)
+
+
 @pytest.fixture(autouse=True)
-def _stage(session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", session_tables.prefix)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", session_tables.endpoint)
+def _stage(own_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", own_tables.prefix)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", own_tables.endpoint)
 
 
 class Fees(Books):

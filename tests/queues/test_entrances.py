@@ -16,6 +16,7 @@ from tests.support.events import queue_event, schedule_event, stream_event
 
 NO_MESSAGE = queue_event(("a", "no JSON"), ("b", {}))
 BOTH_FAILED = {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]}
+NOTHING_SWEPT = {"holds_returned": 0, "tenants_folded": 0, "entries_folded": 0}
 REMOVED = stream_event(({"pk": {"S": "ten_a#x"}}, None))
 
 ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
@@ -25,7 +26,7 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "project": ("chalicelib.ledger.worker.project", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
     "sequence": ("chalicelib.ledger.worker.sequence", REMOVED, None),
-    "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), {"tenants_folded": 0, "entries_folded": 0}),
+    "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), NOTHING_SWEPT),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }

@@ -1,4 +1,4 @@
-"""The minute's sweep: folds what is behind its feed, whatever the sequencer missed.
+"""The minute's sweep: lets go of holds whose time is over, and folds what is behind its feed.
 
 Nothing here keeps a list of what is to be done: each run looks at how things stand, so that the one after an outage
 does all that was missed, and two at once do it once. An entry whose record the sequencer never got has no number, and
@@ -11,8 +11,9 @@ import json
 import logging
 
 from chalicelib.core.errors import Defect, Refusal
-from chalicelib.ledger.service import deferred
+from chalicelib.ledger.service import deferred, holds
 from chalicelib.queues import Worker
+from chalicelib.web import clock
 
 worker = Worker(__name__)
 
@@ -22,23 +23,25 @@ log.setLevel(logging.INFO)
 
 @worker.schedule("sweep", "rate(1 minute)")
 def sweep() -> dict[str, int]:
-    """Fold every tenant that is behind.
+    """Return the holds that are due, then fold every tenant that is behind.
 
-    Answers `{"tenants_folded": that were behind, "entries_folded": so many}`. Where a tenant failed the others are
-    folded, and the run fails.
+    Answers `{"holds_returned": so many, "tenants_folded": that were behind, "entries_folded": so many}`. Where a hold
+    or a tenant failed the others are done, and the run fails.
     """
+    swept = holds.expire_due(clock.now())
     run = deferred.fold_behind()
-    done = {"tenants_folded": run.tenants, "entries_folded": run.entries}
+    done = {"holds_returned": swept.returned, "tenants_folded": run.tenants, "entries_folded": run.entries}
     log.info(json.dumps({"swept": done}))
+    for hold in swept.failures:
+        _log("hold_not_returned", hold.error, tenant=hold.tenant, hold_id=hold.hold_id)
     for failure in run.failures:
-        log.error(json.dumps(_told(failure)))
-    if run.failures:
-        raise Defect(f"{len(run.failures)} of {run.tenants} tenants not folded") from run.failures[0].error
+        _log("tenant_not_folded", failure.error, tenant=failure.tenant)
+    if swept.failures or run.failures:
+        raise Defect(f"{len(swept.failures)} holds not returned, {len(run.failures)} tenants not folded")
     return done
 
 
-def _told(failure: deferred.FoldFailure) -> dict[str, str | None]:
-    """What the log says of a tenant whose fold failed: which, and what kind of error, no values."""
-    error = failure.error
+def _log(alarm: str, error: Exception, **about: str) -> None:
+    """What failed, and with what kind of error; no values."""
     code = error.code if isinstance(error, Refusal) else None
-    return {"alarm": "tenant_not_folded", "tenant": failure.tenant, "type": type(error).__name__, "code": code}
+    log.error(json.dumps({"alarm": alarm, **about, "type": type(error).__name__, "code": code}))
