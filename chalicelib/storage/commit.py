@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pynamodb.models import Model
 
-from chalicelib.core.errors import Defect
+from chalicelib.core.errors import Busy, Defect
 from chalicelib.core.values import dataclass
 from chalicelib.storage.client import dynamodb
-from chalicelib.storage.retry import with_retries
+from chalicelib.storage.retry import pause, with_retries
 from chalicelib.storage.tables import Item, Key, key_of, physical_name
 
 MOST_WRITES = 100
+MOST_PUTS = 25
+ROUNDS = 5
 
 
 class Stale(Exception):
@@ -111,6 +114,39 @@ def commit(writes: Sequence[Write]) -> None:
 def write_item(model: type[Model], item: Item) -> None:
     """Write one item as it is. Only for what is projected from elsewhere, where writing again changes nothing."""
     with_retries(lambda: dynamodb().put_item(TableName=physical_name(model), Item=item))
+
+
+def write_items(model: type[Model], items: Sequence[Item]) -> None:
+    """As `write_item`, of many items with keys of their own, in portions of 25. What a process that was killed has left
+    out, it writes when it does so again. Raises Busy `try_again` where the store keeps a part back."""
+    for start in range(0, len(items), MOST_PUTS):
+        puts = [{"PutRequest": {"Item": item}} for item in items[start : start + MOST_PUTS]]
+        _write_portion({physical_name(model): puts})
+
+
+def _write_portion(pending: dict[str, Any]) -> None:
+    for attempt in range(ROUNDS):
+        if attempt:
+            pause(attempt)
+        answer = with_retries(partial(dynamodb().batch_write_item, RequestItems=pending))
+        pending = answer.get("UnprocessedItems", {})
+        if not pending:
+            return
+    raise Busy("try_again", "the store wrote a part only: try again")
+
+
+def write_if(write: Write) -> bool:
+    """One put or update by itself, for half of what it costs in a commit; whether its condition held. Only for what
+    is projected from elsewhere: where an answer was lost, False may mean that it was written at the first try."""
+    [(kind, action)] = write.action.items()
+    send = {"Put": dynamodb().put_item, "Update": dynamodb().update_item}[kind]
+    try:
+        with_retries(lambda: send(**action))
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
 
 
 def _failed(writes: Sequence[Write], error: ClientError) -> Exception:

@@ -116,7 +116,7 @@ class JournalRow(Model):
 class HistoryRow(Model):
     """What one entry did to one account: signed amount and running balance, debits positive, what it reserved (`held`),
     and both clocks. `occurred` orders the index of lines by effective time: the instant and the version. `hash` chains
-    a line to the one before it; it is missing while that one is."""
+    a line to the one before it and `debits` sums all debits so far; both are missing while that line is."""
 
     class Meta:
         table_name = "history"
@@ -126,18 +126,19 @@ class HistoryRow(Model):
     entry_id = UnicodeAttribute()
     amount = IntegerAttribute()
     balance = IntegerAttribute()
-    held = IntegerAttribute(null=True)
+    held = IntegerAttribute()
     at = UnicodeAttribute()
-    occurred = UnicodeAttribute(null=True)
+    occurred = UnicodeAttribute()
     reference = UnicodeAttribute(null=True)
-    digest = UnicodeAttribute(null=True)
+    digest = UnicodeAttribute()
+    debits = IntegerAttribute(null=True)
     hash = UnicodeAttribute(null=True)
     refilled = BooleanAttribute(null=True)
 
 
 class DayRow(Model):
-    """What the lines of one day, by their entries' effective time, move in all. `version` is the day as a number
-    (20260302), `upto` the last line's version that is in it."""
+    """What the lines of one day, by their entries' effective time, move in all, and the debits among it. `version` is
+    the day as a number (20260302), `upto` the last line's version that is in it."""
 
     class Meta:
         table_name = "history"
@@ -145,6 +146,7 @@ class DayRow(Model):
     pk = UnicodeAttribute(hash_key=True)
     version = IntegerAttribute(range_key=True)
     total = IntegerAttribute()
+    debits = IntegerAttribute()
     upto = IntegerAttribute()
 
 

@@ -23,7 +23,7 @@ from chalicelib.ledger.domain import (
     purpose_account,
     purpose_account_id,
 )
-from chalicelib.ledger.service import history
+from chalicelib.ledger.service import projection
 from chalicelib.ledger.store.accounts import open_account
 from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.recon.service.uploads import upload_statement
@@ -173,8 +173,6 @@ def project(tables: Tables) -> None:
             StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
         )["ShardIterator"]
         while records := (page := streams.get_records(ShardIterator=iterator))["Records"]:
-            for record in records:
-                images = record["dynamodb"]
-                if "OldImage" in images and "NewImage" in images:
-                    history.project(images["OldImage"], images["NewImage"])
+            told = [record["dynamodb"] for record in records]
+            projection.project((images["OldImage"], images["NewImage"]) for images in told if "OldImage" in images)
             iterator = page["NextShardIterator"]

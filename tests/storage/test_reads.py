@@ -18,7 +18,17 @@ from tests.support.faults import Asked, Result, fault, lost_points, watching
 
 def line(tenant: str, version: int) -> None:
     """One line of history of the tenant's account."""
-    row = HistoryRow(pk=f"{tenant}#acc", version=version, entry_id="e", amount=1, balance=version, at="t")
+    row = HistoryRow(
+        pk=f"{tenant}#acc",
+        version=version,
+        entry_id="e",
+        amount=1,
+        balance=version,
+        held=0,
+        at="t",
+        occurred=f"t#{version:012d}",
+        digest="d",
+    )
     write_item(HistoryRow, row.serialize())
 
 

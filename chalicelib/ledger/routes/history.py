@@ -1,32 +1,81 @@
-"""An account's history over HTTP."""
+"""An account's past over HTTP: history, balance at an instant, statement."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterable
+from datetime import datetime
 
 import msgspec
 
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.instants import instant_text, parse_instant
+from chalicelib.ledger.domain import Account
+from chalicelib.ledger.lines import Line
 from chalicelib.ledger.service import history
-from chalicelib.storage.tables import HistoryRow
+from chalicelib.ledger.service.history import Clock, Period
+from chalicelib.web import clock
 from chalicelib.web.endpoint import Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
 
 router = Router(__name__)
 
+NEWEST, OLDEST = "newest", "oldest"
+
 
 class LineView(msgspec.Struct, frozen=True):
-    """One line of an account's history: what one entry moved, and the balance after, on the account's normal side."""
+    """One line of an account: what one entry moved, and the balance after, on the account's normal side. `held_minor`
+    is what holds reserve more (or, negative, less) by it, `at` when it was recorded. `hash` chains it to the line
+    before (null: not yet) and covers `digest`, that of the entry's document; `refilled`: it was lost, and written again
+    from the journal."""
 
     version: int
     entry_id: str
     amount_minor: int
     balance_minor: int
+    held_minor: int
     at: str
+    occurred_at: str
+    reference: str | None
+    digest: str
+    hash: str | None
+    refilled: bool
 
 
 class HistoryPage(msgspec.Struct, frozen=True):
-    """One page of an account's lines, newest first. `complete`: none is missing from it, up to the latest version."""
+    """One page of an account's lines. `complete`: none is missing from it, up to the latest version."""
 
+    lines: list[LineView]
+    complete: bool
+    next_cursor: str | None
+
+
+class BalanceView(msgspec.Struct, frozen=True):
+    """What was posted on an account at an instant, on its normal side. `final`: it stays so."""
+
+    account_id: str
+    currency: str
+    clock: str
+    at: str
+    balance_minor: int
+    version: int
+    final: bool
+
+
+class StatementView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """One page of an account's statement, on its normal side. Opening and closing balance, debits and credits are those
+    of the whole period; `brought_forward_minor` is the balance before the page's first line, and each line's balance
+    runs on from there. `complete`: no line is missing."""
+
+    account_id: str
+    currency: str
+    clock: str
+    from_: str
+    to: str
+    opening_minor: int
+    closing_minor: int
+    debits_minor: int | None
+    credits_minor: int | None
+    brought_forward_minor: int
     lines: list[LineView]
     complete: bool
     next_cursor: str | None
@@ -37,18 +86,130 @@ class HistoryPage(msgspec.Struct, frozen=True):
     "/v1/accounts/{account_id}/history",
     scope="ledger:read",
     answer=HistoryPage,
-    parameters=("limit", "cursor"),
+    parameters=("limit", "cursor", "order", "clock", "from", "to"),
 )
 def get_history(request: Request, account_id: str) -> HistoryPage:
-    """Page through an account's lines with their running balance, newest first."""
-    name = f"{request.tenant}/{account_id}/history"
+    """Page through an account's lines with their running balance."""
+    order = _choice(request, "order", (NEWEST, OLDEST))
+    within = _period(request)
+    name = _list_name(request, account_id, "history", within, order)
     told = history.history(
-        request.tenant, account_id, after=start_of(name, request.query), limit=page_limit(request.query)
+        request.tenant,
+        account_id,
+        after=start_of(name, request.query),
+        limit=page_limit(request.query),
+        within=within,
+        newest_first=order == NEWEST,
     )
-    sign = 1 if told.account.kind.debit_normal else -1
-    lines = [_line_view(cast("HistoryRow", row), sign) for row in told.page.items]
-    return HistoryPage(lines, told.complete, cursor_for(name, told.page.last_key))
+    return HistoryPage(_line_views(told.account, told.page.lines), told.complete, cursor_for(name, told.page.last_key))
 
 
-def _line_view(row: HistoryRow, sign: int) -> LineView:
-    return LineView(row.version, row.entry_id, sign * row.amount, sign * row.balance, row.at)
+@router.endpoint(
+    "GET",
+    "/v1/accounts/{account_id}/balance",
+    scope="ledger:read",
+    answer=BalanceView,
+    parameters=("at", "clock"),
+)
+def get_balance(request: Request, account_id: str) -> BalanceView:
+    """Read what was posted on an account at an instant."""
+    which, instant = _clock(request), _instant(request, "at")
+    told = history.balance_at(request.tenant, account_id, instant, clock=which, now=clock.now())
+    account = told.account
+    return BalanceView(
+        account_id=account.account_id,
+        currency=account.currency,
+        clock=which.value,
+        at=instant_text(instant),
+        balance_minor=_sign(account) * told.balance,
+        version=told.version,
+        final=told.final,
+    )
+
+
+@router.endpoint(
+    "GET",
+    "/v1/accounts/{account_id}/statement",
+    scope="ledger:read",
+    answer=StatementView,
+    parameters=("from", "to", "clock", "limit", "cursor"),
+)
+def get_statement(request: Request, account_id: str) -> StatementView:
+    """Page through an account's statement for a period: opening balance, lines, closing balance."""
+    start, end = _instant(request, "from"), _instant(request, "to")
+    within = history.period(_clock(request), start, end, now=clock.now())
+    name = _list_name(request, account_id, "statement", within)
+    told = history.statement(
+        request.tenant, account_id, within, after=start_of(name, request.query), limit=page_limit(request.query)
+    )
+    account, sign = told.account, _sign(told.account)
+    moved = told.closing - told.opening
+    return StatementView(
+        account_id=account.account_id,
+        currency=account.currency,
+        clock=within.clock.value,
+        from_=instant_text(start),
+        to=instant_text(end),
+        opening_minor=sign * told.opening,
+        closing_minor=sign * told.closing,
+        debits_minor=told.debits,
+        credits_minor=None if told.debits is None else told.debits - moved,
+        brought_forward_minor=sign * told.brought_forward,
+        lines=_line_views(account, told.page.lines),
+        complete=told.complete,
+        next_cursor=cursor_for(name, told.page.last_key),
+    )
+
+
+def _period(request: Request) -> Period:
+    ends = [_instant(request, name) if name in request.query else None for name in ("from", "to")]
+    return history.period(_clock(request), ends[0], ends[1], now=clock.now())
+
+
+def _clock(request: Request) -> Clock:
+    return Clock(_choice(request, "clock", tuple(which.value for which in Clock)))
+
+
+def _choice(request: Request, name: str, allowed: tuple[str, ...]) -> str:
+    """A parameter of few values, the first unless told. Raises InvalidInput `invalid_clock`, `invalid_order`."""
+    given = request.query.get(name, allowed[0])
+    if given not in allowed:
+        raise InvalidInput(f"invalid_{name}", f"{name} is {' or '.join(allowed)}", field=name)
+    return given
+
+
+def _instant(request: Request, name: str) -> datetime:
+    """An instant that must be told. Raises InvalidInput `parameter_missing`, `invalid_instant`."""
+    if name not in request.query:
+        raise InvalidInput("parameter_missing", f"say {name}", field=name)
+    return parse_instant(request.query[name], name)
+
+
+def _list_name(request: Request, account_id: str, what: str, within: Period, order: str = OLDEST) -> str:
+    """The list that a cursor is good for: of this tenant and account, with these parameters."""
+    told = (what, within.clock.value, within.start or "", within.end or "", order)
+    return f"{request.tenant}/{account_id}/{'/'.join(told)}"
+
+
+def _sign(account: Account) -> int:
+    return 1 if account.kind.debit_normal else -1
+
+
+def _line_views(account: Account, lines: Iterable[Line]) -> list[LineView]:
+    return [_line_view(line, _sign(account)) for line in lines]
+
+
+def _line_view(line: Line, sign: int) -> LineView:
+    return LineView(
+        version=line.version,
+        entry_id=line.entry_id,
+        amount_minor=sign * line.amount,
+        balance_minor=sign * line.balance,
+        held_minor=line.held,
+        at=line.at,
+        occurred_at=line.occurred_at,
+        reference=line.reference,
+        digest=line.digest,
+        hash=line.hash,
+        refilled=line.refilled,
+    )

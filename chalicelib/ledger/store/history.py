@@ -1,36 +1,206 @@
-"""How an account's history stands in DynamoDB: one line for each version, written by the projector."""
+"""How an account's lines stand in DynamoDB, and how they are found: by version, by either clock, and by day.
+
+A page costs what it shows, however long the account is; an instant of the recorded clock is found by halving the
+versions, since lines run forward by it. What was moved until an effective instant is the sum of whole days before, and
+of the lines of its day.
+"""
 
 from __future__ import annotations
 
 from typing import cast
 
-from chalicelib.storage.commit import write_item
-from chalicelib.storage.reads import Page, get, query
-from chalicelib.storage.tables import AccountItem, HistoryRow, Item, account_key, line_key
+from chalicelib.core.errors import TooLarge
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.lines import VERSION_DIGITS, Line, day_number
+from chalicelib.storage.reads import Page, get, index_items, query
+from chalicelib.storage.tables import DayRow, HistoryRow, Item, account_key, days_key, line_key
+
+LAST_VERSION = 10**VERSION_DIGITS - 1
+MOST_PROBES = 64
+PORTION = 1000
+MOST_PORTIONS = 200
 
 
-def history_page(tenant: str, account_id: str, *, after: Item | None, limit: int, newest_first: bool) -> Page:
-    """One page of an account's lines (HistoryRow) by version."""
-    pk = account_key(tenant, account_id).pk
-    return query(HistoryRow, pk=pk, after=after, limit=limit, newest_first=newest_first)
+@dataclass(frozen=True, slots=True)
+class LinePage:
+    """Lines of one page, and the key to go on after (None: that was the last)."""
+
+    lines: tuple[Line, ...]
+    last_key: Item | None
 
 
-def project_line(before: Item, after: Item) -> None:
-    """Write the line that an account's two images stand for: what its last commit moved, and the balance after.
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What some lines move in all (debits less credits), and the debits among it."""
 
-    Written again, it is the same line. Its instant is the later of its entry's and its predecessor's: entries are
-    stamped by many clocks, and an account's lines run forward all the same.
-    """
-    old, new = AccountItem.from_raw_data(before), AccountItem.from_raw_data(after)
-    if new.version == old.version:
-        return
-    earlier = cast("HistoryRow | None", get(line_key(old.pk, old.version))) if old.version else None
-    row = HistoryRow(
-        pk=new.pk,
-        version=new.version,
-        entry_id=new.last_commit,
-        amount=new.balance - old.balance,
-        balance=new.balance,
-        at=max(new.last_at, earlier.at if earlier else old.last_at),
+    total: int
+    debits: int
+
+
+def account_of(tenant: str, account_id: str) -> str:
+    """The hash key that an account and its lines share."""
+    return account_key(tenant, account_id).pk
+
+
+def history_page(
+    tenant: str,
+    account_id: str,
+    *,
+    after: Item | None,
+    limit: int,
+    newest_first: bool,
+    versions: tuple[int, int] = (1, LAST_VERSION),
+) -> LinePage:
+    """One page of an account's lines by version, of those from the first to the second of `versions`."""
+    if versions[0] > versions[1]:
+        return LinePage((), None)
+    page = query(
+        HistoryRow,
+        pk=account_of(tenant, account_id),
+        after=after,
+        limit=limit,
+        newest_first=newest_first,
+        between=(str(versions[0]), str(versions[1])),
     )
-    write_item(HistoryRow, row.serialize())
+    return _lines(page)
+
+
+def occurred_page(
+    tenant: str,
+    account_id: str,
+    *,
+    between: tuple[str, str],
+    after: Item | None,
+    limit: int,
+    newest_first: bool,
+) -> LinePage:
+    """One page of an account's lines by their effective time, of those whose `occurred` lies within two texts, by the
+    index: a new line may be missing for a moment."""
+    page = index_items(
+        HistoryRow,
+        "by_occurred",
+        hash_name="pk",
+        hash_value=account_of(tenant, account_id),
+        after=after,
+        limit=limit,
+        newest_first=newest_first,
+        between=between,
+    )
+    return _lines(page)
+
+
+def find_line(account: str, version: int) -> Line | None:
+    """The line of a version, read strongly, or None."""
+    row = get(line_key(account, version)) if version > 0 else None
+    return None if row is None else to_line(cast("HistoryRow", row))
+
+
+def newest_line(tenant: str, account_id: str) -> Line | None:
+    """The line of the highest version, read strongly, or None."""
+    page = history_page(tenant, account_id, after=None, limit=1, newest_first=True)
+    return page.lines[0] if page.lines else None
+
+
+def last_line_before(tenant: str, account_id: str, bound: str) -> Line | None:
+    """The last line whose recorded time sorts before a text, or None; at most 64 strong reads, each of one line."""
+    newest = newest_line(tenant, account_id)
+    if newest is None or newest.at < bound:
+        return newest
+    found, low, high = None, 0, newest.version
+    for _ in range(MOST_PROBES):
+        if low + 1 >= high:
+            break
+        middle = (low + high) // 2
+        probe = history_page(
+            tenant, account_id, after=None, limit=1, newest_first=False, versions=(middle, high - 1)
+        ).lines
+        if probe and probe[0].at < bound:
+            found, low = probe[0], probe[0].version
+        else:
+            high = middle
+    return found
+
+
+def moved_until(tenant: str, account_id: str, bound: str) -> Moved:
+    """What an account's chained lines move whose `occurred` sorts up to a text that begins with an instant.
+
+    Whole days by their totals (strong), the last one by the index. Raises TooLarge `too_many_lines`.
+    """
+    days = _days_before(account_of(tenant, account_id), day_number(bound))
+    lines = lines_of_day(tenant, account_id, upto=bound)
+    total = days.total + sum(line.amount for line in lines)
+    return Moved(total, days.debits + sum(max(line.amount, 0) for line in lines))
+
+
+def lines_of_day(tenant: str, account_id: str, *, upto: str) -> list[Line]:
+    """The chained lines of the day that a text begins with whose `occurred` sorts up to it, by the index."""
+    found: list[Line] = []
+    after: Item | None = None
+    for _ in range(MOST_PORTIONS):
+        page = occurred_page(
+            tenant, account_id, between=(upto[:10], upto), after=after, limit=PORTION, newest_first=False
+        )
+        found += (line for line in page.lines if line.hash is not None)
+        after = page.last_key
+        if after is None:
+            return found
+    raise TooLarge("too_many_lines", "a day has more lines than one answer sums", maximum=PORTION * MOST_PORTIONS)
+
+
+def _days_before(account: str, day: int) -> Moved:
+    total, debits = 0, 0
+    after: Item | None = None
+    for _ in range(MOST_PORTIONS):
+        page = query(DayRow, pk=days_key(account).pk, after=after, limit=PORTION, between=("0", str(max(day - 1, 0))))
+        rows = [cast("DayRow", row) for row in page.items]
+        total += sum(row.total for row in rows)
+        debits += sum(row.debits for row in rows)
+        after = page.last_key
+        if after is None:
+            break
+    return Moved(total, debits)
+
+
+def _lines(page: Page) -> LinePage:
+    return LinePage(tuple(to_line(cast("HistoryRow", row)) for row in page.items), page.last_key)
+
+
+def to_line(row: HistoryRow) -> Line:
+    """The line that a row holds."""
+    return Line(
+        account=row.pk,
+        version=row.version,
+        entry_id=row.entry_id,
+        amount=row.amount,
+        balance=row.balance,
+        held=row.held,
+        at=row.at,
+        occurred=row.occurred,
+        reference=row.reference,
+        digest=row.digest,
+        debits=row.debits,
+        hash=row.hash,
+        refilled=bool(row.refilled),
+    )
+
+
+def to_item(line: Line) -> Item:
+    """The line as the table keeps it."""
+    item: Item = {
+        "pk": {"S": line.account},
+        "version": {"N": str(line.version)},
+        "entry_id": {"S": line.entry_id},
+        "amount": {"N": str(line.amount)},
+        "balance": {"N": str(line.balance)},
+        "held": {"N": str(line.held)},
+        "at": {"S": line.at},
+        "occurred": {"S": line.occurred},
+        "digest": {"S": line.digest},
+    }
+    if line.reference is not None:
+        item["reference"] = {"S": line.reference}
+    if line.hash is not None:
+        item |= {"debits": {"N": str(line.debits or 0)}, "hash": {"S": line.hash}}
+    if line.refilled:
+        item["refilled"] = {"BOOL": True}
+    return item

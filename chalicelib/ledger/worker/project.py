@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chalicelib.ledger.service import history
+from chalicelib.ledger.service import projection
 from chalicelib.queues import StreamRecord, Worker
 
 worker = Worker(__name__)
@@ -11,6 +11,6 @@ worker = Worker(__name__)
 @worker.stream("project", table="accounts")
 def project(records: list[StreamRecord]) -> None:
     """Write the lines that changed accounts stand for. A record that comes again writes the same line."""
-    for record in records:
-        if record.before is not None and record.after is not None:
-            history.project(record.before, record.after)
+    projection.project(
+        (record.before, record.after) for record in records if record.before is not None and record.after is not None
+    )

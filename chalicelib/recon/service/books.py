@@ -6,18 +6,18 @@ still to come, rather than tell of a part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
+from collections.abc import Iterable, Iterator
 
 from chalicelib.core.errors import Busy, TooLarge
 from chalicelib.ledger.domain import Account, Purpose
+from chalicelib.ledger.lines import Line
 from chalicelib.ledger.store.accounts import list_accounts, load_account
 from chalicelib.ledger.store.entries import load_entries
 from chalicelib.ledger.store.history import history_page
 from chalicelib.recon.balance import Books
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import BATCH
-from chalicelib.storage.tables import HistoryRow, Item
+from chalicelib.storage.tables import Item
 
 PAGE = 100
 MOST_ACCOUNTS = 10_000
@@ -47,11 +47,11 @@ def read_books(tenant: str, account: Account) -> Books:
 
     Raises Busy `history_behind` where the projector has not caught up, TooLarge `too_many_entries`.
     """
-    rows = [row for row in _history(tenant, account) if row.version <= account.version]
-    if [row.version for row in rows] != list(range(1, account.version + 1)):
-        facts = {"account_id": account.account_id, "version": account.version, "lines": len(rows)}
+    lines = [line for line in _history(tenant, account) if line.version <= account.version]
+    if [line.version for line in lines] != list(range(1, account.version + 1)):
+        facts = {"account_id": account.account_id, "version": account.version, "lines": len(lines)}
         raise Busy("history_behind", "the account's lines follow in a moment: try again", **facts)
-    return Books(account, {row.entry_id: row.amount for row in rows})
+    return Books(account, {line.entry_id: line.amount for line in lines if line.amount})
 
 
 def fresh_books(tenant: str, account_id: str) -> Books:
@@ -68,12 +68,12 @@ def entries(tenant: str, entry_ids: Iterable[str]) -> Iterator[JournalItem]:
         yield from (found[entry_id] for entry_id in part if entry_id in found)
 
 
-def _history(tenant: str, account: Account) -> Iterator[HistoryRow]:
+def _history(tenant: str, account: Account) -> Iterator[Line]:
     """An account's lines by version, the first first."""
     after: Item | None = None
     for _ in range(MOST_ENTRIES // PAGE):
         page = history_page(tenant, account.account_id, after=after, limit=PAGE, newest_first=False)
-        yield from cast("Sequence[HistoryRow]", page.items)
+        yield from page.lines
         after = page.last_key
         if after is None:
             return

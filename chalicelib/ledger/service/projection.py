@@ -1,0 +1,179 @@
+"""The projector's work: a line for each entry that moved an account, chained, and counted in the total of its day.
+
+It is told of changed accounts by a stream, in order as a rule, but also twice, late, or with a part left out that was
+given up. A line whose predecessor is missing lies loose until that one is there; then the chain runs on. What never
+comes is filled in from the journal (`refill`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.core.errors import Defect
+from chalicelib.core.instants import instant_text
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.lines import Line, Step, booked, chain, check_chain, expand, line_of, loose
+from chalicelib.ledger.store import projection as store
+from chalicelib.ledger.store.accounts import load_account
+from chalicelib.ledger.store.history import account_of, find_line
+from chalicelib.storage.journal import JournalItem
+from chalicelib.storage.tables import Item
+
+PAGES_AT_ONCE = 20
+"""How far the projector runs a chain on after a gap has closed, in hundreds of lines. `refill` goes on from there."""
+
+MOST_PAGES = 100_000
+"""An account's lines in all, in hundreds, that are filled in."""
+
+Run = list[Step]
+"""Steps of one account of which each begins where the one before ended."""
+
+
+def project(images: Iterable[tuple[Item, Item]]) -> None:
+    """Write the lines that changes of accounts stand for, each told by its images before and after.
+
+    Told again, it writes the same lines. Raises Busy `feed_behind` where a folded run of the feed is not shown yet.
+    """
+    runs = _runs(step for before, after in images if (step := store.step_of(before, after)) is not None)
+    if not runs:
+        return
+    found = store.look_up(runs)
+    entries = store.entries_of([step for run in runs for step in run], found)
+    chained: list[Line] = []
+    waiting: list[Line] = []
+    go_on: list[tuple[Step, int]] = []
+    for run in runs:
+        raw = [line for step in run for line in expand(step, entries[step])]
+        before = store.line_among(found, run[0].account, run[0].version)
+        behind = store.line_among(found, run[0].account, raw[-1].version + 1)
+        if run[0].version == 0 or (before is not None and before.hash is not None):
+            chained += chain(before, raw)
+            closes = behind is not None and behind.hash is None
+        else:
+            waiting += loose(before, raw)
+            closes = before is not None
+        if closes:
+            go_on.append((run[0], raw[-1].version))
+    store.write_chained(chained)
+    store.write_loose(waiting)
+    for step, version in go_on:
+        _go_on(step.tenant, step.account_id, version, pages=PAGES_AT_ONCE)
+
+
+def _runs(steps: Iterable[Step]) -> list[Run]:
+    """Steps by account and version, each once, parted where versions are left out."""
+    runs: list[Run] = []
+    each = {(step.account, step.version): step for step in steps}
+    for _, step in sorted(each.items()):
+        last = runs[-1][-1] if runs else None
+        if last is not None and last.account == step.account and last.version + last.lines == step.version:
+            runs[-1].append(step)
+        else:
+            runs.append([step])
+    return runs
+
+
+def _go_on(tenant: str, account_id: str, version: int, *, pages: int) -> None:
+    """Chain the loose lines around a version, as far as they follow each other."""
+    behind = store.chained_before(tenant, account_id, version)
+    if behind is None:
+        return
+    last = behind.line
+    for _ in range(pages):
+        lines = store.loose_behind(tenant, account_id, 0 if last is None else last.version)
+        if not lines:
+            return
+        chained = chain(last, lines)
+        store.write_chained(chained)
+        last = chained[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Versions without a line: from the first to the last."""
+
+    first: int
+    last: int
+
+
+def refill(
+    tenant: str,
+    account_id: str,
+    entries: Iterable[JournalItem],
+    *,
+    before: datetime,
+    held: Mapping[str, int] | None = None,
+) -> int:
+    """Write the lines of an account that its stream has lost for good, and chain on; how many were filled in.
+
+    `entries` are all journal items that moved or reserved on the account (of a batch its entries), `held` what each
+    reserved more or less, by id, where it did. Those recorded before `before` (no later than the stream reaches back)
+    that have no line get the versions that have none, in the order of (recorded_at, entry_id), and are marked. Raises
+    Defect where what is filled in does not come to what the line behind it says.
+    """
+    lost, gaps = _lost(tenant, account_id, entries, before)
+    filled = 0
+    for gap in gaps:
+        part = lost[filled : filled + gap.last - gap.first + 1]
+        if len(part) <= gap.last - gap.first or not _fill(tenant, account_id, gap, part, held or {}):
+            break
+        filled += len(part)
+    return filled
+
+
+def _lost(
+    tenant: str, account_id: str, entries: Iterable[JournalItem], before: datetime
+) -> tuple[list[JournalItem], list[_Gap]]:
+    """The entries without a line, in the order in which they get one, and the versions without a line."""
+    account = load_account(tenant, account_id)
+    told: set[str] = set()
+    gaps: list[_Gap] = []
+    expected = 1
+    for line in store.all_lines(tenant, account_id, most=MOST_PAGES):
+        told.add(line.entry_id)
+        if line.version > expected:
+            gaps.append(_Gap(expected, line.version - 1))
+        expected = line.version + 1
+    if expected <= account.version:
+        gaps.append(_Gap(expected, account.version))
+    lost = [item for item in entries if item.entry_id not in told and item.recorded_at < before]
+    return sorted(lost, key=lambda item: (instant_text(item.recorded_at), item.entry_id)), gaps
+
+
+def _fill(tenant: str, account_id: str, gap: _Gap, items: Sequence[JournalItem], held: Mapping[str, int]) -> bool:
+    """Fill one gap and chain on behind it; False where the line before it is not chained."""
+    account = account_of(tenant, account_id)
+    _go_on(tenant, account_id, gap.first - 1, pages=MOST_PAGES)
+    before = find_line(account, gap.first - 1)
+    if gap.first > 1 and (before is None or before.hash is None):
+        return False
+    raw = [
+        line_of(
+            booked(item),
+            account,
+            version=version,
+            amount=sum(leg.amount for leg in item.legs if leg.account_id == account_id),
+            balance=0,
+            held=held.get(item.entry_id, 0),
+        )
+        for version, item in enumerate(items, start=gap.first)
+    ]
+    lines = chain(before, (replace(line, refilled=True) for line in raw))
+    _check_fit(lines[-1], find_line(account, gap.last + 1))
+    store.recount(tenant, account_id, lines)
+    store.write_lines(lines)
+    _go_on(tenant, account_id, gap.last, pages=MOST_PAGES)
+    return True
+
+
+def _check_fit(last: Line, behind: Line | None) -> None:
+    """The line behind a gap says what the balance before it was, and its hash which lines there were."""
+    if behind is None:
+        return
+    fits = (
+        check_chain([behind], previous=last) is None if behind.hash else behind.balance - behind.amount == last.balance
+    )
+    if not fits:
+        raise Defect(f"{last.account}: what is filled in up to {last.version} does not come to what the next line says")
