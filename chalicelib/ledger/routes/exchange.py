@@ -141,7 +141,7 @@ class ExchangeView(msgspec.Struct, frozen=True):
     metadata: dict[str, str]
 
 
-class PositionView(msgspec.Struct, frozen=True):
+class FxPositionView(msgspec.Struct, frozen=True):
     """What exchanges have left in a currency (positive: more of it than before), and what exchanges into it have
     gained to date."""
 
@@ -152,10 +152,10 @@ class PositionView(msgspec.Struct, frozen=True):
     result_minor: int
 
 
-class PositionsView(msgspec.Struct, frozen=True):
+class FxPositionsView(msgspec.Struct, frozen=True):
     """Every currency that is exchanged. Each balance is of now, by itself."""
 
-    positions: list[PositionView]
+    positions: list[FxPositionView]
 
 
 @router.endpoint(
@@ -225,10 +225,10 @@ def exchange_money(request: Request, quote_id: str) -> Answer:
     return replayable(outcome, _exchange_view(outcome.item))
 
 
-@router.endpoint("GET", "/v1/fx-positions", scope="ledger:read", answer=PositionsView)
-def list_fx_positions(request: Request) -> PositionsView:
+@router.endpoint("GET", "/v1/fx-positions", scope="ledger:read", answer=FxPositionsView)
+def list_fx_positions(request: Request) -> FxPositionsView:
     """Read what exchanges have left in each currency, and what they have gained."""
-    return PositionsView([_position_view(position) for position in exchange.positions(request.tenant)])
+    return FxPositionsView([_position_view(position) for position in exchange.positions(request.tenant)])
 
 
 def _quote_view(facts: dict[str, Any], *, used_by: str | None) -> QuoteView:
@@ -256,8 +256,8 @@ def _exchange_view(item: JournalItem) -> ExchangeView:
     )
 
 
-def _position_view(found: exchange.Position) -> PositionView:
-    return PositionView(
+def _position_view(found: exchange.Position) -> FxPositionView:
+    return FxPositionView(
         currency=found.currency,
         position_account_id=found.position.account_id,
         position_minor=found.position.own_balance,
