@@ -19,6 +19,7 @@ from chalicelib.ledger.routes import entries as ledger_entries
 from chalicelib.ledger.routes import exchange as ledger_exchange
 from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
+from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.ledger.worker import checkpoint, project, sequence, sweep
 from chalicelib.recon import routes as recon
@@ -68,6 +69,7 @@ ROUTERS = (
     ledger_exchange.router,
     ledger_feed.router,
     ledger_history.router,
+    ledger_holds.router,
     ledger_checkpoints.router,
     trades.router,
     credit.router,

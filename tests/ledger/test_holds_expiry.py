@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -39,9 +38,11 @@ from tests.support.faults import conflicted, crash_points, fault, watching
 
 
 @pytest.fixture(autouse=True)
-def stage(tables: Tables) -> Iterator[None]:
-    """Tables of its own: the list of what will expire is that of all tenants."""
-    yield
+def stage(session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that sweeps takes tables of its own (`tables`, before its desk): what will expire is one list of all
+    tenants'."""
+    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", session_tables.prefix)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", session_tables.endpoint)
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def listed(desk: Desk, account_id: str, direction: Any = "out", *, is_open: bool
     return [hold.hold.hold_id for hold in found.values]
 
 
-def test_the_sweep_returns_what_is_due_and_nothing_else(desk: Desk) -> None:
+def test_the_sweep_returns_what_is_due_and_nothing_else(tables: Tables, desk: Desk) -> None:
     first, second, forever = desk.hold(10, seconds=1), desk.hold(20, seconds=2), desk.hold(40)
 
     swept = expire_due(desk.now + SECOND)
@@ -73,14 +74,14 @@ def test_the_sweep_returns_what_is_due_and_nothing_else(desk: Desk) -> None:
     assert (desk.held(), desk.posted()) == (60, 100)
 
 
-def test_a_repeated_sweep_finds_nothing(desk: Desk) -> None:
+def test_a_repeated_sweep_finds_nothing(tables: Tables, desk: Desk) -> None:
     desk.hold(10, seconds=1)
 
     assert [expire_due(desk.now + SECOND).returned for _ in range(3)] == [1, 0, 0]
     assert desk.held() == 0
 
 
-def test_sweeps_at_once_return_each_hold_once(desk: Desk) -> None:
+def test_sweeps_at_once_return_each_hold_once(tables: Tables, desk: Desk) -> None:
     for _ in range(6):
         desk.hold(5, seconds=1)
 
@@ -92,7 +93,7 @@ def test_sweeps_at_once_return_each_hold_once(desk: Desk) -> None:
     assert desk.held() == 0
 
 
-def test_a_sweep_killed_at_any_call_is_finished_by_the_next(desk: Desk) -> None:
+def test_a_sweep_killed_at_any_call_is_finished_by_the_next(tables: Tables, desk: Desk) -> None:
     for point in crash_points():
         hold_id = desk.hold(5, seconds=1)
         with point:
@@ -104,7 +105,9 @@ def test_a_sweep_killed_at_any_call_is_finished_by_the_next(desk: Desk) -> None:
         assert listed(desk, desk.payer) == [], point
 
 
-def test_one_hold_that_fails_does_not_keep_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_hold_that_fails_does_not_keep_the_others(
+    tables: Tables, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = desk.hold(5, seconds=1), desk.hold(7, seconds=2)
     genuine = stored.load_hold
 
@@ -121,7 +124,7 @@ def test_one_hold_that_fails_does_not_keep_the_others(desk: Desk, monkeypatch: p
     assert desk.state(good).status is Status.EXPIRED
 
 
-def test_the_sweep_corrects_a_list_that_still_has_a_closed_hold(desk: Desk) -> None:
+def test_the_sweep_corrects_a_list_that_still_has_a_closed_hold(tables: Tables, desk: Desk) -> None:
     hold_id = desk.hold(5, seconds=1)
     void_hold(desk.call(), hold_id)
 
@@ -130,7 +133,7 @@ def test_the_sweep_corrects_a_list_that_still_has_a_closed_hold(desk: Desk) -> N
     assert desk.state(hold_id).status is Status.VOIDED
 
 
-def test_a_sweep_that_races_a_capture_leaves_one_of_the_two(desk: Desk) -> None:
+def test_a_sweep_that_races_a_capture_leaves_one_of_the_two(tables: Tables, desk: Desk) -> None:
     for _ in range(5):
         hold_id = desk.hold(4, seconds=1)
         with ThreadPoolExecutor(2) as pool:
