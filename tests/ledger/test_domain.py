@@ -100,6 +100,43 @@ def test_an_entry_balances_however_a_side_is_divided(amounts: list[int], account
     assert sum(posting.signed for posting in entry.postings) == 0
 
 
+PAIR_RULE = "a key has 1 to 40 of a to z, 0 to 9, dot, dash and underscore"
+VALUE_RULE = "a value has 1 to 500 printable characters"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "code", "facts"),
+    [
+        ({f"k{i}": "" for i in range(21)}, "too_many_metadata", {"field": "metadata", "maximum": 20}),
+        ({"": "x"}, "invalid_metadata", {"field": "metadata", "rule": PAIR_RULE}),
+        ({"k" * 41: ""}, "invalid_metadata", {"field": "metadata", "rule": PAIR_RULE}),
+        ({"Key": "x"}, "invalid_metadata", {"field": "metadata", "rule": PAIR_RULE}),
+        ({"k\n": "x"}, "invalid_metadata", {"field": "metadata", "rule": PAIR_RULE}),
+        ({"k#": "x"}, "invalid_metadata", {"field": "metadata", "rule": PAIR_RULE}),
+        ({"k": ""}, "invalid_metadata", {"field": "metadata.k", "rule": VALUE_RULE}),
+        ({"k": "x" * 501}, "invalid_metadata", {"field": "metadata.k", "rule": VALUE_RULE}),
+        ({"a": "x", "k": "x\n"}, "invalid_metadata", {"field": "metadata.k", "rule": VALUE_RULE}),
+        ({"k": "\u202e"}, "invalid_metadata", {"field": "metadata.k", "rule": VALUE_RULE}),
+        ({f"k{i}": "x" * 500 for i in range(5)}, "metadata_too_large", {"field": "metadata", "maximum": 2048}),
+        ({"k": "钢" * 400, "l": "钢" * 300}, "metadata_too_large", {"field": "metadata", "maximum": 2048}),
+    ],
+)
+def test_absurd_metadata_is_refused_by_the_first_rule_it_breaks(
+    metadata: dict[str, str], code: str, facts: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Entry("entry.posted", (debit("a", cny(1)), credit("b", cny(1))), MONDAY, metadata=metadata)
+
+    assert (refused.value.code, refused.value.facts) == (code, facts)
+
+
+def test_metadata_may_be_as_large_as_its_limits() -> None:
+    pairs = {f"{'k' * 38}{i:02}": "x" for i in range(20)}
+
+    for metadata in (pairs, {"k": "x" * 500, "a.b-c_1": "钢材 №7"}, {f"k{i}": "x" * 500 for i in range(4)}):
+        Entry("entry.posted", (debit("a", cny(1)), credit("b", cny(1))), MONDAY, metadata=metadata)
+
+
 def test_our_own_rules_may_leave_legs_of_zero_out_but_not_unbalanced() -> None:
     entry = entry_of("trade.settled", [debit("a", cny(5)), debit("b", cny(0)), credit("c", cny(5))], occurred_at=MONDAY)
 

@@ -15,7 +15,7 @@ from chalicelib.ledger.domain import Posting, Side, credit, debit
 from chalicelib.ledger.service import entries, transfers
 from chalicelib.storage.journal import JournalItem
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body, Id, MoneyBody, Refused
+from chalicelib.web.parse import Body, Id, MoneyBody
 
 router = Router(__name__)
 
@@ -43,20 +43,14 @@ class ConditionBody(Body):
     at_most_minor: int | None = None
     exactly_minor: int | None = None
 
-    def __post_init__(self) -> None:
-        if len(self._told()) != 1:
+    def condition(self, place: int) -> Condition:
+        """The condition as rules know it. Raises InvalidInput `invalid_condition` where it is not one of the three."""
+        told = [(rule, minor) for rule in Rule if (minor := getattr(self, f"{rule.value}_minor")) is not None]
+        if len(told) != 1:
             sentence = "a condition has one of at_least_minor, at_most_minor and exactly_minor"
-            raise Refused(InvalidInput("invalid_condition", sentence))
-
-    @property
-    def condition(self) -> Condition:
-        """The condition as rules know it."""
-        [(rule, minor)] = self._told()
+            raise InvalidInput("invalid_condition", sentence, field=f"conditions[{place}]")
+        [(rule, minor)] = told
         return Condition(self.account_id, rule, minor)
-
-    def _told(self) -> list[tuple[Rule, int]]:
-        told = ((rule, getattr(self, f"{rule.value}_minor")) for rule in Rule)
-        return [(rule, minor) for rule, minor in told if minor is not None]
 
 
 class EntryTerms(Body, kw_only=True):
@@ -168,7 +162,7 @@ def entry_command(body: EntryTerms, kind: str, postings: tuple[Posting, ...]) ->
         occurred_at=instant_of(body.occurred_at),
         reference=body.reference,
         metadata=body.metadata,
-        conditions=tuple(asked.condition for asked in body.conditions),
+        conditions=tuple(asked.condition(place) for place, asked in enumerate(body.conditions)),
     )
 
 
