@@ -1,4 +1,4 @@
-"""Deferred accounts: what a leg on one is checked against, and what a run of numbered entries comes to on them.
+"""Deferred accounts: what a run of numbered entries comes to on them.
 
 An account that everybody books on (fees, clearing) would make every commit wait for every other. A deferred account is
 not moved by the commit: the entry stands in the journal, gets its number in the feed, and a fold adds the legs of a run
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound, Refusal
+from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import is_deferred
 
@@ -18,15 +18,6 @@ MOST_ACCOUNTS = 99
 """How many accounts one fold moves: a commit has at most 100 writes, and one is the position's."""
 
 _MARK = "feed:"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a leg on a deferred account is checked against."""
-
-    currency: str
-    status: str
-    closed_until: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +56,6 @@ def fold_mark(after: int) -> str:
 def folded_after(last_commit: str) -> int | None:
     """The position that a fold went on from, by the last commit of an account; None where an entry moved it."""
     return int(last_commit.removeprefix(_MARK)) if last_commit.startswith(_MARK) else None
-
-
-def refusal(terms: Terms | None, account_id: str, currency: str, *, occurred_at: str) -> Refusal | None:
-    """Which rule a leg on a deferred account breaks, in the order of any other account; `terms` None: there is none."""
-    if terms is None:
-        return NotFound("account_not_found", "no such account", account_id=account_id)
-    if terms.currency != currency:
-        facts = {"account_id": account_id, "expected": terms.currency, "given": currency}
-        return InvalidInput("currency_mismatch", f"the account is kept in {terms.currency}", **facts)
-    if terms.status != "open":
-        return Conflict(f"account_{terms.status}", f"the account is {terms.status}", account_id=account_id)
-    if terms.closed_until >= occurred_at:
-        facts = {"account_id": account_id, "closed_until": terms.closed_until}
-        return Conflict("period_closed", "the period is closed", **facts)
-    return None
 
 
 def fold(after: int, entries: Sequence[Numbered]) -> Fold:

@@ -6,23 +6,25 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound, Refusal
-from chalicelib.core.instants import LONG_AGO
+from chalicelib.core.errors import Defect, Refusal
 from chalicelib.ledger import deferred as rules
-from chalicelib.ledger.deferred import Numbered, Terms
+from chalicelib.ledger.deferred import Numbered
 from chalicelib.ledger.domain import Kind, credit, debit
 from chalicelib.ledger.service import account_life, deferred, feed
 from chalicelib.ledger.store import deferred as copies
 from chalicelib.ledger.store import feed as rows
 from chalicelib.ledger.store import folding
+from chalicelib.ledger.store.moves import Move
+from chalicelib.storage.journal import journal_item
 from tests.ledger.feeding import Books, yuan
-from tests.support.calls import call
+from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables, create_tables, delete_tables
 from tests.support.faults import crash_points, lost_points, watching
 
@@ -133,27 +135,32 @@ def test_a_replay_after_a_freeze_is_answered_as_before() -> None:
     assert books.account(books.purse).balance == 5
 
 
-@pytest.mark.parametrize(
-    ("terms", "currency", "code", "kind"),
-    [
-        (None, "CNY", "account_not_found", NotFound),
-        (Terms("EUR", "closed", AT), "CNY", "currency_mismatch", InvalidInput),
-        (Terms("CNY", "closed", AT), "CNY", "account_closed", Conflict),
-        (Terms("CNY", "frozen", AT), "CNY", "account_frozen", Conflict),
-        (Terms("CNY", "open", AT), "CNY", "period_closed", Conflict),
-    ],
-)
-def test_refusals_come_in_the_order_of_any_account(
-    terms: Terms | None, currency: str, code: str, kind: type[Refusal]
-) -> None:
-    refusal = rules.refusal(terms, "hot_x", currency, occurred_at=AT)
+def test_refusals_come_in_the_order_of_any_account() -> None:
+    books = Fees()
+    euros = books.open(Kind.INCOME, deferred=True, currency="EUR")
+    period = MONDAY + timedelta(days=1)
+    account_life.close_period(call(tenant=books.tenant, now=period), books.fees, period)
+    account_life.close_period(call(tenant=books.tenant, now=period), euros, period)
+    account_life.freeze(call(tenant=books.tenant), books.fees)
+    account_life.freeze(call(tenant=books.tenant), euros)
 
-    assert isinstance(refusal, kind)
-    assert refusal.code == code
+    wrong_currency, frozen = refused(books.pay, books.purse, euros, 1), refused(books.charge, 1)
+    account_life.unfreeze(call(tenant=books.tenant), books.fees)
+    closed = refused(books.charge, 1)
+
+    assert [r.code for r in (wrong_currency, frozen, closed)] == [
+        "currency_mismatch",
+        "account_frozen",
+        "period_closed",
+    ]
+    assert books.account(books.purse).version == 0
 
 
-def test_what_breaks_no_rule_is_not_refused() -> None:
-    assert rules.refusal(Terms("CNY", "open", LONG_AGO), "hot_x", "CNY", occurred_at=AT) is None
+def test_nothing_can_be_held_of_a_deferred_account() -> None:
+    books = Fees()
+    item = journal_item(call(tenant=books.tenant), "any")
+
+    assert refused(copies.moved_at_once, item, [Move(books.fees, "CNY", held=5)]).code == "account_deferred"
 
 
 def test_an_unknown_deferred_account_is_refused_and_nothing_is_written() -> None:

@@ -1,4 +1,4 @@
-"""What a commit asks of deferred accounts: a copy of their terms, at most five seconds old, kept by each process.
+"""What a commit asks of deferred accounts: a copy of each, at most five seconds old, kept by each process.
 
 A commit does not touch a deferred account, so its currency, status and period are checked here instead of in the write.
 What is refused is refused by a fresh read: a copy only ever lets through, so entries may go on for five seconds after a
@@ -8,15 +8,14 @@ freeze or the closing of a period. `folding.py` moves the balances.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-from chalicelib.core.errors import Conflict
+from chalicelib.core.errors import Conflict, Refusal
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.deferred import Terms, refusal
 from chalicelib.ledger.domain import is_deferred
-from chalicelib.ledger.store.moves import Move
+from chalicelib.ledger.store.moves import Move, no_account, state_refusal
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
 from chalicelib.storage.tables import AccountItem, Key, account_key
@@ -27,9 +26,9 @@ MOST_COPIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """An account's terms, and when they were read by the process's own clock."""
+    """An account, and when it was read by the process's own clock."""
 
-    terms: Terms
+    account: AccountItem
     read_at: float
 
 
@@ -38,7 +37,8 @@ _copies: dict[Key, _Copy] = {}
 
 def moved_at_once(item: JournalItem, moves: Iterable[Move]) -> list[Move]:
     """Those of an entry's moves that its commit makes: the others, on deferred accounts, are checked and left to the
-    fold. Raises the refusals of any account, and Conflict `account_deferred` where something is to be held."""
+    fold. Raises what any account refuses by its state, and Conflict `account_deferred` where something is to be held.
+    """
     at_once: list[Move] = []
     later: list[Move] = []
     for move in moves:
@@ -48,7 +48,7 @@ def moved_at_once(item: JournalItem, moves: Iterable[Move]) -> list[Move]:
     return at_once
 
 
-def _check(item: JournalItem, moves: list[Move]) -> None:
+def _check(item: JournalItem, moves: Sequence[Move]) -> None:
     keys = [account_key(item.tenant, move.account_id) for move in moves]
     oldest = time.monotonic() - COPY_SECONDS
     copies = {key: copy for key in keys if (copy := _copies.get(key)) is not None and copy.read_at > oldest}
@@ -62,30 +62,30 @@ def _check(item: JournalItem, moves: list[Move]) -> None:
         raise refused
 
 
-def _first_refusal(item: JournalItem, moves: list[Move], copies: dict[Key, _Copy]) -> Exception | None:
+def _first_refusal(item: JournalItem, moves: Sequence[Move], copies: Mapping[Key, _Copy]) -> Refusal | None:
     for move in moves:
         copy = copies.get(account_key(item.tenant, move.account_id))
-        terms = None if copy is None else copy.terms
-        occurred_at = instant_text(move.occurred_at or item.occurred_at)
-        refused = refusal(terms, move.account_id, move.currency, occurred_at=occurred_at)
+        refused = _refusal(item, move, None if copy is None else copy.account)
         if refused is not None:
             return refused
-        if move.held:
-            sentence = "nothing can be held of a deferred account"
-            return Conflict("account_deferred", sentence, account_id=move.account_id)
     return None
 
 
-def _read(keys: list[Key]) -> dict[Key, _Copy]:
+def _refusal(item: JournalItem, move: Move, account: AccountItem | None) -> Refusal | None:
+    if account is None:
+        return no_account(move.account_id)
+    if move.held:
+        sentence = "nothing can be held of a deferred account"
+        return Conflict("account_deferred", sentence, account_id=move.account_id)
+    occurred_at = instant_text(move.occurred_at or item.occurred_at)
+    return state_refusal(account, move, occurred_at=occurred_at, by_hand=False)
+
+
+def _read(keys: Sequence[Key]) -> dict[Key, _Copy]:
     """Fresh copies of the accounts that exist. One that does not exist is never remembered: it may be opened now."""
     read_at = time.monotonic()
-    found = fetch(keys)
-    fresh = {key: _Copy(_terms(cast("AccountItem", account)), read_at) for key, account in found.items()}
+    fresh = {key: _Copy(cast("AccountItem", account), read_at) for key, account in fetch(keys).items()}
     if len(_copies) + len(fresh) > MOST_COPIES:
         _copies.clear()
     _copies.update(fresh)
     return fresh
-
-
-def _terms(account: AccountItem) -> Terms:
-    return Terms(account.currency, account.status, account.closed_until)
