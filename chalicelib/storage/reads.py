@@ -108,6 +108,14 @@ def query(
     return Page(tuple(model.from_raw_data(item) for item in response["Items"]), response.get("LastEvaluatedKey"))
 
 
+def scan(model: type[Model], *, after: Item | None, limit: int) -> Page:
+    """One page of all there is in a table, in no order. For what has to see everything; it costs as much."""
+    request: dict[str, Any] = {"TableName": physical_name(model), "Limit": limit, "ConsistentRead": True}
+    start = {"ExclusiveStartKey": after} if after else {}
+    response = with_retries(lambda: dynamodb().scan(**request | start))
+    return Page(tuple(model.from_raw_data(item) for item in response["Items"]), response.get("LastEvaluatedKey"))
+
+
 def index_page(
     model: type[Model],
     index: str,
