@@ -256,8 +256,7 @@ def get_hold(request: Request, hold_id: str) -> HoldView:
     parameters=("status", "direction", "limit", "cursor"),
 )
 def list_holds(request: Request, account_id: str) -> HoldPage:
-    """List the holds of an account: `status` open (unless said) or closed; `direction` out (unless said) for those that
-    reserve of it, in for those that promise to it."""
+    """List the holds that reserve of an account (`direction` out) or promise to it (in), `status` open or closed."""
     status = _choice(request, "status", ("open", "closed"))
     direction: Literal["out", "in"] = "out" if _choice(request, "direction", ("out", "in")) == "out" else "in"
     name = f"{request.tenant}/{account_id}/holds/{direction}/{status}"
