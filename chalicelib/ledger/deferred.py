@@ -8,7 +8,7 @@ of numbers to the balance at once. Leaves to the store: that a run is folded exa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
@@ -76,13 +76,12 @@ def fold(after: int, entries: Sequence[Numbered]) -> Fold:
     return Fold(after, upto, sums)
 
 
-def tail(entries: Sequence[Sequence[tuple[str, int, str]]]) -> dict[str, int]:
-    """What the legs `(account, amount, currency)` of these entries come to on deferred accounts, by currency."""
+def tail(legs: Iterable[tuple[str, int, str]]) -> dict[str, int]:
+    """What legs `(account, amount, currency)` come to on deferred accounts, by currency."""
     sums: dict[str, int] = defaultdict(int)
-    for legs in entries:
-        for account_id, amount, currency in legs:
-            if is_deferred(account_id):
-                sums[currency] += amount
+    for account_id, amount, currency in legs:
+        if is_deferred(account_id):
+            sums[currency] += amount
     return dict(sums)
 
 

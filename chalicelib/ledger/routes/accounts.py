@@ -81,9 +81,11 @@ class AccountPage(msgspec.Struct, frozen=True):
 
 
 class TrialBalanceView(msgspec.Struct, frozen=True):
-    """Debits less credits over all accounts, by currency (`differences`, all zero), and the accounts it sums."""
+    """Debits less credits over all accounts, by currency (`differences`, all zero), and the accounts it sums. Part of
+    it is `unfolded`: what entries have booked on deferred accounts that is not in their balances yet."""
 
     differences: dict[str, int]
+    unfolded: dict[str, int]
     accounts: list[AccountView]
 
 
@@ -133,7 +135,7 @@ def get_account(request: Request, account_id: str) -> AccountView:
 def get_trial_balance(request: Request) -> TrialBalanceView:
     """Prove that all balances of the tenant sum to zero in each currency, as of one instant."""
     balance = trial.trial_balance(request.tenant)
-    return TrialBalanceView(balance.differences, [account_view(account) for account in balance.accounts])
+    return TrialBalanceView(balance.differences, balance.unfolded, [account_view(account) for account in balance.accounts])
 
 
 def _filter(query: Mapping[str, str]) -> AccountFilter:
