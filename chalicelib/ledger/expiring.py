@@ -52,13 +52,13 @@ def with_expired_returned(call: Call, act: Callable[[], T]) -> T:
         try:
             return act()
         except Conflict as refusal:
-            if refusal.code != "insufficient_funds" or not _return_due(call, str(refusal.facts["account_id"])):
+            if refusal.code != "insufficient_funds" or not return_due(call, str(refusal.facts["account_id"])):
                 raise
     return act()
 
 
-def _return_due(call: Call, account_id: str) -> bool:
-    """Let go of what is due of an account; whether there was any."""
+def return_due(call: Call, account_id: str) -> bool:
+    """Let go of holds of an account whose time is over, at most 20; whether there were any."""
     due = store.open_holds(call.tenant, account_id, "out", due_at=call.now).values[:MOST_AT_ONCE]
     for hold in due:
         with suppress(Conflict):  # somebody else has closed it meanwhile

@@ -27,6 +27,7 @@ from chalicelib.ledger.service.holds import (
     void_hold,
 )
 from chalicelib.ledger.store import accounts as stored
+from chalicelib.ledger.store import deferred as copies
 from chalicelib.storage.journal import journal_item, to_wire
 from chalicelib.storage.once import Plan, once
 from chalicelib.storage.tables import Item
@@ -232,6 +233,21 @@ def test_an_entry_that_placed_no_hold_and_a_hold_of_another_tenant_are_not_found
 
     assert code_of(lambda: other.capture(hold_id)) == "hold_not_found"
     assert code_of(lambda: desk.capture(hold_id_of(capture.item.entry_id))) == "hold_not_found"
+
+
+def test_money_promised_to_a_deferred_account_is_captured_without_moving_it(desk: Desk) -> None:
+    fees = desk.account(Kind.INCOME, deferred=True)
+    first, second = desk.hold(10, credit_account_id=fees), desk.hold(20, credit_account_id="hot_none")
+
+    outcome = capture_hold(desk.call(), CaptureHold(first))
+
+    assert [leg.account_id for leg in outcome.item.legs] == [desk.payer, fees]
+    assert (desk.posted(), get_account(desk.tenant, fees).version) == (90, 0)
+    assert code_of(lambda: desk.capture(second)) == "account_not_found"
+    account_life.freeze(desk.call(), fees, reason=None)
+    copies._copies.clear()
+    third = desk.hold(5, credit_account_id=fees)
+    assert code_of(lambda: desk.capture(third)) == "account_frozen"
 
 
 def test_a_frozen_account_lets_a_hold_be_voided_and_not_captured(desk: Desk) -> None:

@@ -29,6 +29,7 @@ from chalicelib.ledger.service.holds import (
     standing,
     void_hold,
 )
+from chalicelib.ledger.service.transfers import transfer_up_to
 from chalicelib.ledger.store import holds as stored
 from chalicelib.storage.commit import Failed, commit
 from chalicelib.storage.tables import record_key
@@ -168,6 +169,18 @@ def test_a_placing_a_group_and_a_batch_short_of_funds_do_so_too(desk: Desk) -> N
     post_batch(desk.call(later=3 * SECOND), [Keyed("k", PostEntry("entry.posted", legs))])
 
     assert (desk.posted(), desk.held()) == (0, 0)
+
+
+def test_a_transfer_of_what_is_there_first_returns_what_has_expired(desk: Desk) -> None:
+    desk.hold(60, seconds=1)
+    desk.hold(10)
+    legs = (debit(desk.payer, yuan(95)), credit(desk.payee, yuan(95)))
+
+    before = transfer_up_to(desk.call(), PostEntry("transfer.posted", legs))
+    after = transfer_up_to(desk.call(later=SECOND), PostEntry("transfer.posted", legs))
+
+    assert [abs(outcome.item.legs[0].amount) for outcome in (before, after)] == [30, 60]
+    assert (desk.posted(), desk.held()) == (10, 10)
 
 
 def test_funds_that_are_short_all_the_same_are_told_as_they_are_after_it(desk: Desk) -> None:
