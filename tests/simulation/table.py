@@ -33,7 +33,8 @@ MOST_BYTES = 400 * 1024
 
 Written = list[tuple[str, Change]]
 """What one call changed: the table's name and the change, in the order of its actions."""
-Gate = Callable[[str, dict[str, Any], Callable[[], Any]], Any]
+Gate = Callable[[str, dict[str, Any], Callable[[dict[str, Any]], Any]], Any]
+"""What every call goes through: it may send the request, or another one, and says what comes back."""
 Planned = tuple[Table, Address, Item | None]
 
 OUTSIDE = {
@@ -65,7 +66,7 @@ class MemoryDynamo:
         self.tables = {definition["TableName"]: Table(definition) for definition in definitions}
         self.lags = lags
         self.tokens: dict[str, list[dict[str, Any]]] = {}
-        self.gate: Gate = lambda operation, request, effect: effect()
+        self.gate: Gate = lambda operation, request, send: send(request)
         self.told: Callable[[Written], None] = lambda written: None
 
     def get_item(self, **request: Any) -> Any:
@@ -114,9 +115,9 @@ class MemoryDynamo:
         return [index for table in self.tables.values() for index in table.indexes.values()]
 
     def _call(self, operation: str, request: dict[str, Any], effect: Callable[[dict[str, Any]], Any]) -> Any:
-        def send() -> Any:
+        def send(asked: dict[str, Any]) -> Any:
             try:
-                answer = effect(request)
+                answer = effect(asked)
             except Invalid as error:
                 raise refused(operation, "ValidationException", str(error)) from error
             if not self.lags:

@@ -1,0 +1,78 @@
+"""What the ledger should do, told once more with dictionaries and integers. It shares no code with the product.
+
+A command is judged at one instant: `judge` says what it comes to as things stand, `book` does it. Commands of the
+product take several calls and interleave, so the two are asked at these instants:
+
+- the commit that writes a command's journal item is that command's instant: judged then, it must be done, and what it
+  did to each account must be what the model says;
+- a refusal must be what `judge` says at the instant of one of the command's own calls, or at its beginning: some order
+  of the commands gives it. The account and the place in a group or batch that a refusal names are compared as well.
+
+What is allowed beside that: an answer of `try_again` where faults or others were in the way, and a leg on a deferred
+account that was let through by a copy of the account's terms not older than five seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.simulation.account_rules import AccountRules
+from tests.simulation.books import Body, Done, Plan, Refused
+from tests.simulation.exchange_rules import ExchangeRules
+from tests.simulation.hold_rules import HoldRules
+
+
+class Model(AccountRules, HoldRules, ExchangeRules):
+    """The books of one tenant, and every rule."""
+
+    def judge(self, key: str, body: Body, now: int) -> Plan | Done:
+        """What a command comes to if it happens now: its plan, or the earlier time it was done. Raises Refused."""
+        shape = getattr(self, f"_shape_{body['do']}", None)
+        if shape is not None:
+            shape(body, now)
+        earlier = self.done.get(key)
+        if earlier is not None:
+            if earlier.body != body or earlier.batch is not None:
+                raise Refused("idempotency_key_reused")
+            return earlier
+        plan: Plan = getattr(self, f"_{body['do']}")(body, now)
+        return plan
+
+    def book(self, key: str, body: Body, plan: Plan, entry: str, told: dict[str, Any]) -> None:
+        """Do what was judged. `entry` is the journal item's id, `told` what the ledger named: `account_id`, `hold`,
+        `quote`, `entries` and `holds` of a group or batch, and the instant (`at`) by the process's own clock."""
+        for account_id, move in plan.moves.items():
+            account = self.accounts[account_id]
+            account.balance += move.amount
+            account.held += move.held
+            account.version += move.lines
+            for part in move.parts or [move]:
+                by = entry if part.index is None else told["entries"][part.index]
+                account.lines.append((by, part.amount, part.held))
+        for change in plan.then:
+            change(told)
+        self.done[key] = Done(body, entry)
+        parts = told.get("entries") or [entry]
+        for number, part in enumerate(parts):
+            self.entries[part] = plan.legs[number]
+            self.kinds[part] = self._kind(body)
+            if body["do"] == "batch":
+                self.done[body["parts"][number]["key"]] = Done(body["parts"][number], part, batch=key)
+        self.kinds[entry] = body["do"] if body["do"] in {"group", "batch"} else self.kinds.get(entry, body["do"])
+
+    def fold(self, account_id: str, entries: list[str]) -> int:
+        """Add what these journal items, in this order, move on a deferred account. The sum of it."""
+        account, before = self.accounts[account_id], self.accounts[account_id].balance
+        for entry in entries:
+            amounts = [amount for leg, amount, _ in self.entries.get(entry, []) if leg == account_id]
+            if amounts:
+                account.balance += sum(amounts)
+                account.version += 1
+                account.lines.append((entry, sum(amounts), 0))
+        return account.balance - before
+
+    def _kind(self, body: Body) -> str:
+        """What a journal item of this command, or of a part of it, is."""
+        if body["do"] == "group":
+            return str(body["act"])
+        return "entry" if body["do"] == "batch" else str(body["do"])

@@ -1,0 +1,239 @@
+"""A run: actors work on a world for some steps; then everything is brought to rest and compared once more.
+
+A step is one try at a command, the first or a later one. Beside the callers there are those who project, number, fold
+and sweep; they work between the commands and are no steps.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
+
+from chalicelib.core.errors import Busy, Refusal
+from chalicelib.ledger.service import deferred, holds
+from chalicelib.ledger.worker import project, sequence
+from chalicelib.queues.worker import WorkerFailed
+from tests.simulation.acting import Answer, act, instant
+from tests.simulation.commands import Command
+from tests.simulation.faults import Killed
+from tests.simulation.rest import compare_all
+from tests.simulation.streams import Stream, event
+from tests.simulation.world import PREFIX, Attempt, World, Wrong
+
+ACTORS = 6
+SHARDS = 3
+SKEW = 300_000
+FEWEST_CALLS = 4
+WORK = {"command": 70, "project": 9, "sequence": 8, "fold": 1, "sweep": 2, "retry": 10}
+"""What an actor does next, by how often."""
+TRANSIENT = (Busy, ClientError, HTTPClientError, NoConnection)
+
+
+class Run:
+    """One world and its actors."""
+
+    def __init__(self, seed: int) -> None:
+        self.world = World(random.Random(seed))
+        self.chance = self.world.chance
+        self.steps = 0
+        self.most = 0
+        self.unanswered: list[Command] = []
+        tables = self.world.table.tables
+        self.streams = {
+            name: [Stream(tables[f"{PREFIX}-{table}"], shard, SHARDS) for shard in range(SHARDS)]
+            for name, table in (("project", "accounts"), ("sequence", "journal"))
+        }
+        self.works: dict[str, Callable[[], None]] = {
+            "command": self._command,
+            "retry": self._retry,
+            "project": partial(self._tell, "project"),
+            "sequence": partial(self._tell, "sequence"),
+            "fold": partial(self._quietly_failing, deferred.fold_behind),
+            "sweep": partial(self._quietly_failing, self._sweep),
+        }
+
+    def begin(self) -> None:
+        """Open the accounts to begin with; nothing strikes yet."""
+        for generator in self.world.generators:
+            for command in generator.openings():
+                self._try(command)
+
+    def go(self, steps: int) -> None:
+        """Let the actors make so many steps, then bring everything to rest and compare all of it."""
+        self.most = self.steps + steps
+        self.world.quiet = False
+        self.world.scheduler.run([self._actor for _ in range(ACTORS)])
+        self.world.quiet = True
+        self.rest()
+
+    def rest(self) -> None:
+        """Answer what is unanswered, tell the streams' rest, sweep, and compare everything with the model."""
+        world = self.world
+        while self.unanswered:
+            self._try(self.unanswered.pop())
+        world.table.settle()
+        for _ in range(3):
+            for name, streams in reversed(self.streams.items()):
+                for stream in streams:
+                    while batch := stream.rest(50):
+                        self._deliver(name, stream, batch)
+                        world.table.settle()
+            while holds.expire_due(instant(world.now)).returned:
+                world.table.settle()
+            deferred.fold_behind()
+            world.table.settle()
+        compare_all(world)
+
+    def _actor(self) -> None:
+        kinds, weights = list(WORK), list(WORK.values())
+        while self.steps < self.most:
+            self.works[self.chance.choices(kinds, weights)[0]]()
+
+    def _command(self) -> None:
+        self._try(self.chance.choice(self.world.generators).next(self.world.now))
+
+    def _retry(self) -> None:
+        if self.unanswered:
+            self._try(self.unanswered.pop(self.chance.randrange(len(self.unanswered))))
+
+    def _try(self, command: Command) -> None:
+        """One step: a try at a command, whose answer must be one the model gives."""
+        world, me = self.world, self.world.scheduler.current
+        self.steps += 1
+        world.now += (
+            self.chance.randrange(400_000) if self.chance.random() < 0.99 else self.chance.randrange(30 * 10**6)
+        )
+        attempt = Attempt(command, world.now + self.chance.randrange(-SKEW, SKEW))
+        number = self.steps
+        world.judge(attempt)
+        world.attempts[me] = attempt
+        try:
+            answer: Answer | Exception | Killed = act(command, now=attempt.now, entropy=self.chance.randbytes(10))
+        except (Refusal, Killed) as refused:
+            answer = refused
+        finally:
+            world.attempts.pop(me, None)
+        told = _told(answer)
+        world.log.append(f"{number}: {command.text()} at {attempt.now}: {told}")
+        world.count(f"{command.body['do']}: {told.split('(')[0]}")
+        self._check(attempt, answer)
+
+    def _check(self, attempt: Attempt, answer: Answer | Exception | Killed) -> None:
+        command, model = attempt.command, self.world.models[attempt.command.tenant]
+        if isinstance(answer, Killed):
+            self.unanswered.append(command)
+        elif isinstance(answer, Busy):
+            self.unanswered.append(command)
+            if not attempt.faults and attempt.calls < FEWEST_CALLS:
+                raise Wrong(f"{command.text()} is told to try again, and nothing was in its way")
+        elif isinstance(answer, Refusal):
+            self._check_refusal(attempt, answer)
+        elif isinstance(answer, Answer):
+            done = model.done.get(command.key)
+            if done is None or done.body != command.body or done.entry != answer.item.entry_id:
+                raise Wrong(f"{command.text()} was answered, and not done")
+            if not answer.replayed and not attempt.committed:
+                raise Wrong(f"{command.text()} says that it was done now, and it was not")
+            self._check_answer(answer, model.entries)
+
+    def _check_answer(self, answer: Answer, entries: dict[str, Any]) -> None:
+        """The answer is what stands in the journal."""
+        for item in answer.parts or (answer.item,):
+            legs = [(leg.account_id, leg.amount, leg.currency) for leg in item.legs]
+            if legs != entries[item.entry_id]:
+                raise Wrong(f"{item.entry_id} is answered with {legs}, and has {entries[item.entry_id]}")
+
+    def _check_refusal(self, attempt: Attempt, refusal: Refusal) -> None:
+        facts = refusal.facts
+        told = (refusal.code, facts.get("account_id"), facts.get("index"))
+        if attempt.committed:
+            raise Wrong(f"{attempt.command.text()} was done, and refused: {refusal!r}")
+        if not any(_same(verdict, told) for verdict in attempt.verdicts):
+            raise Wrong(f"{attempt.command.text()} was refused: {refusal!r}; the model says {attempt.verdicts}")
+
+    def _tell(self, name: str) -> None:
+        stream = self.chance.choice(self.streams[name])
+        batch = [] if stream.busy else stream.batch(self.chance)
+        if not batch:
+            return
+        stream.busy = True
+        try:
+            self._deliver(name, stream, batch)
+        except Killed:
+            stream.failed(batch)
+        except WorkerFailed as failed:
+            if not isinstance(failed.__context__, TRANSIENT):
+                raise Wrong(f"{name} failed: {failed.__context__!r}") from failed.__context__
+            stream.failed(batch)
+        finally:
+            stream.busy = False
+
+    def _deliver(self, name: str, stream: Stream, batch: list[Any]) -> None:
+        self.world.count(f"batches to {name}")
+        handler: Any = project.project if name == "project" else sequence.sequence
+        handler(event(batch, both=name == "project"), None)
+        stream.told(batch)
+
+    def _sweep(self) -> None:
+        swept = holds.expire_due(instant(self.world.now))
+        odd = [failure for failure in swept.failures if not isinstance(failure.error, Busy)]
+        if odd:
+            raise Wrong(f"the sweep failed: {odd}")
+
+    def _quietly_failing(self, work: Callable[[], object]) -> None:
+        """A worker that may be killed or kept from its work: its next run goes on."""
+        try:
+            work()
+        except (Killed, *TRANSIENT):
+            self.world.count("workers stopped")
+
+
+def _told(answer: Any) -> str:
+    if isinstance(answer, Answer):
+        return "replayed" if answer.replayed else f"done ({answer.item.entry_id})"
+    return repr(answer) if isinstance(answer, Refusal) else "killed"
+
+
+def _same(verdict: tuple[str, str | None, int | None], told: tuple[str, Any, Any]) -> bool:
+    """Whether a refusal is the model's: its code, and what the model says of account and place."""
+    return verdict[0] == told[0] and all(
+        said in (None, given) for said, given in zip(verdict[1:], told[1:], strict=True)
+    )
+
+
+@contextmanager
+def in_memory(world: World) -> Iterator[None]:
+    """The product works on the world's table, in the world's time, with the seed's chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QUITTANCE_TABLE_PREFIX", PREFIX)
+        clock = SimpleNamespace(monotonic=world.monotonic, sleep=world.pause)
+        modules = [module for name, module in sys.modules.items() if name.startswith("chalicelib")]
+        for module in modules:
+            if getattr(module, "dynamodb", None) is not None:
+                patch.setattr(module, "dynamodb", lambda: world.table)
+            if getattr(module, "time", None) is time:
+                patch.setattr(module, "time", clock)
+            if getattr(module, "random", None) is random:
+                patch.setattr(module, "random", world.chance)
+        patch.setattr(logging.getLogger("quittance.worker"), "disabled", True)
+        _forget_copies()
+        yield
+        _forget_copies()
+
+
+def _forget_copies() -> None:
+    """What the process knows of deferred accounts is of another world."""
+    from chalicelib.ledger.store import deferred as copies  # noqa: PLC0415
+
+    copies._copies.clear()

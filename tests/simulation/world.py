@@ -1,0 +1,279 @@
+"""The world of a simulation: the table, the models, the time, and what is compared when something is written.
+
+Every call of the product's code comes through `gate`: others may go first, a fault may strike, and the command is
+judged by the model at that instant. Every write that had its effect comes through `told`, before anybody else runs: a
+journal item is booked in the model, which must agree, and each account that changed must stand as the model says.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib.core.instants import LONG_AGO, instant_text, parse_instant
+from infra.templates import table_definitions
+from tests.simulation.acting import instant, microseconds
+from tests.simulation.books import COPY, Account, Body, Done, Plan, Refused
+from tests.simulation.books import LONG_AGO as NEVER
+from tests.simulation.commands import Command, Generator
+from tests.simulation.expressions import Item
+from tests.simulation.faults import strike_for
+from tests.simulation.model import Model
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.table import MemoryDynamo, Written
+
+PREFIX = "simulation"
+TENANTS = ("ten_a", "ten_b")
+FAULTS = 0.07
+FORGETS = 0.01
+LOGGED = 20
+EXPIRING = "w:hold-expired:"
+
+
+class Wrong(AssertionError):
+    """The ledger and the model disagree."""
+
+
+@dataclass
+class Attempt:
+    """One try at a command: when, what it may be refused with, whether it was this try that did it, what struck it."""
+
+    command: Command
+    now: int
+    verdicts: set[tuple[str, str | None, int | None]] = field(default_factory=set)
+    committed: bool = False
+    faults: int = 0
+    calls: int = 0
+
+
+class World:
+    """Everything of one run."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+        self.table = MemoryDynamo(table_definitions(PREFIX), lags=True)
+        self.table.gate, self.table.told = self.gate, self.told
+        self.scheduler = Scheduler(chance)
+        self.models = {tenant: Model() for tenant in TENANTS}
+        self.generators = [Generator(chance, tenant, model) for tenant, model in self.models.items()]
+        self.attempts: dict[int, Attempt] = {}
+        self.feed: dict[str, list[str]] = {tenant: [] for tenant in TENANTS}
+        self.numbers: set[str] = set()
+        self.sums: dict[tuple[str, str], int] = {}
+        self.now = 0
+        self.quiet = True
+        self.log: deque[str] = deque(maxlen=LOGGED)
+        self.counts: dict[str, int] = {}
+
+    def count(self, what: str) -> None:
+        """One more of this."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    def items(self, table: str) -> dict[Any, Item]:
+        """The items of a table, by place."""
+        return self.table.tables[f"{PREFIX}-{table}"].items
+
+    # What every call goes through.
+
+    def gate(self, operation: str, request: dict[str, Any], send: Callable[[dict[str, Any]], Any]) -> Any:
+        """Let others go first, let a fault strike, and judge the command as things stand at the call."""
+        if self.quiet:
+            return self._judged(request, send)
+        self.scheduler.hand_over()
+        if self.chance.random() < 0.3:
+            self._arrive()
+        attempt = self.attempts.get(self.scheduler.current)
+        if attempt is not None:
+            attempt.calls += 1
+        if self.chance.random() >= FAULTS:
+            return self._judged(request, send)
+        if attempt is not None:
+            attempt.faults += 1
+        strike = strike_for(self.chance, operation)
+        self.count(strike.__name__)
+        return strike(self.chance, request, lambda asked: self._judged(asked, send))
+
+    def pause(self, seconds: float) -> None:
+        """What the product does when it waits: time moves, and others go on."""
+        self.now += int(seconds * 10**6)
+        if not self.quiet:
+            self.scheduler.hand_over()
+
+    def monotonic(self) -> float:
+        """The process's own clock."""
+        return self.now / 10**6
+
+    def judge(self, attempt: Attempt) -> None:
+        """Note what the command would come to now."""
+        command, model = attempt.command, self.models[attempt.command.tenant]
+        if command.body["do"] == "close" and command.body["account"].startswith("hot_"):
+            # Whether anything is on its way to a deferred account, a lagging index may not tell.
+            attempt.verdicts.add(("entries_pending", command.body["account"], None))
+        try:
+            model.judge(command.key, command.body, attempt.now)
+        except Refused as refused:
+            attempt.verdicts.add(refused.told())
+
+    def _judged(self, request: dict[str, Any], send: Callable[[dict[str, Any]], Any]) -> Any:
+        attempt = self.attempts.get(self.scheduler.current)
+        if attempt is not None:
+            self.judge(attempt)
+        return send(request)
+
+    def _arrive(self) -> None:
+        """Indexes catch up a little; now and then the store forgets which requests it knows."""
+        for index in self.table.indexes():
+            index.arrive(self.chance.randint(0, 12))
+        if self.chance.random() < FORGETS:
+            self.table.tokens.clear()
+
+    # What every write is compared with.
+
+    def told(self, written: Written) -> None:
+        """Compare what was written with the model."""
+        new: list[Item] = []
+        changed: list[tuple[Item | None, Item]] = []
+        numbered: list[Item] = []
+        for name, (before, after) in written:
+            if after is None:
+                continue
+            match name.removeprefix(f"{PREFIX}-"):
+                case "journal":
+                    self._once(before, after)
+                    new.append(after)
+                case "accounts":
+                    changed.append((before, after))
+                case "feed":
+                    numbered.append(after)
+        if new:
+            self._booked(new)
+        elif changed:
+            self._folded(changed)
+        self._numbered(numbered)
+        for before, after in changed:
+            self._compare_account(after)
+            self._sum(before, after)
+        if any(self.sums.values()):
+            raise Wrong(f"debits are not credits: {self.sums}")
+
+    def _once(self, before: Item | None, after: Item) -> None:
+        if before is not None:
+            raise Wrong(f"a journal item was written twice: {after['pk']}")
+
+    def _booked(self, new: list[Item]) -> None:
+        first, parts = new[0], new[1:]
+        tenant, entry = first["pk"]["S"].split("#")
+        key, body, now = self._said(first)
+        model = self.models[tenant]
+        plan = self._agreed(model, key, body, now, entry)
+        told = _names(first, parts) | {"at": self.now}
+        model.book(key, body, plan, entry, told)
+        for item in parts or [first]:
+            self._compare_legs(model, item)
+        for account_id in plan.moves:
+            self._compare_account(self.items("accounts")[f"{tenant}#{account_id}", None])
+        for legs in plan.legs:
+            self._defer(tenant, legs, 1)
+
+    def _said(self, item: Item) -> tuple[str, Body, int]:
+        """Key, content and instant of the command that a journal item belongs to."""
+        key = item["key"]["S"]
+        if key.startswith(EXPIRING):
+            body = {"do": "expire", "hold": key.removeprefix(EXPIRING)}
+            return key, body, microseconds(parse_instant(item["recorded_at"]["S"]))
+        attempt = self.attempts.get(self.scheduler.current)
+        if attempt is None or key != f"c:{attempt.command.key}":
+            raise Wrong(f"nobody said {key}")
+        attempt.committed = True
+        return attempt.command.key, attempt.command.body, attempt.now
+
+    def _agreed(self, model: Model, key: str, body: Body, now: int, entry: str) -> Plan:
+        model.copied_since = self.now - COPY
+        try:
+            plan = model.judge(key, body, now)
+        except Refused as refused:
+            raise Wrong(f"{entry} was booked, and the model refuses it: {refused.told()}") from refused
+        finally:
+            model.copied_since = None
+        if isinstance(plan, Done):
+            raise Wrong(f"{entry} was booked, and had been before")
+        return plan
+
+    def _compare_legs(self, model: Model, item: Item) -> None:
+        entry = item["pk"]["S"].split("#")[1]
+        legs = [leg["M"] for leg in item.get("legs", {"L": []})["L"]]
+        stored = [(leg["account"]["S"], int(leg["amount"]["N"]), leg["currency"]["S"]) for leg in legs]
+        if stored != model.entries[entry]:
+            raise Wrong(f"{entry} has the legs {stored}, and the model {model.entries[entry]}")
+
+    def _folded(self, changed: list[tuple[Item | None, Item]]) -> None:
+        for before, after in changed:
+            tenant, account_id = after["pk"]["S"].split("#")
+            if before is None or not after["last_commit"]["S"].startswith("feed:"):
+                raise Wrong(f"{account_id} was changed by nobody's command")
+            run = self.feed[tenant][int(before["as_of"]["N"]) : int(after["as_of"]["N"])]
+            amount = self.models[tenant].fold(account_id, run)
+            self._defer(tenant, [(account_id, -amount, after["currency"]["S"])], 1)
+
+    def _numbered(self, rows: list[Item]) -> None:
+        """Numbers are dense, and every entry has one."""
+        for row in sorted((row for row in rows if "tenant" in row), key=lambda row: int(row["number"]["N"])):
+            tenant, entry = row["pk"]["S"].split("#")
+            if (
+                int(row["number"]["N"]) != len(self.feed[tenant]) + 1
+                or (row["pk"]["S"].replace("#", "#"), None) is None
+            ):
+                raise Wrong(f"{entry} is number {row['number']} after {len(self.feed[tenant])}")
+            self.feed[tenant].append(entry)
+            self.numbers.add(entry)
+
+    def _compare_account(self, item: Item) -> None:
+        tenant, account_id = item["pk"]["S"].split("#")
+        account = self.models[tenant].accounts[account_id]
+        stored = {name: int(item[name]["N"]) for name in ("balance", "held", "version", "debit_room", "credit_room")}
+        stored |= {name: item[name]["S"] for name in ("status", "closed_until")}
+        if stored != (expected := _expected(account)):
+            raise Wrong(f"{tenant} {account_id} stands at {stored}, and in the model at {expected}")
+
+    def _sum(self, before: Item | None, after: Item) -> None:
+        """Debits are credits in every currency: what is on accounts, and what waits to be folded."""
+        of = (after["pk"]["S"].split("#")[0], after["currency"]["S"])
+        self.sums[of] = (
+            self.sums.get(of, 0) + int(after["balance"]["N"]) - (int(before["balance"]["N"]) if before else 0)
+        )
+
+    def _defer(self, tenant: str, legs: list[tuple[str, int, str]], sign: int) -> None:
+        for account_id, amount, currency in legs:
+            if account_id.startswith("hot_"):
+                self.sums[tenant, currency] = self.sums.get((tenant, currency), 0) + sign * amount
+
+
+def _expected(account: Account) -> dict[str, Any]:
+    return {
+        "balance": account.balance,
+        "held": account.held,
+        "version": account.version,
+        "debit_room": account.room(True),
+        "credit_room": account.room(False),
+        "status": account.status,
+        "closed_until": LONG_AGO if account.closed_until == NEVER else instant_text(instant(account.closed_until)),
+    }
+
+
+def _names(first: Item, parts: list[Item]) -> dict[str, Any]:
+    """What the ledger named in a command's journal items."""
+    return {
+        **_data(first),
+        "hold": first.get("subject", {}).get("S"),
+        "quote": first.get("subject", {}).get("S"),
+        "holds": [part.get("subject", {}).get("S") for part in parts],
+        "entries": [part["pk"]["S"].split("#")[1] for part in parts],
+    }
+
+
+def _data(item: Item) -> dict[str, Any]:
+    return dict(json.loads(item["data"]["S"])) if "data" in item else {}
