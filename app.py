@@ -21,7 +21,7 @@ from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
-from chalicelib.ledger.worker import checkpoint, project, sequence, sweep
+from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
 from chalicelib.settlement.worker import bank_messages, operating, payments, relay
@@ -82,6 +82,7 @@ WORKERS = (
     sequence.worker,
     sweep.worker,
     checkpoint.worker,
+    prove.worker,
     credit_worker.worker,
     bank_messages.worker,
     payments.worker,

@@ -22,6 +22,7 @@ FUNCTIONS = {
     "accrue",
     "sweep",
     "checkpoint",
+    "prove",
     "operate",
 }
 

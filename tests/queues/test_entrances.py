@@ -28,11 +28,12 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "sequence": ("chalicelib.ledger.worker.sequence", REMOVED, None),
     "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), NOTHING_SWEPT),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
+    "prove": ("chalicelib.ledger.worker.prove", schedule_event(), {"tenants": 1, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"sweep", "checkpoint"}
+OF_ALL_BOOKS = {"sweep", "checkpoint", "prove"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """
