@@ -14,7 +14,8 @@ def instant_text(instant: datetime) -> str:
     """`2026-11-02T09:00:00.000000Z`. A naive datetime is a defect."""
     if instant.tzinfo is None:
         raise Defect("instants are aware")
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    in_utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return f"{in_utc.isoformat(timespec='microseconds')[:26]}Z"
 
 
 def parse_instant(text: str, field: str = "instant") -> datetime:

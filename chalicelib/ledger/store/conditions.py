@@ -18,7 +18,9 @@ from chalicelib.ledger.domain import Kind
 from chalicelib.storage.commit import Write, check
 from chalicelib.storage.tables import AccountItem, Item, account_key
 
-_DEBIT_NORMAL = {f":kind{i}": {"S": kind.value} for i, kind in enumerate(kind for kind in Kind if kind.debit_normal)}
+_DEBIT_NORMAL = {
+    f":debit_normal{i}": {"S": kind.value} for i, kind in enumerate(kind for kind in Kind if kind.debit_normal)
+}
 _IS_DEBIT_NORMAL = f"kind IN ({', '.join(_DEBIT_NORMAL)})"
 
 

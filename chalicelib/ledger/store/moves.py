@@ -30,6 +30,16 @@ _KINDS = {
 """The kinds of which a hold reserves on a side: those whose balance that side lowers."""
 
 
+def _one_of(name: str, allowed: list[str]) -> tuple[str, Item]:
+    """The condition that an attribute has one of these values, and its values."""
+    values: Item = {f":{name}{i}": {"S": value} for i, value in enumerate(allowed)}
+    return f"{name} IN ({', '.join(values)})", values
+
+
+_OPEN_TO_CALLERS = _one_of("purpose", _CALLERS)
+_LOWERED_BY = {side: _one_of("kind", kinds) for side, kinds in _KINDS.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """`amount` moves the balance (debits positive). `held` is what holds reserve more (or, negative, less) on the side
@@ -125,16 +135,14 @@ def _conditions(move: Move, occurred_at: str, by_hand: bool, values: Item) -> li
             conditions.append(f"{side}_room >= :{side}_need")
             values[f":{side}_need"] = {"N": str(need)}
     if move.held > 0:
-        conditions.append(_one_of("kind", _KINDS[move.held_side], values))
+        condition, needed = _LOWERED_BY[move.held_side]
+        conditions.append(condition)
+        values |= needed
     if by_hand:
-        conditions.append(_one_of("purpose", _CALLERS, values))
+        condition, needed = _OPEN_TO_CALLERS
+        conditions.append(condition)
+        values |= needed
     return conditions
-
-
-def _one_of(name: str, allowed: list[str], values: Item) -> str:
-    chosen = {f":{name}{i}": {"S": value} for i, value in enumerate(allowed)}
-    values |= chosen
-    return f"{name} IN ({', '.join(chosen)})"
 
 
 def _failed(
