@@ -135,7 +135,8 @@ def get_account(request: Request, account_id: str) -> AccountView:
 def get_trial_balance(request: Request) -> TrialBalanceView:
     """Prove that all balances of the tenant sum to zero in each currency, as of one instant."""
     balance = trial.trial_balance(request.tenant)
-    return TrialBalanceView(balance.differences, balance.unfolded, [account_view(account) for account in balance.accounts])
+    views = [account_view(account) for account in balance.accounts]
+    return TrialBalanceView(balance.differences, balance.unfolded, views)
 
 
 def _filter(query: Mapping[str, str]) -> AccountFilter:
