@@ -19,8 +19,8 @@ LATE = 40
 
 @dataclass
 class Stream:
-    """What one shard of a table's stream has told nobody yet, and what it told lately. The changes of an item are all in
-    one shard, which has one reader at a time: `busy` while it reads."""
+    """What one shard of a stream has told nobody yet, and what it told lately. All changes of an item are in one
+    shard, which has one reader at a time: `busy` while it reads."""
 
     table: Table
     shard: int = 0
