@@ -17,6 +17,20 @@ VERSION = "0.1.0"
 _REFERENCE = "#/components/schemas/{name}"
 _PROBLEM = {"$ref": "#/components/responses/Problem"}
 
+_INSTANT = {"type": "string", "format": "date-time"}
+_PARAMETERS: dict[str, dict[str, Any]] = {
+    "limit": {"schema": {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}},
+    "clock": {
+        "description": "which time counts: when an entry was recorded, or when it took effect",
+        "schema": {"type": "string", "enum": ["recorded", "occurred"], "default": "recorded"},
+    },
+    "order": {"schema": {"type": "string", "enum": ["newest", "oldest"], "default": "newest"}},
+    "from": {"description": "the first instant of the period", "schema": _INSTANT},
+    "to": {"description": "the first instant after the period", "schema": _INSTANT},
+    "at": {"description": "the instant that is asked for, its entries included", "schema": _INSTANT},
+}
+"""What is known of a query parameter beyond its name."""
+
 
 class Problem(msgspec.Struct, frozen=True):
     """RFC 9457 problem details. `code` is stable; further members are the facts of the refusal."""
@@ -102,9 +116,10 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _query_parameters(route: Route) -> list[dict[str, Any]]:
-    limit = {"type": "integer", "minimum": 1, "maximum": MOST, "default": USUAL}
-    schemas = {name: limit if name == "limit" else {"type": "string"} for name in route.parameters}
-    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
+    return [
+        {"name": name, "in": "query"} | _PARAMETERS.get(name, {"schema": {"type": "string"}})
+        for name in route.parameters
+    ]
 
 
 def _key_parameter(route: Route) -> list[dict[str, Any]]:

@@ -63,14 +63,14 @@ class BalanceView(msgspec.Struct, frozen=True):
 
 class StatementView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """One page of an account's statement, on its normal side. Opening and closing balance, debits and credits are those
-    of the whole period; `brought_forward_minor` is the balance before the page's first line, and each line's balance
-    runs on from there. `complete`: no line is missing."""
+    of the whole period (null: a line before its end is not chained yet); `brought_forward_minor` is the balance before
+    the page's first line, and each line's balance runs on from there. `complete`: no line is missing."""
 
     account_id: str
     currency: str
     clock: str
-    from_: str
-    to: str
+    from_: str | None
+    to: str | None
     opening_minor: int
     closing_minor: int
     debits_minor: int | None
@@ -112,9 +112,10 @@ def get_history(request: Request, account_id: str) -> HistoryPage:
     parameters=("at", "clock"),
 )
 def get_balance(request: Request, account_id: str) -> BalanceView:
-    """Read what was posted on an account at an instant."""
-    which, instant = _clock(request), _instant(request, "at")
-    told = history.balance_at(request.tenant, account_id, instant, clock=which, now=clock.now())
+    """Read what was posted on an account at an instant (now, unless told)."""
+    which, now = _clock(request), clock.now()
+    instant = _instant(request, "at") or now
+    told = history.balance_at(request.tenant, account_id, instant, clock=which, now=now)
     account = told.account
     return BalanceView(
         account_id=account.account_id,
@@ -136,8 +137,7 @@ def get_balance(request: Request, account_id: str) -> BalanceView:
 )
 def get_statement(request: Request, account_id: str) -> StatementView:
     """Page through an account's statement for a period: opening balance, lines, closing balance."""
-    start, end = _instant(request, "from"), _instant(request, "to")
-    within = history.period(_clock(request), start, end, now=clock.now())
+    within = _period(request)
     name = _list_name(request, account_id, "statement", within)
     told = history.statement(
         request.tenant, account_id, within, after=start_of(name, request.query), limit=page_limit(request.query)
@@ -148,8 +148,8 @@ def get_statement(request: Request, account_id: str) -> StatementView:
         account_id=account.account_id,
         currency=account.currency,
         clock=within.clock.value,
-        from_=instant_text(start),
-        to=instant_text(end),
+        from_=within.start,
+        to=within.end,
         opening_minor=sign * told.opening,
         closing_minor=sign * told.closing,
         debits_minor=told.debits,
@@ -162,8 +162,7 @@ def get_statement(request: Request, account_id: str) -> StatementView:
 
 
 def _period(request: Request) -> Period:
-    ends = [_instant(request, name) if name in request.query else None for name in ("from", "to")]
-    return history.period(_clock(request), ends[0], ends[1], now=clock.now())
+    return history.period(_clock(request), _instant(request, "from"), _instant(request, "to"), now=clock.now())
 
 
 def _clock(request: Request) -> Clock:
@@ -178,11 +177,9 @@ def _choice(request: Request, name: str, allowed: tuple[str, ...]) -> str:
     return given
 
 
-def _instant(request: Request, name: str) -> datetime:
-    """An instant that must be told. Raises InvalidInput `parameter_missing`, `invalid_instant`."""
-    if name not in request.query:
-        raise InvalidInput("parameter_missing", f"say {name}", field=name)
-    return parse_instant(request.query[name], name)
+def _instant(request: Request, name: str) -> datetime | None:
+    """An instant, or None where it is not told. Raises InvalidInput `invalid_instant`."""
+    return parse_instant(request.query[name], name) if name in request.query else None
 
 
 def _list_name(request: Request, account_id: str, what: str, within: Period, order: str = OLDEST) -> str:

@@ -12,8 +12,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from chalicelib.core.errors import Defect, InvalidInput
-from chalicelib.core.instants import instant_text
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import FUTURE, Account
 from chalicelib.ledger.lines import AFTER, Line
@@ -25,8 +25,8 @@ from chalicelib.storage.tables import Item
 SETTLED_AFTER = timedelta(seconds=60)
 """An entry that was stamped this long ago is in the books, or never will be."""
 
-_FIRST, _LAST = "0", "~"
-"""Sort before and behind every instant's text."""
+_FIRST, _LAST = "0001-01-01", "9999-12-31~"
+"""Sort before and behind every instant's text, and begin with a day as it does."""
 
 
 class Clock(Enum):
@@ -116,11 +116,14 @@ def history(
             tenant, account_id, between=between, after=after, limit=limit, newest_first=newest_first
         )
         return History(account, page, whole)
-    first, last, settled = _versions(tenant, account, within)
+    first, end, settled = _versions(tenant, account, within)
+    last = LAST_VERSION if end is None else end
     page = store.history_page(
-        tenant, account_id, after=after, limit=limit, newest_first=newest_first, versions=(first, last or LAST_VERSION)
+        tenant, account_id, after=after, limit=limit, newest_first=newest_first, versions=(first, last)
     )
-    return History(account, page, settled and _gapless(page, after, (first, last or account.version), newest_first))
+    return History(
+        account, page, settled and _gapless(page, after, (first, account.version if end is None else end), newest_first)
+    )
 
 
 def _versions(tenant: str, account: Account, within: Period) -> tuple[int, int | None, bool]:
@@ -182,17 +185,16 @@ def _stays(tenant: str, account: Account, line: Line | None) -> bool:
 
 
 def statement(tenant: str, account_id: str, within: Period, *, after: Item | None, limit: int) -> Statement:
-    """A page of an account's statement for a period that has both ends. `complete`: no line of it is missing.
+    """A page of an account's statement for a period. `complete`: no line of it is missing.
 
-    Opening balance, all lines and closing balance fit together by construction: the closing balance is read from the
-    lines, or added up from the days, and a page that holds the whole period says so only if both agree.
+    By the recorded clock all balances are read off the lines themselves. By the effective clock they are added up from
+    days, and the period's last page calls itself complete only if its lines come to the same closing balance.
     """
     account = accounts.load_account(tenant, account_id)
     if within.clock is Clock.OCCURRED:
         return _by_effect(tenant, account, within, after=after, limit=limit)
-    start, end = _ends(within)
-    before = store.last_line_before(tenant, account_id, start)
-    line = store.last_line_before(tenant, account_id, end)
+    before = None if within.start is None else store.last_line_before(tenant, account_id, within.start)
+    line = store.last_line_before(tenant, account_id, within.end or _LAST)
     versions = (1 if before is None else before.version + 1), (0 if line is None else line.version)
     page = store.history_page(tenant, account_id, after=after, limit=limit, newest_first=False, versions=versions)
     opening, closing = _moved(before), _moved(line)
@@ -205,7 +207,7 @@ def statement(tenant: str, account_id: str, within: Period, *, after: Item | Non
 
 def _by_effect(tenant: str, account: Account, within: Period, *, after: Item | None, limit: int) -> Statement:
     """A statement by effective time. Its lines are the chained ones, which are those that days are made of."""
-    start, end = _ends(within)
+    start, end = within.start or _FIRST, within.end or _LAST
     whole = _is_whole(account, store.newest_line(tenant, account.account_id))
     page = store.occurred_page(
         tenant, account.account_id, between=(start, end), after=after, limit=limit, newest_first=False
@@ -214,7 +216,7 @@ def _by_effect(tenant: str, account: Account, within: Period, *, after: Item | N
     closing = store.moved_until(tenant, account.account_id, end)
     forward = opening.total
     if after is not None:
-        forward = store.moved_until(tenant, account.account_id, after["occurred"]["S"]).total
+        forward = store.moved_until(tenant, account.account_id, _occurred(after)).total
     shown = _running(forward, [line for line in page.lines if line.hash is not None])
     ends = page.last_key is not None or (shown[-1].balance if shown else forward) == closing.total
     debits = closing.debits - opening.debits
@@ -222,10 +224,17 @@ def _by_effect(tenant: str, account: Account, within: Period, *, after: Item | N
     return Statement(account, opening.total, closing.total, forward, debits, shown_page, whole and ends)
 
 
-def _ends(within: Period) -> tuple[str, str]:
-    if within.start is None or within.end is None:
-        raise Defect("a statement's period has both ends")
-    return within.start, within.end
+def _occurred(after: Item) -> str:
+    """Where a cursor stands by effective time. It comes from outside: raises InvalidInput `invalid_cursor`."""
+    occurred: str = after["occurred"]["S"]
+    instant, _, version = occurred.partition("#")
+    try:
+        genuine = instant_text(parse_instant(instant)) == instant and version.isdecimal()
+    except InvalidInput:
+        genuine = False
+    if not genuine:
+        raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
+    return occurred
 
 
 def _running(forward: int, lines: Sequence[Line]) -> list[Line]:

@@ -92,10 +92,12 @@ def _go_on(tenant: str, account_id: str, version: int, *, pages: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Gap:
-    """Versions without a line: from the first to the last."""
+    """Versions without a line: from the first to the last. `ends` where no line comes behind them: of such a gap the
+    newer entries may still come by the stream."""
 
     first: int
     last: int
+    ends: bool = False
 
 
 def refill(
@@ -113,11 +115,14 @@ def refill(
     that have no line get the versions that have none, in the order of (recorded_at, entry_id), and are marked. Raises
     Defect where what is filled in does not come to what the line behind it says.
     """
-    lost, gaps = _lost(tenant, account_id, entries, before)
+    lost, gaps, loose_at = _lost(tenant, account_id, entries, before)
+    _go_on(tenant, account_id, loose_at, pages=MOST_PAGES)
     filled = 0
     for gap in gaps:
-        part = lost[filled : filled + gap.last - gap.first + 1]
-        if len(part) <= gap.last - gap.first or not _fill(tenant, account_id, gap, part, held or {}):
+        size = gap.last - gap.first + 1
+        part = lost[filled : filled + size]
+        known = part if gap.ends else len(part) == size
+        if not known or not _fill(tenant, account_id, gap.first, part, held or {}):
             break
         filled += len(part)
     return filled
@@ -125,29 +130,32 @@ def refill(
 
 def _lost(
     tenant: str, account_id: str, entries: Iterable[JournalItem], before: datetime
-) -> tuple[list[JournalItem], list[_Gap]]:
-    """The entries without a line, in the order in which they get one, and the versions without a line."""
+) -> tuple[list[JournalItem], list[_Gap], int]:
+    """The entries without a line, in the order in which they get one, the versions without a line, and the first that
+    has a line which is not chained (0: there is none)."""
     account = load_account(tenant, account_id)
     told: set[str] = set()
     gaps: list[_Gap] = []
-    expected = 1
+    expected, loose_at = 1, 0
     for line in store.all_lines(tenant, account_id, most=MOST_PAGES):
         told.add(line.entry_id)
         if line.version > expected:
             gaps.append(_Gap(expected, line.version - 1))
         expected = line.version + 1
+        if line.hash is None:
+            loose_at = loose_at or line.version
     if expected <= account.version:
-        gaps.append(_Gap(expected, account.version))
+        gaps.append(_Gap(expected, account.version, ends=True))
     lost = [item for item in entries if item.entry_id not in told and item.recorded_at < before]
-    return sorted(lost, key=lambda item: (instant_text(item.recorded_at), item.entry_id)), gaps
+    return sorted(lost, key=lambda item: (instant_text(item.recorded_at), item.entry_id)), gaps, loose_at
 
 
-def _fill(tenant: str, account_id: str, gap: _Gap, items: Sequence[JournalItem], held: Mapping[str, int]) -> bool:
-    """Fill one gap and chain on behind it; False where the line before it is not chained."""
+def _fill(tenant: str, account_id: str, first: int, items: Sequence[JournalItem], held: Mapping[str, int]) -> bool:
+    """Write the lines of some entries from a version on, and chain on behind them; False where the line before is not
+    chained."""
     account = account_of(tenant, account_id)
-    _go_on(tenant, account_id, gap.first - 1, pages=MOST_PAGES)
-    before = find_line(account, gap.first - 1)
-    if gap.first > 1 and (before is None or before.hash is None):
+    before = find_line(account, first - 1)
+    if first > 1 and (before is None or before.hash is None):
         return False
     raw = [
         line_of(
@@ -158,13 +166,13 @@ def _fill(tenant: str, account_id: str, gap: _Gap, items: Sequence[JournalItem],
             balance=0,
             held=held.get(item.entry_id, 0),
         )
-        for version, item in enumerate(items, start=gap.first)
+        for version, item in enumerate(items, start=first)
     ]
     lines = chain(before, (replace(line, refilled=True) for line in raw))
-    _check_fit(lines[-1], find_line(account, gap.last + 1))
+    _check_fit(lines[-1], find_line(account, lines[-1].version + 1))
     store.recount(tenant, account_id, lines)
     store.write_lines(lines)
-    _go_on(tenant, account_id, gap.last, pages=MOST_PAGES)
+    _go_on(tenant, account_id, lines[-1].version, pages=MOST_PAGES)
     return True
 
 
