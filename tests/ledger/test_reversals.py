@@ -19,12 +19,14 @@ from chalicelib.ledger.domain import Entry, Kind, Posting, Purpose, credit, debi
 from chalicelib.ledger.reversals import MOST_REVERSALS, REVERSIBLE, Reversed, remaining, reversal, with_reversal
 from chalicelib.ledger.service.batches import post_batch
 from chalicelib.ledger.service.entries import get_entry, post_entry
+from chalicelib.ledger.service.holds import CaptureHold, capture_hold
 from chalicelib.ledger.service.reversals import ReverseEntry, get_reversals, reverse_entry
 from chalicelib.ledger.store import accounts
 from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from tests.ledger.books import Books, entry, new_books, refused
+from tests.ledger.holding import SECOND, new_desk
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import crash_points, lost_points, watching
@@ -273,6 +275,30 @@ def test_another_tenants_entry_does_not_exist(books: Books) -> None:
     for act in (lambda: back(other, entry_id), lambda: get_reversals(other.tenant, entry_id)):
         refusal = refused(act)
         assert (type(refusal), refusal.code) == (NotFound, "entry_not_found")
+
+
+def test_a_reversal_short_of_funds_first_lets_go_of_holds_whose_time_is_over(books: Books) -> None:
+    desk = new_desk()
+    legs = (debit(desk.bank, cny(10)), credit(desk.payer, cny(10)))
+    entry_id = post_entry(desk.call(), PostEntry("entry.posted", legs)).item.entry_id
+    desk.hold(6, seconds=1)
+
+    too_early = refused(lambda: reverse_entry(desk.call(), ReverseEntry(entry_id)))
+    reverse_entry(desk.call(later=SECOND), ReverseEntry(entry_id))
+
+    assert (too_early.code, too_early.facts["available"]) == ("insufficient_funds", 4)
+    assert (desk.posted(), desk.held()) == (0, 0)
+
+
+def test_a_captured_hold_is_taken_back_like_a_transfer(books: Books) -> None:
+    desk = new_desk(funds=10)
+    hold_id = desk.hold(3)
+    command = desk.call()
+    capture_hold(command, CaptureHold(hold_id))
+
+    reverse_entry(desk.call(), ReverseEntry(command.entry_id))
+
+    assert (desk.posted(desk.payee), desk.posted()) == (0, 10)
 
 
 def test_a_reversal_is_one_read_and_one_write(books: Books) -> None:

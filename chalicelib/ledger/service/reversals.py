@@ -10,6 +10,7 @@ from chalicelib.core.call import Call
 from chalicelib.core.errors import NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Entry, Posting, check_occurred_at
+from chalicelib.ledger.expiring import with_expired_returned
 from chalicelib.ledger.metadata import check_metadata
 from chalicelib.ledger.reversals import ENTRY_REVERSED, REVERSIBLE, Reversed, remaining, reversal, with_reversal
 from chalicelib.ledger.store import entries
@@ -59,7 +60,8 @@ def reverse_entry(call: Call, command: ReverseEntry) -> Outcome:
         entry = Entry(ENTRY_REVERSED, legs, occurred_at, command.entry_id, metadata=command.metadata)
         return entries.plan_entry(call, entry, write, data={"reason": command.reason}, by_hand=True)
 
-    return once(call, decide, (journal_key(call.tenant, command.entry_id), key))
+    reads = (journal_key(call.tenant, command.entry_id), key)
+    return with_expired_returned(call, lambda: once(call, decide, reads))
 
 
 def get_reversals(tenant: str, entry_id: str) -> Reversals:
