@@ -158,7 +158,7 @@ class Done:
 
 
 class Books:
-    """The books of one tenant. `copied_since`: how far back what a process knows of a deferred account may be from."""
+    """The books of one tenant. `copies`: deferred accounts that a process may know as they were, and since when."""
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
@@ -170,7 +170,7 @@ class Books:
         self.kinds: dict[str, str] = {}
         self.taken_back: dict[str, dict[str, int]] = {}
         self.reversals: dict[str, int] = {}
-        self.copied_since: int | None = None
+        self.copies: dict[str, int] = {}
 
     def _account(self, account_id: str) -> Account:
         if account_id not in self.accounts:
@@ -223,16 +223,21 @@ class Books:
             raise Refused("currency_mismatch", account_id)
         if move.held > 0 and (account.sign > 0) == (move.side == "debit"):
             raise Refused("hold_on_wrong_side", account_id)
-        problems = [self._closed(*state, at) for state in self._states(account)]
+        problems = [self._closed(*state, at) for state in self._states(account_id)]
         if all(problems):
             raise Refused(str(problems[0]), account_id)
         return account
 
-    def _states(self, account: Account) -> list[tuple[str, int]]:
-        """Status and closed period as they are and, of a deferred account, as a copy may still say."""
-        copies = account.earlier if account.deferred and self.copied_since is not None else []
-        known = [state for until, *state in copies if until > (self.copied_since or 0)]
-        return [(account.status, account.closed_until), *((str(status), int(closed)) for status, closed in known)]
+    def _states(self, account_id: str) -> list[tuple[str, int]]:
+        """Status and closed period of an account as they are and, of a deferred one, as a copy may still say."""
+        account = self.accounts[account_id]
+        known = self.older(account_id, self.copies[account_id]) if account_id in self.copies else []
+        return [(account.status, account.closed_until), *known]
+
+    def older(self, account_id: str, since: int) -> list[tuple[str, int]]:
+        """Status and closed period that an account has had since an instant, and has no more."""
+        account = self.accounts.get(account_id)
+        return [(status, closed) for until, status, closed in account.earlier if until > since] if account else []
 
     def _closed(self, status: str, closed_until: int, at: int) -> str | None:
         if status != "open":

@@ -114,7 +114,7 @@ class Run:
         world.now += (
             self.chance.randrange(400_000) if self.chance.random() < 0.99 else self.chance.randrange(30 * 10**6)
         )
-        attempt = Attempt(command, world.now + self.chance.randrange(-SKEW, SKEW))
+        attempt = Attempt(command, world.now + self.chance.randrange(-SKEW, SKEW), world.now)
         number = self.steps
         world.judge(attempt)
         world.attempts[me] = attempt

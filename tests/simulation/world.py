@@ -21,7 +21,7 @@ from tests.simulation.books import COPY, Account, Body, Done, Plan, Refused
 from tests.simulation.books import LONG_AGO as NEVER
 from tests.simulation.commands import Command, Generator
 from tests.simulation.expressions import Item
-from tests.simulation.faults import strike_for
+from tests.simulation.faults import Killed, strike_for
 from tests.simulation.model import Model
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.table import MemoryDynamo, Written
@@ -31,6 +31,9 @@ TENANTS = ("ten_a", "ten_b")
 FAULTS = 0.07
 FORGETS = 0.01
 LOGGED = 20
+MOST_COPIES = 4
+LONGEST = 25 * 10**6
+"""How long a try may take before its function's time is up."""
 EXPIRING = "w:hold-expired:"
 
 
@@ -44,6 +47,7 @@ class Attempt:
 
     command: Command
     now: int
+    begun: int
     verdicts: set[tuple[str, str | None, int | None]] = field(default_factory=set)
     committed: bool = False
     faults: int = 0
@@ -89,6 +93,8 @@ class World:
         attempt = self.attempts.get(self.scheduler.current)
         if attempt is not None:
             attempt.calls += 1
+            if self.now > attempt.begun + LONGEST:
+                raise Killed
         if self.chance.random() >= FAULTS:
             return self._judged(request, send)
         if attempt is not None:
@@ -113,10 +119,22 @@ class World:
         if command.body["do"] == "close" and command.body["account"].startswith("hot_"):
             # Whether anything is on its way to a deferred account, a lagging index may not tell.
             attempt.verdicts.add(("entries_pending", command.body["account"], None))
-        try:
-            model.judge(command.key, command.body, attempt.now)
-        except Refused as refused:
-            attempt.verdicts.add(refused.told())
+        for copies in self._copies(attempt, model):
+            model.copies = copies
+            try:
+                model.judge(command.key, command.body, attempt.now)
+            except Refused as refused:
+                attempt.verdicts.add(refused.told())
+        model.copies = {}
+
+    def _copies(self, attempt: Attempt, model: Model) -> list[dict[str, int]]:
+        """What this attempt may know of deferred accounts: each as it is, or as it was in the last seconds."""
+        since = attempt.begun - COPY
+        changed = [each for each in _deferred_accounts(model, attempt.command.body) if model.older(each, since)]
+        known: list[dict[str, int]] = [{}]
+        for account_id in changed[:MOST_COPIES]:
+            known += [copies | {account_id: since} for copies in known]
+        return known
 
     def _judged(self, request: dict[str, Any], send: Callable[[dict[str, Any]], Any]) -> Any:
         attempt = self.attempts.get(self.scheduler.current)
@@ -192,13 +210,14 @@ class World:
         return attempt.command.key, attempt.command.body, attempt.now
 
     def _agreed(self, model: Model, key: str, body: Body, now: int, entry: str) -> Plan:
-        model.copied_since = self.now - COPY
+        attempt = self.attempts.get(self.scheduler.current)
+        model.copies = {} if attempt is None else self._copies(attempt, model)[-1]
         try:
             plan = model.judge(key, body, now)
         except Refused as refused:
             raise Wrong(f"{entry} was booked, and the model refuses it: {refused.told()}") from refused
         finally:
-            model.copied_since = None
+            model.copies = {}
         if isinstance(plan, Done):
             raise Wrong(f"{entry} was booked, and had been before")
         return plan
@@ -250,6 +269,18 @@ class World:
         for account_id, amount, currency in legs:
             if account_id.startswith("hot_"):
                 self.sums[tenant, currency] = self.sums.get((tenant, currency), 0) + sign * amount
+
+
+def _deferred_accounts(model: Model, body: Body) -> list[str]:
+    """The deferred accounts that a command may touch, each once."""
+    named: list[str] = []
+    for part in (body, *body.get("parts", ())):
+        named += [posting[0] for posting in part.get("postings") or ()]
+        named += [leg[0] for leg in model.entries.get(part.get("entry", ""), ())]
+        named += [str(part.get(name)) for name in ("from", "to")]
+        hold = model.holds.get(part.get("hold", ""))
+        named += [hold.other] if hold else []
+    return [name for name in dict.fromkeys(named) if name.startswith("hot_")]
 
 
 def _expected(account: Account) -> dict[str, Any]:
