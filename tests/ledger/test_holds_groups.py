@@ -171,6 +171,16 @@ def test_holds_of_a_group_that_contradict_each_other_are_refused(desk: Desk) -> 
     assert told(lambda: place_group(desk.call(), [here, nobody])) == ("account_not_found", 1)
 
 
+def test_money_promised_to_deferred_accounts_is_captured_in_a_group_without_moving_them(desk: Desk) -> None:
+    fees = desk.account(Kind.INCOME, deferred=True)
+    first, second = placed(desk, 10, 20, credit_account_id=fees)
+    [third] = placed(desk, 5, credit_account_id="hot_none")
+
+    assert told(lambda: captures(desk, CapturePart(first), CapturePart(third))) == ("account_not_found", 1)
+    captures(desk, CapturePart(first), CapturePart(second))
+    assert (desk.posted(), desk.held(), get_account(desk.tenant, fees).version) == (70, 5, 0)
+
+
 def test_twenty_holds_of_twenty_pairs_are_captured_in_one_commit(desk: Desk) -> None:
     pairs = [(desk.account(), desk.account()) for _ in range(20)]
     holds = [PlaceHold(desk.terms(5, debit_account_id=payer, credit_account_id=payee)) for payer, payee in pairs]

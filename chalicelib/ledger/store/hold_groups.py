@@ -51,10 +51,11 @@ def plan_group(call: Call, kind: str, parts: Sequence[Part]) -> Plan:
     item = journal_item(call, kind, data={"entries": [part.item.entry_id for part in parts]})
     moves: dict[str, list[tuple[int, Move]]] = {}
     for index, part in enumerate(parts):
-        for move in part.moves:
+        with about("holds", index):
+            at_once = moved_at_once(part.item, part.moves)
+        for move in at_once:
             moves.setdefault(move.account_id, []).append((index, move))
-    sums = [_summed(of_account) for of_account in moves.values()]
-    updates = [_update(item, move, moves[move.account_id]) for move in moved_at_once(item, sums)]
+    updates = [_update(item, _summed(of_account), of_account) for of_account in moves.values()]
     journalled = [also_journal(part.item, _impossible, tag=f"also {part.item.entry_id}") for part in parts]
     return Plan(item, (*journalled, *(write for part in parts for write in part.writes), *updates))
 
