@@ -17,11 +17,15 @@ from chalicelib.core.errors import Refusal
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Kind, credit, debit
 from chalicelib.ledger.exchange import ExchangeOrder, Quote, Rate, position_account_id, result_account_id
+from chalicelib.ledger.holds import Terms
+from chalicelib.ledger.service import deferred, feed
 from chalicelib.ledger.service import exchange as fx
 from chalicelib.ledger.service.account_life import freeze
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
 from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.service.holds import PlaceHold, index, place_hold
 from chalicelib.ledger.service.trial import trial_balance
+from chalicelib.ledger.store.holds import placed_hold
 from tests.support import calls
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
@@ -109,6 +113,32 @@ def test_what_is_bought_is_exact(call: Calling) -> None:
     fx.exchange(call(), quoted(call), ExchangeOrder(euros, dollars, "buy", Money(100_00, "USD")))
 
     assert balances(call, euros, dollars) == [-91_25, 100_00]  # 91.2408, rounded up
+
+
+def test_a_deferred_account_may_get_what_is_bought(call: Calling) -> None:
+    euros, tenant = opened(call, "EUR"), call().tenant
+    clearing = open_account(call(), OpenAccount("any", Kind.LIABILITY, "USD", deferred=True)).item.data["account_id"]
+    exchanging(call)
+
+    outcome = fx.exchange(call(), quoted(call), sell(euros, clearing))
+
+    feed.number([outcome.item])
+    deferred.fold(tenant)
+    assert balances(call, euros, clearing) == [-100_00, 109_60]
+
+
+def test_holds_that_have_had_their_time_are_let_go_of_before_an_exchange_is_refused(call: Calling) -> None:
+    euros, dollars, other = opened(call, "EUR", floor=0), opened(call, "USD"), opened(call, "EUR", Kind.ASSET)
+    exchanging(call)
+    paid_in(call, euros, 100_00)
+    terms = Terms(euros, other, Money(1, "EUR"), expires_at=MONDAY + timedelta(minutes=1))
+    index(call().tenant, placed_hold(place_hold(call(), PlaceHold(terms)).item).hold_id)
+    later = call(now=MONDAY + timedelta(minutes=2))
+
+    early = code_of(lambda: fx.exchange(call(), quoted(call), sell(euros, dollars)))
+    fx.exchange(later, quoted(call), sell(euros, dollars))
+
+    assert (early, balances(call, euros)) == ("insufficient_funds", [0])
 
 
 def test_an_exchange_is_one_read_and_one_write(call: Calling) -> None:
