@@ -16,6 +16,7 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit import store
 from chalicelib.credit.domain import Accrual, CreditLine, accrue
 from chalicelib.credit.postings import accrual_postings
+from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import entry_of
 from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.storage.journal import journal_item
@@ -69,16 +70,20 @@ def accrual_call(line: CreditLine, day: date, *, now: datetime) -> Call:
 
 
 def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
-    """Accrue a line through a day, booked at the start of that day (UTC). A day without interest books no entry.
+    """Accrue a line through a day, booked at the start of that day (UTC), or now where the books are closed up to it. A
+    day without interest books no entry.
 
     Raises Conflict `already_accrued` where something else, a draw perhaps, has brought the line to that day or past it.
     """
 
-    def decide(found: Found) -> Plan:
+    def decide(found: Found, occurred_at: datetime) -> Plan:
         stored = store.take_line(found, call.tenant, line_id)
-        return _plan(call, accrue(stored.value, day), version=stored.version)
+        return _plan(call, accrue(stored.value, day), stored.version, occurred_at)
 
-    return once(call, decide, reads=(store.line_key(call.tenant, line_id),))
+    def book(occurred_at: datetime) -> Outcome:
+        return once(call, lambda found: decide(found, occurred_at), reads=(store.line_key(call.tenant, line_id),))
+
+    return in_open_period(book, datetime.combine(day, time(), UTC), now=call.now)
 
 
 def accrue_due(now: datetime) -> AccrualRun:
@@ -92,9 +97,8 @@ def accrue_due(now: datetime) -> AccrualRun:
     return run
 
 
-def _plan(call: Call, accrual: Accrual, *, version: int) -> Plan:
+def _plan(call: Call, accrual: Accrual, version: int, occurred_at: datetime) -> Plan:
     line = accrual.line
-    day_start = datetime.combine(line.accrued_through, time(), UTC)
     facts: dict[str, object] = {
         "line_id": line.line_id,
         "through": line.accrued_through.isoformat(),
@@ -105,13 +109,13 @@ def _plan(call: Call, accrual: Accrual, *, version: int) -> Plan:
     write = store.replace_line(line, version=version)
     if accrual.amount.minor == 0:
         item = journal_item(
-            call, ACCRUED, occurred_at=day_start, subject=line.line_id, reference=line.reference, data=facts
+            call, ACCRUED, occurred_at=occurred_at, subject=line.line_id, reference=line.reference, data=facts
         )
         return Plan(item, (write,))
     entry = entry_of(
         ACCRUED,
         accrual_postings(line, accrual),
-        occurred_at=day_start,
+        occurred_at=occurred_at,
         subject=line.line_id,
         reference=line.reference,
     )

@@ -6,13 +6,16 @@ Leaves to the store: that each change is decided by the account as it stands at 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
+from typing import TypeVar
 
-from chalicelib.core.errors import InvalidInput
+from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import OPEN_TO_CALLERS, Account, Kind, Purpose
+
+T = TypeVar("T")
 
 
 class Status(Enum):
@@ -101,3 +104,14 @@ def check_closed_until(closed_until: datetime, *, now: datetime) -> datetime:
     if closed_until > now:
         raise InvalidInput("period_in_future", "a period is closed when it is over", field="closed_until")
     return closed_until
+
+
+def in_open_period(act: Callable[[datetime], T], dated: datetime, *, now: datetime) -> T:
+    """What `act` gives for the instant at which something took effect or, where the books are closed up to there, for
+    now: what has happened must be booked, and a closed period stays as it was told."""
+    try:
+        return act(dated)
+    except Conflict as refusal:
+        if refusal.code != "period_closed" or dated >= now:
+            raise
+    return act(now)

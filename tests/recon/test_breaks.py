@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.ledger.domain import Kind
+from chalicelib.ledger.service.account_life import close_period
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
 from chalicelib.ledger.service.trial import trial_balance
 from chalicelib.ledger.store.entries import load_entry
@@ -103,6 +104,17 @@ def test_the_entry_took_effect_on_the_day_the_bank_booked_it(books: Tables) -> N
     assert (item.kind, item.reference, item.subject) == ("break.booked", "R1", found.break_id)
     assert item.occurred_at == datetime(2026, 3, 2, tzinfo=UTC)
     assert item.recorded_at == call(days=2).now
+
+
+def test_a_break_of_a_closed_period_is_booked_when_it_is_resolved(books: Tables) -> None:
+    break_id = open_break()
+    close_period(call(days=1), BANK, call(days=1).now)
+
+    found = breaks.break_of(resolved(break_id).item.data)
+
+    assert found.resolution is not None
+    assert load_entry(TENANT, found.resolution.entry_id).occurred_at == call(days=2).now
+    assert counts() == (1, 0)
 
 
 def test_a_callback_that_comes_after_the_resolution_is_the_same_movement(books: Tables) -> None:

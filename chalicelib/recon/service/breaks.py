@@ -15,6 +15,7 @@ from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Entry, Purpose, credit, debit, entry_of, movement_content
 from chalicelib.ledger.store.accounts import load_accounts
 from chalicelib.ledger.store.entries import find_entry, plan_entry
@@ -86,16 +87,19 @@ def resolve_break(call: Call, command: ResolveBreak) -> Outcome:
         raise InvalidInput("account_is_the_bank", "a line is booked against another account", field="account_id")
     resolution = Resolution("booked", target.entry_id, command.account_id, comment, call.actor, call.now)
 
-    def decide(found: Found) -> Plan:
+    def decide(found: Found, occurred_at: datetime) -> Plan:
         before = _open(found, target)
         _check_bookable(found, call.tenant, target)
         after = resolve(before.value, resolution)
-        booking = _book(call, target.line, resolution)
+        booking = _book(call, target.line, resolution, occurred_at)
         booked = also_journal(booking.item, lambda _: _already_booked(target))
         writes = (booked, *booking.writes, *_changes(found, call.tenant, target, before, after))
         return Plan(journal_item(call, RESOLVED, subject=command.break_id, data=_facts(after)), writes)
 
-    return once(call, decide, target.reads(call.tenant))
+    def book(occurred_at: datetime) -> Outcome:
+        return once(call, lambda found: decide(found, occurred_at), target.reads(call.tenant))
+
+    return in_open_period(book, _occurred_at(target.line, call.now), now=call.now)
 
 
 def rematch_break(call: Call, break_id: str) -> Outcome:
@@ -199,7 +203,7 @@ def _already_booked(target: _Target) -> Conflict:
     return Conflict("movement_already_booked", "the movement stands in the books: match the break again", **facts)
 
 
-def _book(call: Call, line: StatementLine, resolution: Resolution) -> Plan:
+def _book(call: Call, line: StatementLine, resolution: Resolution, occurred_at: datetime) -> Plan:
     """The plan of the movement's own journal item, as a callback would write it."""
     amount = Money(line.amount_minor, line.currency)
     booking = worker_call(
@@ -211,16 +215,16 @@ def _book(call: Call, line: StatementLine, resolution: Resolution) -> Plan:
         actor=call.actor,
     )
     data = {"line_id": line.line_id, "comment": resolution.comment}
-    return plan_entry(booking, _entry(call, line, resolution.account_id, amount), data=data, by_hand=True)
+    return plan_entry(booking, _entry(line, resolution.account_id, amount, occurred_at), data=data, by_hand=True)
 
 
-def _entry(call: Call, line: StatementLine, account_id: str, amount: Money) -> Entry:
+def _entry(line: StatementLine, account_id: str, amount: Money, occurred_at: datetime) -> Entry:
     size = amount.of(abs(amount.minor))
     debited, credited = (line.bank_account_id, account_id) if amount.minor > 0 else (account_id, line.bank_account_id)
     return entry_of(
         BOOKED,
         (debit(debited, size), credit(credited, size)),
-        occurred_at=_occurred_at(line, call.now),
+        occurred_at=occurred_at,
         subject=line_break_id(line.line_id),
         reference=line.bank_reference or None,
     )

@@ -17,6 +17,7 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import repay
 from chalicelib.credit.postings import repayment_postings
+from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
 from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.settlement import store
@@ -85,8 +86,13 @@ def _aim(tenant: str, movement: Movement) -> Aim:
 
 
 def _book(call: Call, movement: Movement, aim: Aim) -> Outcome:
+    reads = _reads(call.tenant, aim.expected)
+
+    def book(occurred_at: datetime) -> Outcome:
+        return once(call, lambda found: _plan(call, movement, found, aim, occurred_at), reads=reads)
+
     try:
-        return once(call, lambda found: _plan(call, movement, found, aim), reads=_reads(call.tenant, aim.expected))
+        return in_open_period(book, _occurred_at(movement.booked_on, call.now), now=call.now)
     except KeyReused as error:
         facts = {"entry_id": call.entry_id, "minor": movement.amount.minor, "currency": movement.amount.currency}
         raise Conflict("movement_differs", "the books have this movement with another amount", **facts) from error
@@ -106,7 +112,7 @@ def _reads(tenant: str, expected: ExpectedPayment | None) -> tuple[Key, ...]:
             return (key,)
 
 
-def _plan(call: Call, movement: Movement, found: Found, aim: Aim) -> Plan:
+def _plan(call: Call, movement: Movement, found: Found, aim: Aim, occurred_at: datetime) -> Plan:
     taken = _nothing(movement) if aim.expected is None else _take(call, movement, found, aim.expected)
     left = movement.amount - taken.amount
     bank = movement.account.account_id
@@ -118,7 +124,7 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim) -> Plan:
     entry = entry_of(
         KIND,
         postings,
-        occurred_at=_occurred_at(movement.booked_on, call.now),
+        occurred_at=occurred_at,
         subject=taken.subject or None,
         reference=movement.bank_reference,
     )
@@ -206,6 +212,7 @@ def _unmatched(call: Call, movement: Movement, left: Money, aim: Aim) -> Receipt
 def _facts(movement: Movement, taken: Taken, left: Money, aim: Aim) -> dict[str, Any]:
     return {
         "bank_reference": movement.bank_reference,
+        "booked_on": movement.booked_on.isoformat() if movement.booked_on else None,
         "currency": movement.amount.currency,
         "received_minor": movement.amount.minor,
         "matched_minor": taken.amount.minor,

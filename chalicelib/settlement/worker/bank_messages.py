@@ -31,6 +31,8 @@ from chalicelib.web import clock
 
 BOOKED = "booked"
 ENTROPY_BYTES = 10
+FROZEN = "account_frozen"
+"""A refusal that ends when the account is unfrozen: the message comes again, and waits among the dead letters."""
 
 worker = Worker(__name__)
 
@@ -105,6 +107,8 @@ def _do(message: BankMessage, fact: Fact, at: At) -> None:
             raise
         _quarantine(message, unknown, at, tenant=fact.tenant(), part=fact.part)
     except (InvalidInput, Conflict) as never:
+        if never.code == FROZEN:
+            raise
         _quarantine(message, never, at, tenant=fact.tenant(), part=fact.part)
 
 
