@@ -48,6 +48,7 @@ def up(place: Place = DEFAULT) -> dict[str, Any]:
     _start_emulator(place, emulator)
     with progress.step("data stack"):
         data = deploy_data(STAGE, emulator.client, poll_seconds=POLL_SECONDS)
+        _lock_checkpoints(emulator, data)
         _keep_up_with(place, data)
     with progress.step("app stack"):
         app = deploy_app(built, data, emulator.client, poll_seconds=POLL_SECONDS)
@@ -111,6 +112,15 @@ def _keep_up_with(place: Place, data: Stack) -> None:
         place.background.stop(BANK)
         place.forget_state()
     record.write_text(data.stack_id)
+
+
+def _lock_checkpoints(emulator: Emulator, data: Stack) -> None:
+    """Object lock as the template has it: the emulator's CloudFormation leaves it out, its S3 keeps to it."""
+    retention = {"Mode": "GOVERNANCE", "Days": 1}
+    emulator.client("s3").put_object_lock_configuration(
+        Bucket=data.outputs["CheckpointBucketName"],
+        ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}},
+    )
 
 
 def _wait_for(api_url: str) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.support.local_stack import LocalStack
 
 BUCKET = "quittance-local-000000000000-eu-central-1"
+CHECKPOINTS = "quittance-local-checkpoints-000000000000-eu-central-1"
 SEALING_KEY, DIGEST_KEY = "alias/quittance-local-sealing", "alias/quittance-local-digests"
+CHECKPOINT_KEY = "alias/quittance-local-checkpoints"
 """Stand for their ARNs, by which functions know them: a policy names a key, never an alias."""
+SIGN = {"Message": "x", "SigningAlgorithm": "ECDSA_SHA_256"}
+CHECKPOINT = {"Bucket": CHECKPOINTS, "Key": "checkpoints/probe"}
 MAC = {"Message": "x", "MacAlgorithm": "HMAC_SHA_256"}
 DENIED = ("AccessDenied", "AccessDeniedException")
 ITEM = {"pk": {"S": "probe"}, "sk": {"S": "probe"}, "version": {"N": "0"}}
@@ -56,6 +61,12 @@ ALLOWED = [
     ("sequence", "dynamodb", "Query", index("feed", "by_number", "tenant")),
     ("sweep", "dynamodb", "Query", index("records", "by_list", "list_key")),
     ("sweep", "dynamodb", "TransactWriteItems", transaction("journal")),
+    ("checkpoint", "s3", "PutObject", CHECKPOINT | {"Body": "x"}),
+    ("checkpoint", "kms", "Sign", {"KeyId": CHECKPOINT_KEY, **SIGN}),
+    ("api", "s3", "GetObject", CHECKPOINT),
+    ("api", "kms", "GetPublicKey", {"KeyId": CHECKPOINT_KEY}),
+    ("prove", "s3", "GetObject", CHECKPOINT),
+    ("prove", "dynamodb", "Scan", table("journal", Limit=1)),
 ]
 
 REFUSED = [
@@ -87,6 +98,17 @@ REFUSED = [
     ("sequence", "dynamodb", "PutItem", put("journal")),
     ("sequence", "dynamodb", "TransactWriteItems", transaction("accounts")),
     ("sweep", "dynamodb", "PutItem", put("feed")),
+    ("checkpoint", "s3", "DeleteObject", CHECKPOINT),
+    ("checkpoint", "s3", "PutObject", {"Bucket": BUCKET, "Key": "callbacks/probe", "Body": "x"}),
+    ("checkpoint", "dynamodb", "PutItem", put("journal")),
+    ("checkpoint", "dynamodb", "PutItem", put("feed")),
+    ("api", "s3", "PutObject", CHECKPOINT | {"Body": "x"}),
+    ("api", "kms", "Sign", {"KeyId": CHECKPOINT_KEY, **SIGN}),
+    ("prove", "kms", "Sign", {"KeyId": CHECKPOINT_KEY, **SIGN}),
+    ("prove", "s3", "PutObject", CHECKPOINT | {"Body": "x"}),
+    ("prove", "dynamodb", "Scan", table("accounts")),
+    ("prove", "dynamodb", "PutItem", put("accounts")),
+    ("prove", "dynamodb", "PutItem", put("journal")),
 ]
 
 
@@ -112,3 +134,13 @@ def test_a_function_may_do_what_it_needs(local_stack: LocalStack, case: tuple[st
 @pytest.mark.parametrize("case", REFUSED, ids=title)
 def test_a_function_is_denied_the_rest(local_stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> None:
     assert outcome(local_stack, case) in DENIED
+
+
+def test_not_even_the_deployer_deletes_a_checkpoint(local_stack: LocalStack) -> None:
+    s3 = local_stack.client("s3")
+    version = s3.put_object(Bucket=CHECKPOINTS, Key="checkpoints/kept", Body=b"x")["VersionId"]
+
+    with pytest.raises(ClientError) as refused:
+        s3.delete_object(Bucket=CHECKPOINTS, Key="checkpoints/kept", VersionId=version)
+
+    assert refused.value.response["Error"]["Code"] in DENIED
