@@ -27,6 +27,10 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "order": {"schema": {"type": "string", "enum": ["newest", "oldest"], "default": "newest"}},
     "from": {"description": "the first instant of the period", "schema": _INSTANT},
     "to": {"description": "the first instant after the period", "schema": _INSTANT},
+    "after": {
+        "description": "the last number that is known",
+        "schema": {"type": "integer", "minimum": 0, "default": 0},
+    },
     "at": {"description": "the instant that is asked for, its entries included", "schema": _INSTANT},
 }
 """What is known of a query parameter beyond its name."""
