@@ -58,8 +58,9 @@ def _read(key: str, bucket: str) -> bytes:
     try:
         answer = _s3().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "NoSuchKey":
-            raise Defect(f"no file {key}") from error
+        # Whoever may not list a bucket is not told that a file is missing, but that it is not theirs to read.
+        if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
+            raise Defect(f"no file {key}, or none that we may read") from error
         raise
     if answer["ContentLength"] > MOST_BYTES:
         raise Defect(f"file {key} has more than {MOST_BYTES} bytes")

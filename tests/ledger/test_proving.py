@@ -355,6 +355,13 @@ def test_changed_digests_of_a_checkpoint_are_named(books: Followed, vault: Vault
     assert found(books) == {"checkpoint_broken": ["checkpoint 1"]}
 
 
+def test_a_checkpoint_whose_file_is_gone_is_named(books: Followed, vault: Vault) -> None:
+    sign(books)
+    vault.s3.delete_object(Bucket=vaults.BUCKET, Key=checkpoints.file_key(books.tenant, 1))
+
+    assert found(books) == {"checkpoint_broken": ["checkpoint 1"]}
+
+
 def test_a_checkpoint_over_more_than_there_is_is_named(books: Followed, hand: Hand) -> None:
     sign(books)
     hand.drop("journal", hand.pk(entry_ids(books)[6]))

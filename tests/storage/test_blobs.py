@@ -48,9 +48,33 @@ def test_a_file_is_named_after_its_content() -> None:
     )
 
 
+def test_files_may_lie_in_another_bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
+    s3.create_bucket(Bucket="quittance-test-other", CreateBucketConfiguration=region)
+    monkeypatch.setenv(blobs.CHECKPOINTS, "quittance-test-other")
+    blobs.put_once("a", b"here", bucket=blobs.CHECKPOINTS)
+
+    assert blobs.read("a", bucket=blobs.CHECKPOINTS) == b"here"
+    with pytest.raises(Defect):
+        blobs.read("a")
+
+
 def test_a_file_that_should_be_there_and_is_not_is_a_defect() -> None:
     with pytest.raises(Defect):
         blobs.read("callbacks/none")
+
+
+def test_a_file_that_may_not_be_read_looks_like_one_that_is_missing() -> None:
+    """S3 tells whoever may not list the bucket so."""
+
+    def denied(asked: Asked, send: Any) -> Any:
+        parsed = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+        status, _ = send()
+        return (type(status[0])("", 403, {}, None), parsed), None
+
+    blobs.put_once("callbacks/a", b"file")
+    with fault(denied), pytest.raises(Defect):
+        blobs.read("callbacks/a")
 
 
 def test_a_file_over_the_limit_is_not_read(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
