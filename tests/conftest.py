@@ -13,6 +13,7 @@ from tests.support import local_stack as local_stacks
 from tests.support.digest_key import DIGEST_KEY
 from tests.support.dynamodb_local import Tables
 from tests.support.local_stack import LocalStack
+from tests.support.sharing import share
 
 # Set before any AWS client is made: a test that forgets an endpoint must fail, not reach an account of the developer's.
 os.environ.update(
@@ -25,6 +26,7 @@ os.environ.update(
     QUITTANCE_DIGEST_KEY=DIGEST_KEY,
 )
 os.environ.pop("AWS_PROFILE", None)
+share()
 
 _unavailable: list[str] = []
 
@@ -74,14 +76,18 @@ def session_tables(dynamodb_endpoint: str) -> Tables:
     return dynamodb_local.create_tables(dynamodb_endpoint, f"session-{uuid.uuid4().hex[:12]}")
 
 
+@pytest.fixture(scope="session")
+def _lent_tables(dynamodb_endpoint: str) -> Tables:
+    return dynamodb_local.create_tables(dynamodb_endpoint, f"test-{uuid.uuid4().hex[:12]}")
+
+
 @pytest.fixture
-def tables(dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
-    """A set of empty tables of this test's own; the environment points at them as it would on Lambda."""
-    made = dynamodb_local.create_tables(dynamodb_endpoint, f"test-{uuid.uuid4().hex[:12]}")
-    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", made.prefix)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", made.endpoint)
-    yield made
-    dynamodb_local.delete_tables(made)
+def tables(_lent_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
+    """A set of empty tables for this test alone; the environment points at them as it would on Lambda."""
+    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", _lent_tables.prefix)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", _lent_tables.endpoint)
+    yield _lent_tables
+    dynamodb_local.empty_tables(_lent_tables)
 
 
 @pytest.fixture(scope="session")

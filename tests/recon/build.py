@@ -163,16 +163,19 @@ def upload(*sheets: Sheet, key: str | None = None, tenant: str = TENANT, days: i
     return list(outcome.item.data["statements"])
 
 
-def project(tables: Tables) -> None:
-    """Run the projector over the whole stream of accounts: history is then up to date."""
+def marked(tables: Tables) -> Tables:
+    """The tables, knowing where the stream of accounts stands now."""
     streams = boto3.client("dynamodbstreams", endpoint_url=tables.endpoint)
     (stream,) = streams.list_streams(TableName=tables.name("accounts"))["Streams"]
-    description = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]
-    for shard in description["Shards"]:
-        iterator = streams.get_shard_iterator(
-            StreamArn=stream["StreamArn"], ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
-        )["ShardIterator"]
-        while records := (page := streams.get_records(ShardIterator=iterator))["Records"]:
-            told = [record["dynamodb"] for record in records]
-            projection.project((images["OldImage"], images["NewImage"]) for images in told if "OldImage" in images)
-            iterator = page["NextShardIterator"]
+    shard = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"][-1]
+    place = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
+    return replace(tables, changes=streams.get_shard_iterator(**place)["ShardIterator"])
+
+
+def project(tables: Tables) -> None:
+    """Run the projector over all that the stream of accounts told since the mark: history is then up to date."""
+    streams, iterator = boto3.client("dynamodbstreams", endpoint_url=tables.endpoint), tables.changes
+    while records := (page := streams.get_records(ShardIterator=iterator))["Records"]:
+        told = [record["dynamodb"] for record in records]
+        projection.project((images["OldImage"], images["NewImage"]) for images in told if "OldImage" in images)
+        iterator = page["NextShardIterator"]

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.recon.build import BUCKET, open_books
+from tests.recon.build import BUCKET, marked, open_books
 from tests.support.dynamodb_local import Tables
 
 
@@ -27,6 +27,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def books(tables: Tables, bucket: Any) -> Tables:
-    """A tenant with a bank account, in tables of the test's own."""
+    """A tenant with a bank account, in tables of the test's own, marked before anything moved."""
+    books = marked(tables)
     open_books()
-    return tables
+    return books

