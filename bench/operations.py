@@ -17,7 +17,7 @@ from chalicelib.credit.store import load_line
 from chalicelib.ledger.domain import Kind, Posting, credit, debit
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
 from chalicelib.ledger.service.entries import PostEntry, post_entry
-from chalicelib.ledger.store.history import project_line
+from chalicelib.ledger.service.projection import project
 from chalicelib.settlement.service import settling
 from chalicelib.settlement.worker.payments import pay
 from chalicelib.storage.client import dynamodb
@@ -101,7 +101,7 @@ def _line_of_history(account: Key) -> Callable[[], None]:
     """The projection of an account's latest change."""
     after = raw(account)
     before = after | {"version": {"N": str(int(after["version"]["N"]) - 1)}, "balance": {"N": "0"}}
-    return lambda: project_line(before, after)
+    return lambda: project([(before, after)])
 
 
 def raw(key: Key) -> dict[str, Any]:

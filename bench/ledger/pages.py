@@ -29,7 +29,7 @@ def page_ratio(books: Books) -> dict[str, float]:
             started = time.perf_counter()
             found = history.history(books.tenant, account_id, after=after, limit=PAGE)
             times[length].append(time.perf_counter() - started)
-            if len(found.page.items) != PAGE:
+            if len(found.page.lines) != PAGE:
                 raise SystemExit("the page that is measured is not full")
     short, long = (statistics.median(times[length]) for length in (SHORT, LONG))
     return {"history_page_ratio": round(long / short, 3), "history_page_ms": round(long * 1000, 2)}

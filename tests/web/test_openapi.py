@@ -19,8 +19,9 @@ OPEN = {
     ("GET", "/v1/openapi.json"),
     ("POST", "/v1/oauth/token"),
     ("POST", "/v1/banks/{bank_id}/callbacks"),
+    ("GET", "/v1/checkpoints/key"),
 }
-"""Routes that anybody may call: the bank's callback proves itself by its signature."""
+"""Routes that anybody may call: the bank's callback proves itself by its signature, and a public key is public."""
 
 
 def named(route: Route) -> tuple[str, str]:

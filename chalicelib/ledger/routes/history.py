@@ -61,7 +61,7 @@ class BalanceView(msgspec.Struct, frozen=True):
     final: bool
 
 
-class StatementView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+class AccountStatementView(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     """One page of an account's statement, on its normal side. Opening and closing balance, debits and credits are those
     of the whole period (null: a line before its end is not chained yet); `brought_forward_minor` is the balance before
     the page's first line, and each line's balance runs on from there. `complete`: no line is missing."""
@@ -132,10 +132,10 @@ def get_balance(request: Request, account_id: str) -> BalanceView:
     "GET",
     "/v1/accounts/{account_id}/statement",
     scope="ledger:read",
-    answer=StatementView,
+    answer=AccountStatementView,
     parameters=("from", "to", "clock", "limit", "cursor"),
 )
-def get_statement(request: Request, account_id: str) -> StatementView:
+def get_account_statement(request: Request, account_id: str) -> AccountStatementView:
     """Page through an account's statement for a period: opening balance, lines, closing balance."""
     within = _period(request)
     name = _list_name(request, account_id, "statement", within)
@@ -144,7 +144,7 @@ def get_statement(request: Request, account_id: str) -> StatementView:
     )
     account, sign = told.account, _sign(told.account)
     moved = told.closing - told.opening
-    return StatementView(
+    return AccountStatementView(
         account_id=account.account_id,
         currency=account.currency,
         clock=within.clock.value,
