@@ -128,8 +128,9 @@ class Move:
 @dataclass
 class Plan:
     """What a command comes to: what it moves, the legs of its journal items (one, or those of its parts), and what else
-    it changes."""
+    it changes. `asked` is what holds ask of accounts, before it is summed by account."""
 
+    asked: list[tuple[str, Move]] = field(default_factory=list)
     moves: dict[str, Move] = field(default_factory=dict)
     legs: list[list[Leg]] = field(default_factory=lambda: [[]])
     then: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
@@ -262,6 +263,13 @@ class Books:
         total.lines += 1
         total.books = total.books or move.books
         total.parts.append(move)
+
+    def _gather(self, plan: Plan) -> None:
+        """Sum what is asked, account by account."""
+        for account_id in dict.fromkeys(account_id for account_id, _ in plan.asked):
+            for asked, move in plan.asked:
+                if asked == account_id:
+                    self._add(plan, account_id, move)
 
     def _each(self, parts: list[Body], check: Callable[[Body], None]) -> None:
         for index, part in enumerate(parts):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from tests.simulation.books import MINUTE, Account, Body, Books, Move, Plan, Refused
+from tests.simulation.books import LIMIT, MINUTE, Account, Body, Books, Move, Plan, Refused
 
 Postings = Sequence[tuple[str, str, int, str]]
 """Account, side, minor units and currency of each."""
@@ -22,8 +22,11 @@ class EntryRules(Books):
         if body["occurred"] is not None and body["occurred"] > now + MINUTE:
             raise Refused("occurred_in_future")
         self._shape_postings(body["postings"])
-        if any(account.startswith("hot_") for account, _, _ in body["conditions"]):
-            raise Refused("account_deferred")
+        for account, _, minor in body["conditions"]:
+            if account.startswith("hot_"):
+                raise Refused("account_deferred", account)
+            if abs(minor) > LIMIT:
+                raise Refused("amount_too_large")
 
     def _shape_up_to(self, body: Body, now: int) -> None:
         self._shape_entry(body, now)

@@ -59,12 +59,14 @@ class HoldRules(Books):
     def _capture(self, body: Body, now: int) -> Plan:
         plan = Plan()
         self._step(plan, body, now)
+        self._gather(plan)
         self._moved(plan, now if body["occurred"] is None else body["occurred"])
         return plan
 
     def _void(self, body: Body, now: int) -> Plan:
         plan = Plan()
         self._let_go(plan, self._pending(body["hold"], now), "voided")
+        self._gather(plan)
         return plan
 
     def _expire(self, body: Body, now: int) -> Plan:
@@ -75,6 +77,7 @@ class HoldRules(Books):
             raise Refused("hold_not_due")
         plan = Plan()
         self._let_go(plan, hold, "expired")
+        self._gather(plan)
         return plan
 
     def _pending(self, hold_id: str, now: int) -> Hold:
@@ -98,9 +101,10 @@ class HoldRules(Books):
         closes = body["close"] or wanted == hold.remaining
         signed = wanted if hold.side == "debit" else -wanted
         let_go = hold.remaining if closes else wanted
-        self._add(plan, hold.reserved, Move(hold.currency, signed, -let_go, hold.side, books=wanted > 0, index=index))
+        move = Move(hold.currency, signed, -let_go, hold.side, books=wanted > 0, index=index)
+        plan.asked.append((hold.reserved, move))
         if wanted:
-            self._add(plan, hold.other, Move(hold.currency, -signed, index=index))
+            plan.asked.append((hold.other, Move(hold.currency, -signed, index=index)))
             plan.legs[index or 0] = [(hold.debit, wanted, hold.currency), (hold.credit, -wanted, hold.currency)]
         plan.then.append(lambda told: self._captured(hold, wanted, closes))
 
@@ -111,7 +115,7 @@ class HoldRules(Books):
 
     def _let_go(self, plan: Plan, hold: Hold, status: str, index: int | None = None) -> None:
         move = Move(hold.currency, held=-hold.remaining, side=hold.side, books=False, index=index)
-        self._add(plan, hold.reserved, move)
+        plan.asked.append((hold.reserved, move))
 
         def closed(told: dict[str, Any]) -> None:
             hold.remaining, hold.status = 0, status
@@ -124,6 +128,7 @@ class HoldRules(Books):
             self._each(body["parts"], lambda part: self._lasts(part, now))
         for index, part in enumerate(body["parts"]):
             self._at(index, partial(self._part, plan, body["act"], part, now, index))
+        self._gather(plan)
         self._moved(plan, now)
         return plan
 
@@ -135,5 +140,5 @@ class HoldRules(Books):
         else:
             account_id = part[part["side"]]
             move = Move(part["currency"], held=part["minor"], side=part["side"], books=False, index=index)
-            self._add(plan, account_id, move)
+            plan.asked.append((account_id, move))
             plan.then.append(lambda told: self._placed(part, told["holds"][index]))
