@@ -31,6 +31,7 @@ from chalicelib.core.errors import Defect
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.documents import Recorded, canonical, digest
+from chalicelib.ledger.holds import held_change
 
 BEFORE_THE_FIRST = "0" * 64
 """What stands for the hash of the line before the first."""
@@ -74,7 +75,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What lines tell of an entry. `moved`: what it moves on each account, debits positive."""
+    """What lines tell of an entry. `moved`: what it moves on each account, debits positive; `held`: what holds reserve
+    more, or (negative) less."""
 
     entry_id: str
     recorded_at: str
@@ -82,6 +84,11 @@ class Booked:
     reference: str | None
     digest: str
     moved: Mapping[str, int]
+    held: Mapping[str, int]
+
+    def touches(self, account_id: str) -> bool:
+        """Whether it has a line on an account."""
+        return account_id in self.moved or account_id in self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +129,14 @@ def booked(item: Recorded) -> Booked:
     for leg in item.legs:
         moved[leg.account_id] += leg.amount
     recorded_at, occurred_at = instant_text(item.recorded_at), instant_text(item.occurred_at)
-    return Booked(item.entry_id, recorded_at, occurred_at, item.reference, digest(item).hex(), moved)
+    change = held_change(item.data)
+    held = {} if change is None else dict([change])
+    return Booked(item.entry_id, recorded_at, occurred_at, item.reference, digest(item).hex(), moved, held)
+
+
+def occurred_text(instant: str, version: int) -> str:
+    """What a line is sorted by in effective time."""
+    return f"{instant}#{version:0{VERSION_DIGITS}d}"
 
 
 def line_of(entry: Booked, account: str, *, version: int, amount: int, balance: int, held: int) -> Line:
@@ -135,7 +149,7 @@ def line_of(entry: Booked, account: str, *, version: int, amount: int, balance: 
         balance=balance,
         held=held,
         at=entry.recorded_at,
-        occurred=f"{entry.occurred_at}#{version:0{VERSION_DIGITS}d}",
+        occurred=occurred_text(entry.occurred_at, version),
         reference=entry.reference,
         digest=entry.digest,
     )
@@ -144,20 +158,20 @@ def line_of(entry: Booked, account: str, *, version: int, amount: int, balance: 
 def expand(step: Step, entries: Sequence[Booked]) -> tuple[Line, ...]:
     """A line for each entry that a step stands for, in their order, not chained yet.
 
-    What a step of several lines reserves is on the last. Raises Defect where the entries are not what the step says.
+    Raises Defect where the entries are not what the step says.
     """
-    amounts = [step.amount] if step.lines == 1 else [entry.moved.get(step.account_id, 0) for entry in entries]
-    if len(entries) != step.lines or sum(amounts) != step.amount:
-        counted = f"{len(entries)} entries of {sum(amounts)}"
-        raise Defect(f"{step.account} moved by {step.lines} entries of {step.amount}, and {counted} are found")
+    changes = [(entry.moved.get(step.account_id, 0), entry.held.get(step.account_id, 0)) for entry in entries]
+    if step.lines == 1:
+        changes = [(step.amount, step.held)]
+    total = tuple(map(sum, zip(*changes, strict=True)))
+    if len(entries) != step.lines or total != (step.amount, step.held):
+        counted = f"{len(entries)} entries of {total}"
+        raise Defect(f"{step.account} moved by {step.lines} entries of {step.amount, step.held}, and found {counted}")
     lines: list[Line] = []
     balance = step.balance
-    for number, (entry, amount) in enumerate(zip(entries, amounts, strict=True), start=1):
+    for version, (entry, (amount, held)) in enumerate(zip(entries, changes, strict=True), start=step.version + 1):
         balance += amount
-        held = step.held if number == step.lines else 0
-        lines.append(
-            line_of(entry, step.account, version=step.version + number, amount=amount, balance=balance, held=held)
-        )
+        lines.append(line_of(entry, step.account, version=version, amount=amount, balance=balance, held=held))
     return tuple(lines)
 
 

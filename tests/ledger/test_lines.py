@@ -35,7 +35,7 @@ facts = st.tuples(st.integers(-50, 50), st.integers(-3, 3), st.integers(-600, 60
 """Amount, seconds between the recording clocks, hours between the effective ones, what is held."""
 
 
-def entry(number: int, amount: int, *, seconds: int = 0, hours: int = 0) -> Booked:
+def entry(number: int, amount: int, *, seconds: int = 0, hours: int = 0, held: int = 0) -> Booked:
     return booked(
         JournalItem(
             tenant="ten_steel",
@@ -48,6 +48,7 @@ def entry(number: int, amount: int, *, seconds: int = 0, hours: int = 0) -> Book
             occurred_at=NOON + timedelta(hours=hours),
             legs=(Leg("acc_mill", amount, "CNY"), Leg("acc_bank", -amount, "CNY")),
             reference=f"INV {number}",
+            data={"held_account_id": "acc_mill", "held_minor": held} if held else {},
         )
     )
 
@@ -94,18 +95,18 @@ def test_a_change_by_one_entry_is_one_line() -> None:
 
 
 def test_a_change_by_several_entries_is_a_line_for_each_in_their_order() -> None:
-    entries = booked_of((3, -1, 5))
+    entries = [entry(0, 3, held=-2), entry(1, -1, held=6), entry(2, 5)]
 
     found = expand(step(2, entries, balance=10, held=4), entries)
 
     assert [(line.version, line.entry_id, line.amount, line.balance, line.held) for line in found] == [
-        (3, "ent_0", 3, 13, 0),
-        (4, "ent_1", -1, 12, 0),
-        (5, "ent_2", 5, 17, 4),
+        (3, "ent_0", 3, 13, -2),
+        (4, "ent_1", -1, 12, 6),
+        (5, "ent_2", 5, 17, 0),
     ]
 
 
-@pytest.mark.parametrize("changes", [{"lines": 3}, {"amount": 3}, {"lines": 1}], ids=str)
+@pytest.mark.parametrize("changes", [{"lines": 3}, {"amount": 3}, {"held": 1}, {"lines": 1}], ids=str)
 def test_entries_that_are_not_what_the_change_says_are_a_defect(changes: dict[str, Any]) -> None:
     entries = booked_of((1, 1))
 

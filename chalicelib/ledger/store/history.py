@@ -7,15 +7,18 @@ of the lines of its day.
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
-from chalicelib.core.errors import TooLarge
+from chalicelib.core.errors import InvalidInput, TooLarge
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.lines import VERSION_DIGITS, Line, day_number
+from chalicelib.ledger.lines import AFTER, VERSION_DIGITS, Line, day_number, occurred_text
 from chalicelib.storage.reads import Page, get, index_items, query
 from chalicelib.storage.tables import DayRow, HistoryRow, Item, account_key, days_key, line_key
 
 LAST_VERSION = 10**VERSION_DIGITS - 1
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+
 MOST_PROBES = 64
 PORTION = 1000
 MOST_PORTIONS = 200
@@ -52,17 +55,14 @@ def history_page(
     versions: tuple[int, int] = (1, LAST_VERSION),
 ) -> LinePage:
     """One page of an account's lines by version, of those from the first to the second of `versions`."""
-    if versions[0] > versions[1]:
+    account = account_of(tenant, account_id)
+    low, high = versions
+    if after is not None:
+        at, _ = _place(account, after, by_effect=False)
+        low, high = (low, min(high, at - 1)) if newest_first else (max(low, at + 1), high)
+    if low > high:
         return LinePage((), None)
-    page = query(
-        HistoryRow,
-        pk=account_of(tenant, account_id),
-        after=after,
-        limit=limit,
-        newest_first=newest_first,
-        between=(str(versions[0]), str(versions[1])),
-    )
-    return _lines(page)
+    return _lines(query(HistoryRow, pk=account, limit=limit, newest_first=newest_first, between=(str(low), str(high))))
 
 
 def occurred_page(
@@ -76,17 +76,41 @@ def occurred_page(
 ) -> LinePage:
     """One page of an account's lines by their effective time, of those whose `occurred` lies within two texts, by the
     index: a new line may be missing for a moment."""
+    account = account_of(tenant, account_id)
+    low, high = between
+    if after is not None:
+        version, instant = _place(account, after, by_effect=True)
+        if newest_first:
+            high = min(high, occurred_text(instant, version - 1))
+        else:
+            low = max(low, occurred_text(instant, version) + AFTER)
+    if low > high:
+        return LinePage((), None)
     page = index_items(
         HistoryRow,
         "by_occurred",
         hash_name="pk",
-        hash_value=account_of(tenant, account_id),
-        after=after,
+        hash_value=account,
         limit=limit,
         newest_first=newest_first,
-        between=between,
+        between=(low, high),
     )
     return _lines(page)
+
+
+def _place(account: str, after: Item, *, by_effect: bool) -> tuple[int, str]:
+    """Version and effective time of the line that a cursor stands at. The next lines are then asked for by what they
+    are, not by where the last page ended, so that a page costs the same wherever it is. A cursor comes from outside:
+    raises InvalidInput `invalid_cursor`."""
+    version = after.get("version", {}).get("N", "")
+    instant, _, counted = after.get("occurred", {}).get("S", "").partition("#")
+    names = {"pk", "version", "occurred"} if by_effect else {"pk", "version"}
+    genuine = after.keys() == names and after["pk"] == {"S": account} and version.isdecimal()
+    if genuine and by_effect:
+        genuine = bool(_INSTANT.fullmatch(instant)) and counted == version.rjust(VERSION_DIGITS, "0")
+    if not genuine or len(version) > VERSION_DIGITS:
+        raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
+    return int(version), instant
 
 
 def find_line(account: str, version: int) -> Line | None:

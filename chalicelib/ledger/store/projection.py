@@ -17,6 +17,7 @@ from typing import cast
 from chalicelib.core.errors import Busy, Defect
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.deferred import folded_after
+from chalicelib.ledger.holds import GROUP_CAPTURED, GROUP_PLACED, GROUP_VOIDED
 from chalicelib.ledger.lines import Booked, DaySum, Line, Step, booked, day_sums
 from chalicelib.ledger.store.feed import run_after
 from chalicelib.ledger.store.history import history_page, lines_of_day, to_item, to_line
@@ -27,7 +28,9 @@ from chalicelib.storage.tables import DayRow, HistoryRow, Item, JournalRow, Key,
 
 PAGE = 100
 TRIES = 5
-BATCH_POSTED = "batch.posted"
+BATCHES = frozenset({"batch.posted", GROUP_PLACED, GROUP_CAPTURED, GROUP_VOIDED})
+"""Kinds of journal items that name the entries which were booked in their commit."""
+
 _END = "~"
 """Sorts behind all that can follow the date in an instant's text."""
 
@@ -83,7 +86,7 @@ def entries_of(steps: Sequence[Step], found: Found) -> dict[Step, tuple[Booked, 
     batches = {
         key: [journal_key(item.tenant, entry_id) for entry_id in item.data["entries"]]
         for key, item in commits.items()
-        if item.kind == BATCH_POSTED
+        if item.kind in BATCHES
     }
     parts = _fetch_all(part for keys in batches.values() for part in keys)
     told = {key: booked(item) for key, item in commits.items() if key not in batches}
@@ -96,7 +99,7 @@ def entries_of(steps: Sequence[Step], found: Found) -> dict[Step, tuple[Booked, 
             entries[step] = (told[key],)
         else:
             run = folds[_fold_key(step)] if key is None else [told[part] for part in batches[key]]
-            entries[step] = tuple(entry for entry in run if step.account_id in entry.moved)
+            entries[step] = tuple(entry for entry in run if entry.touches(step.account_id))
     return entries
 
 
