@@ -13,7 +13,7 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats chalicelib/ledger/account_life.py chalicelib/ledger/deferred.py chalicelib/ledger/documents.py chalicelib/ledger/exchange.py chalicelib/ledger/lines.py chalicelib/ledger/batches.py chalicelib/ledger/reversals.py chalicelib/ledger/commands.py chalicelib/ledger/conditions.py chalicelib/ledger/metadata.py chalicelib/ledger/transfers.py chalicelib/ledger/holds.py chalicelib/ledger/checkpoints.py chalicelib/ledger/merkle.py chalicelib/ledger/rebuild.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo up down reset test check lint format types contracts templates bench bench-ledger rebuild openapi package deploy lock
+.PHONY: help env stack-env demo up down reset test simulate check lint format types contracts templates bench bench-ledger rebuild openapi package deploy lock
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,10 @@ reset: env ## Stop the local stack and forget its state
 # One part of it: make test TESTS=tests/ledger
 test: env stack-env ## Run every test (store tests need a JDK and npm)
 	@$(RUN) -m pytest $(TESTS)
+
+# From a chosen seed, so many steps: make simulate SEED=7 STEPS=100000
+simulate: env ## Random commands under faults, compared with a model
+	@PYTHONHASHSEED=0 $(RUN) -m tests.simulation "$(SEED)" "$(STEPS)"
 
 check: env ## Lint, format, types, import contracts, templates: all of them, then the verdict
 	@$(MAKE) --no-print-directory --keep-going lint format types contracts templates

@@ -44,6 +44,7 @@ class Run:
     """One world and its actors."""
 
     def __init__(self, seed: int) -> None:
+        self.seed = seed
         self.world = World(random.Random(seed))
         self.chance = self.world.chance
         self.steps = 0

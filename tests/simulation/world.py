@@ -69,6 +69,7 @@ class World:
         self.numbers: set[str] = set()
         self.sums: dict[tuple[str, str], int] = {}
         self.now = 0
+        self.faults = 0
         self.quiet = True
         self.log: deque[str] = deque(maxlen=LOGGED)
         self.counts: dict[str, int] = {}
@@ -101,6 +102,7 @@ class World:
             attempt.faults += 1
         strike = strike_for(self.chance, operation)
         self.count(strike.__name__)
+        self.faults += 1
         return strike(self.chance, request, lambda asked: self._judged(asked, send))
 
     def pause(self, seconds: float) -> None:
