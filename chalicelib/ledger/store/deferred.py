@@ -21,7 +21,7 @@ from chalicelib.storage.reads import fetch
 from chalicelib.storage.tables import AccountItem, Key, account_key
 
 COPY_SECONDS = 5
-MOST_COPIES = 10_000
+MOST_COPIES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
