@@ -78,11 +78,12 @@ class Books:
         post_entry(here, PostEntry("entry.posted", sides, occurred_at=here.now + timedelta(days=days)))
         return before, self.image()
 
-    def journal(self, amount: int, key: str, *, days: int = 0) -> JournalItem:
+    def journal(self, amount: int, key: str, *, days: int = 0, held: int = 0) -> JournalItem:
         """A journal item written by hand that moves the mill's account (debits positive), or (0) has no legs."""
         here = call(key, tenant=self.tenant)
         legs = (Leg(self.mill, amount, "CNY"), Leg(self.bank, -amount, "CNY")) if amount else ()
-        item = journal_item(here, "entry.posted", legs=legs, occurred_at=here.now + timedelta(days=days))
+        data = {"held_account_id": self.mill, "held_minor": held} if held else {}
+        item = journal_item(here, "entry.posted", legs=legs, occurred_at=here.now + timedelta(days=days), data=data)
         write_item(JournalRow, to_wire(item))
         return item
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -36,8 +35,8 @@ def entries(books: Books, *changes: Change) -> list[JournalItem]:
     return list(load_entries(books.tenant, ids).values())[::-1]
 
 
-def filled(books: Books, items: list[JournalItem], **more: Any) -> int:
-    return refill(books.tenant, books.mill, items, **{"before": LATER, **more})
+def filled(books: Books, items: list[JournalItem], *, before: datetime = LATER) -> int:
+    return refill(books.tenant, books.mill, items, before=before)
 
 
 def marked(books: Books) -> list[bool]:
@@ -83,12 +82,12 @@ def test_several_gaps_are_filled_in_the_order_of_the_entries(books: Books) -> No
     books.check()
 
 
-def test_what_an_entry_reserved_is_told_by_whoever_knows(books: Books) -> None:
+def test_what_an_entry_reserved_is_on_its_line(books: Books) -> None:
     paid = books.post(5, seconds=-5)
-    item = books.journal(0, "hold")
+    item = books.journal(0, "hold", held=3)
     books.moved(0, lines=1, commit=item.entry_id, held=3)
 
-    filled(books, [*entries(books, paid), item], held={item.entry_id: 3})
+    filled(books, [*entries(books, paid), item])
 
     assert [(line.amount, line.held) for line in books.lines()] == [(-5, 0), (0, 3)]
     books.check()

@@ -7,14 +7,13 @@ comes is filled in from the journal (`refill`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.core.errors import Defect
-from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.lines import Line, Step, booked, chain, check_chain, expand, line_of, loose
+from chalicelib.ledger.lines import Booked, Line, Step, booked, chain, check_chain, expand, line_of, loose
 from chalicelib.ledger.store import projection as store
 from chalicelib.ledger.store.accounts import load_account
 from chalicelib.ledger.store.history import account_of, find_line
@@ -100,20 +99,13 @@ class _Gap:
     ends: bool = False
 
 
-def refill(
-    tenant: str,
-    account_id: str,
-    entries: Iterable[JournalItem],
-    *,
-    before: datetime,
-    held: Mapping[str, int] | None = None,
-) -> int:
+def refill(tenant: str, account_id: str, entries: Iterable[JournalItem], *, before: datetime) -> int:
     """Write the lines of an account that its stream has lost for good, and chain on; how many were filled in.
 
-    `entries` are all journal items that moved or reserved on the account (of a batch its entries), `held` what each
-    reserved more or less, by id, where it did. Those recorded before `before` (no later than the stream reaches back)
-    that have no line get the versions that have none, in the order of (recorded_at, entry_id), and are marked. Raises
-    Defect where what is filled in does not come to what the line behind it says.
+    `entries` are all journal items that moved or reserved on the account (of a batch its entries). Those recorded
+    before `before` (no later than the stream reaches back) that have no line get the versions that have none, in the
+    order of (recorded_at, entry_id), and are marked. Raises Defect where what is filled in does not come to what the
+    line behind it says.
     """
     lost, gaps, loose_at = _lost(tenant, account_id, entries, before)
     _go_on(tenant, account_id, loose_at, pages=MOST_PAGES)
@@ -122,7 +114,7 @@ def refill(
         size = gap.last - gap.first + 1
         part = lost[filled : filled + size]
         known = part if gap.ends else len(part) == size
-        if not known or not _fill(tenant, account_id, gap.first, part, held or {}):
+        if not known or not _fill(tenant, account_id, gap.first, part):
             break
         filled += len(part)
     return filled
@@ -130,7 +122,7 @@ def refill(
 
 def _lost(
     tenant: str, account_id: str, entries: Iterable[JournalItem], before: datetime
-) -> tuple[list[JournalItem], list[_Gap], int]:
+) -> tuple[list[Booked], list[_Gap], int]:
     """The entries without a line, in the order in which they get one, the versions without a line, and the first that
     has a line which is not chained (0: there is none)."""
     account = load_account(tenant, account_id)
@@ -146,11 +138,11 @@ def _lost(
             loose_at = loose_at or line.version
     if expected <= account.version:
         gaps.append(_Gap(expected, account.version, ends=True))
-    lost = [item for item in entries if item.entry_id not in told and item.recorded_at < before]
-    return sorted(lost, key=lambda item: (instant_text(item.recorded_at), item.entry_id)), gaps, loose_at
+    lost = [booked(item) for item in entries if item.entry_id not in told and item.recorded_at < before]
+    return sorted(lost, key=lambda entry: (entry.recorded_at, entry.entry_id)), gaps, loose_at
 
 
-def _fill(tenant: str, account_id: str, first: int, items: Sequence[JournalItem], held: Mapping[str, int]) -> bool:
+def _fill(tenant: str, account_id: str, first: int, entries: Sequence[Booked]) -> bool:
     """Write the lines of some entries from a version on, and chain on behind them; False where the line before is not
     chained."""
     account = account_of(tenant, account_id)
@@ -159,14 +151,14 @@ def _fill(tenant: str, account_id: str, first: int, items: Sequence[JournalItem]
         return False
     raw = [
         line_of(
-            booked(item),
+            entry,
             account,
             version=version,
-            amount=sum(leg.amount for leg in item.legs if leg.account_id == account_id),
+            amount=entry.moved.get(account_id, 0),
             balance=0,
-            held=held.get(item.entry_id, 0),
+            held=entry.held.get(account_id, 0),
         )
-        for version, item in enumerate(items, start=first)
+        for version, entry in enumerate(entries, start=first)
     ]
     lines = chain(before, (replace(line, refilled=True) for line in raw))
     _check_fit(lines[-1], find_line(account, lines[-1].version + 1))

@@ -19,7 +19,6 @@ from chalicelib.access.domain import OPERATOR
 from chalicelib.access.store import list_tenants
 from chalicelib.core.errors import Defect, Refusal
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.documents import digest
 from chalicelib.ledger.rebuild import Difference, effects
 from chalicelib.ledger.service.projection import refill
 from chalicelib.ledger.service.proving_accounts import (
@@ -140,9 +139,8 @@ def _refilled(tenant: str, lost: Sequence[Compared], now: datetime) -> _Historie
     found: list[Difference] = []
     for one, entries in _entries_of(tenant, lost):
         account_id = one.stood.account.account_id
-        held = {item.entry_id: effects(item, digest(item))[account_id].held for item in entries}
         try:
-            refilled += refill(tenant, account_id, entries, before=now - PROJECTED, held=held)
+            refilled += refill(tenant, account_id, entries, before=now - PROJECTED)
         except Defect as error:
             found.append(Difference("history_not_refilled", account_id, {"reason": str(error)}))
             continue
