@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -151,7 +152,22 @@ def open_parties(market: Market) -> None:
         market.ids[name] = market.web.made("/v1/accounts", body)["account_id"]
 
 
-def fill(market: Market) -> None:
+def sign(functions: Any, market: Market, number: int) -> None:
+    """Have all entries of a market signed that there are; that makes its checkpoint of this number."""
+    event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "time": "", "resources": []}
+    event |= {"version": "0", "account": "", "region": "", "id": "e2e"}
+    payload = json.dumps(event).encode()
+
+    def signed() -> bool:
+        answer = functions.invoke(FunctionName="quittance-local-checkpoint", Payload=payload)
+        assert not answer.get("FunctionError"), answer["Payload"].read()
+        made = market.web.read("/v1/checkpoints")["checkpoints"]
+        return bool(made) and made[0]["number"] >= number and made[0]["last"] == market.web.read("/v1/feed")["head"]
+
+    wait_for(f"checkpoint {number}", signed)
+
+
+def fill(market: Market, functions: Any) -> None:
     """Two of everything a list can hold. Afterwards nothing moves by itself."""
     open_parties(market)
     ids, web = market.ids, market.web
@@ -159,11 +175,14 @@ def fill(market: Market) -> None:
     ids |= {"bank_id": market.bank.bank_id}
     for minor in (100, 200):
         ids["entry_id"] = web.made("/v1/transfers", transfer_body(ids, minor))["entry_id"]
+    ids["number"] = "1"
+    sign(functions, market, 1)
     _lend(market)
     _trade(market)
     _bank_tells(market)
     _reconcile(market)
     wait_for("the history of cash", lambda: web.read(f"/v1/accounts/{ids['cash']}/history")["complete"])
+    sign(functions, market, 2)
 
 
 def _lend(market: Market) -> None:
