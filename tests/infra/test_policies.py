@@ -142,3 +142,15 @@ def test_only_the_projector_writes_history_and_the_nightly_proof_what_it_lost() 
     }
 
     assert writers == {"project", "prove"}
+
+
+def test_only_the_sequencer_gives_numbers_and_the_nightly_proof_those_that_were_lost() -> None:
+    writers = [
+        name
+        for name in sorted(FUNCTIONS)
+        for statement in policy(name)
+        if any(a in statement["Action"] for a in ("dynamodb:PutItem", "dynamodb:UpdateItem"))
+        and "FeedTableArn" in str(statement["Resource"])
+    ]
+
+    assert writers == ["prove", "sequence"]
