@@ -27,14 +27,14 @@ WEIGHTS = {
     "void": 4,
     "group": 6,
     "reverse": 7,
-    "open": 1,
+    "open": 2,
     "freeze": 2,
     "unfreeze": 4,
-    "close": 1,
+    "close": 2,
     "period": 1,
     "labels": 1,
-    "quote": 1,
-    "exchange": 4,
+    "quote": 2,
+    "exchange": 6,
     "again": 6,
     "other": 3,
 }
@@ -102,14 +102,19 @@ class Generator:
 
     # What there is to choose from.
 
-    def _account(self, currency: str | None = None) -> str:
+    def _account(self, currency: str | None = None, *, but: str | None = None, like: str | None = None) -> str:
+        """An account, as a rule of this currency, not this one, and of the same side as that one."""
         if self.chance.random() < 0.01:
             return NOBODY
         wanted = currency if self.chance.random() < 0.99 else None
+        sign = self.model.accounts[like].sign if like in self.model.accounts and self.chance.random() < 0.95 else None
         known = [
             name
             for name, account in self.model.accounts.items()
-            if wanted in (None, account.currency) and (account.status != "closed" or self.chance.random() < 0.1)
+            if wanted in (None, account.currency)
+            and (account.status != "closed" or self.chance.random() < 0.1)
+            and (name != but or self.chance.random() < 0.05)
+            and sign in (None, account.sign)
         ]
         return self.chance.choice(known)
 
@@ -181,7 +186,8 @@ class Generator:
 
     def _transfer(self, now: int) -> Body:
         currency, amount = self._currency(), self._amount()
-        debit, credit = self._account(currency), self._account(currency)
+        debit = self._account(currency)
+        credit = self._account(currency, but=debit)
         postings = ((debit, "debit", amount, currency), (credit, "credit", amount, currency))
         return self._said("entry", postings, now, conditions=())
 
@@ -256,7 +262,8 @@ class Generator:
 
     def _place(self, now: int) -> Body:
         currency = self._currency()
-        debit, credit = self._account(currency), self._account(currency)
+        debit = self._account(currency)
+        credit = self._account(currency, but=debit)
         side = "debit" if self.chance.random() < 0.7 else "credit"
         if self.chance.random() < 0.8:
             side = self._lowered(debit, credit) or side
@@ -304,6 +311,8 @@ class Generator:
         act = self.chance.choice(("place", "capture", "capture", "void"))
         make = {"place": self._place, "capture": self._capture, "void": self._void}[act]
         parts = [make(now) for _ in range(self.chance.choice((1, 2, 2, 3, 5)))]
+        if act != "place" and self.chance.random() < 0.95:
+            parts = list({part["hold"]: part for part in parts}.values())
         if act == "capture":
             parts = [part | {"occurred": None} for part in parts]
         return {"do": "group", "act": act, "parts": parts}
@@ -329,13 +338,13 @@ class Generator:
         name = self.chance.choice(known) if known and self.chance.random() < 0.97 else f"fxq_{'0' * 26}"
         quote = self.model.quotes.get(name)
         sell, buy = (quote.sell, quote.buy) if quote else ("CNY", "JPY")
-        fixed = self.chance.choice(("sell", "buy"))
+        fixed, paying = self.chance.choice(("sell", "buy")), self._account(sell)
         currency = {"sell": sell, "buy": buy}[fixed if self.chance.random() < 0.97 else "sell"]
         return {
             "do": "exchange",
             "quote": name,
-            "from": self._account(sell),
-            "to": self._account(buy),
+            "from": paying,
+            "to": self._account(buy, like=paying),
             "fixed": fixed,
             "minor": self._amount(),
             "currency": currency,

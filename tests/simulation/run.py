@@ -127,7 +127,7 @@ class Run:
             world.attempts.pop(me, None)
         told = _told(answer)
         world.log.append(f"{number}: {command.text()} at {attempt.now}: {told}")
-        world.count(f"{command.body['do']}: {told.split('(')[0]}")
+        world.count(f"{command.body['do']}: {told.split('(')[0].strip()}")
         self._check(attempt, answer)
 
     def _check(self, attempt: Attempt, answer: Answer | Exception | Killed) -> None:
