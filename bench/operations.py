@@ -16,7 +16,8 @@ from chalicelib.credit.service import accrual_call, accrue_line
 from chalicelib.credit.store import load_line
 from chalicelib.ledger.domain import Kind, Posting, credit, debit
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
-from chalicelib.ledger.service.entries import PostEntry, post_entry
+from chalicelib.ledger.service.entries import PostEntry, get_entry, post_entry
+from chalicelib.ledger.service.feed import number
 from chalicelib.ledger.service.projection import project
 from chalicelib.settlement.service import settling
 from chalicelib.settlement.worker.payments import pay
@@ -49,6 +50,7 @@ def entry_operations(place: Market) -> Iterator[Operation]:
     yield "replay of a transfer", lambda: post_entry(first, two)
     six = _entry(debit(accounts[0], _cny(500)), *(credit(account, _cny(100)) for account in accounts[1:]))
     yield "entry of six postings", lambda: post_entry(place.call(str(uuid.uuid4())), six)
+    yield "number an entry", lambda: number([get_entry(place.tenant, first.entry_id)])
     yield "write a line of history", _line_of_history(account_key(place.tenant, accounts[0]))
     yield "read a balance", lambda: get_account(place.tenant, accounts[0])
 

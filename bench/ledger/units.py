@@ -75,7 +75,7 @@ def _ledger_operations() -> Iterator[Operation]:
     from bench.ledger.books import AMOUNT, Books, pairs, transfer  # noqa: PLC0415
     from chalicelib.ledger.batches import Keyed  # noqa: PLC0415
     from chalicelib.ledger.domain import Kind  # noqa: PLC0415
-    from chalicelib.ledger.holds import Terms  # noqa: PLC0415
+    from chalicelib.ledger.holds import Terms, hold_id_of  # noqa: PLC0415
     from chalicelib.ledger.service import holds  # noqa: PLC0415
     from chalicelib.ledger.service.batches import post_batch  # noqa: PLC0415
     from chalicelib.ledger.service.entries import post_entry  # noqa: PLC0415
@@ -88,7 +88,8 @@ def _ledger_operations() -> Iterator[Operation]:
     yield "transfer with one deferred leg", lambda: post_entry(books.call(), transfer(accounts[2], fees))
     keyed = [Keyed(str(uuid.uuid4()), transfer(*pair)) for pair in pairs(accounts, BATCH)]
     yield "batch of 50", lambda: post_batch(books.call(), keyed)
-    yield "transfer up to an amount", lambda: transfer_up_to(books.call(), transfer(accounts[1], accounts[0]))
+    post_entry(books.call(), transfer(accounts[3], credited))  # something is there to move
+    yield "transfer up to an amount", lambda: transfer_up_to(books.call(), transfer(credited, debited))
     call = books.call()
     post_entry(call, transfer(debited, credited))
     yield "reversal", lambda: reverse_entry(books.call(), ReverseEntry(call.entry_id))
@@ -96,7 +97,7 @@ def _ledger_operations() -> Iterator[Operation]:
     terms = Terms(debited, credited, AMOUNT, expires_at=books.call().now + timedelta(days=1))
 
     def place() -> None:
-        placed.append(str(holds.place_hold(books.call(), holds.PlaceHold(terms)).item.data["hold_id"]))
+        placed.append(hold_id_of(holds.place_hold(books.call(), holds.PlaceHold(terms)).item.entry_id))
 
     yield "hold", place
     yield "capture", lambda: holds.capture_hold(books.call(), holds.CaptureHold(placed[0]))
