@@ -70,8 +70,6 @@ def _operations() -> Iterator[Operation]:
 
 
 def _ledger_operations() -> Iterator[Operation]:
-    from chalicelib.ledger.service.reversals import ReverseEntry, reverse_entry  # noqa: PLC0415
-
     from bench.ledger.books import AMOUNT, Books, pairs, transfer  # noqa: PLC0415
     from chalicelib.ledger.batches import Keyed  # noqa: PLC0415
     from chalicelib.ledger.domain import Kind  # noqa: PLC0415
@@ -79,6 +77,7 @@ def _ledger_operations() -> Iterator[Operation]:
     from chalicelib.ledger.service import holds  # noqa: PLC0415
     from chalicelib.ledger.service.batches import post_batch  # noqa: PLC0415
     from chalicelib.ledger.service.entries import post_entry  # noqa: PLC0415
+    from chalicelib.ledger.service.reversals import ReverseEntry, reverse_entry  # noqa: PLC0415
     from chalicelib.ledger.service.transfers import transfer_up_to  # noqa: PLC0415
 
     books = Books(None)  # type: ignore[arg-type]  # no tables of DynamoDB Local here
