@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -250,6 +252,18 @@ def test_an_answer_lost_at_any_call_is_absorbed_and_counted_once(books: Books) -
             told(*changes)
 
         books.check()
+
+
+def test_projectors_that_run_at_once_count_each_line_once(books: Books) -> None:
+    """A shard has one projector; but one that is out of time may still be at work when the next has begun."""
+    changes = [books.post(minor, days=-(minor % 2)) for minor in range(1, 13)]
+    parts = [random.Random(seed).sample(changes, 9) for seed in range(8)]
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda part: told(*part), parts))
+    told(*changes)
+
+    books.check()
 
 
 def test_a_record_that_cannot_be_written_fails_the_batch_and_later_ones_wait(books: Books) -> None:
