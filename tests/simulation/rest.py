@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
-from chalicelib.ledger.service import accounts, holds, trial
+from chalicelib.core.instants import instant_text
+from chalicelib.ledger.service import accounts, feed, history, holds, proving, trial
+from chalicelib.ledger.service.history import Clock, Period
 from tests.simulation.acting import instant
 from tests.simulation.books import Account
 from tests.simulation.model import Model
 from tests.simulation.world import World, Wrong
+
+ASKED = 3
+"""Of how many accounts of a tenant the past is asked."""
+A_PAGE = 7
 
 
 def compare_all(world: World) -> None:
@@ -23,6 +31,16 @@ def compare_all(world: World) -> None:
         balance = trial.trial_balance(tenant)
         if any(balance.differences.values()):
             raise Wrong(f"the trial balance of {tenant} is {balance.differences}")
+        for account_id in world.chance.sample(sorted(model.accounts), ASKED):
+            _compare_past(world, tenant, account_id, model.accounts[account_id])
+
+
+def prove(world: World) -> None:
+    """The product's own proof of the books agrees."""
+    for tenant in world.models:
+        report = proving.prove_tenant(tenant, instant(world.now), mend=False)
+        if report.differences or report.late or report.moving or report.entries != len(world.feed[tenant]):
+            raise Wrong(f"the proof of {tenant} says {report}")
 
 
 def _by_account(world: World) -> dict[str, dict[int, Any]]:
@@ -37,6 +55,64 @@ def _compare_feed(world: World, tenant: str) -> None:
     journal = {pk.split("#")[1] for pk, _ in world.items("journal") if pk.startswith(f"{tenant}#")}
     if journal != set(world.feed[tenant]):
         raise Wrong(f"the feed of {tenant} lacks {journal ^ set(world.feed[tenant])}")
+
+
+def follow(world: World, tenant: str, known: list[str]) -> None:
+    """Read the feed on from what is known of it. What it tells goes on without a gap, and is as it was numbered."""
+    page = feed.feed_page(tenant, after=len(known), limit=world.chance.randint(1, 40))
+    numbers = [entry.number for entry in page.entries]
+    if numbers != list(range(len(known) + 1, len(known) + 1 + len(numbers))):
+        raise Wrong(f"the feed of {tenant} goes on from {len(known)} with {numbers}")
+    known += [entry.item.entry_id for entry in page.entries]
+    if known != world.feed[tenant][: len(known)]:
+        raise Wrong(f"the feed of {tenant} tells otherwise than it numbered")
+
+
+def _compare_past(world: World, tenant: str, account_id: str, account: Account) -> None:
+    """Balances at an instant and a statement, by either clock, are what the account's lines come to."""
+    times = [world.clocks[f"{tenant}#{entry}"] for entry, _, _ in account.lines]
+    amounts = [amount for _, amount, _ in account.lines]
+    clocks = {
+        Clock.RECORDED: list(accumulate((recorded for recorded, _ in times), max)),
+        Clock.OCCURRED: [occurred for _, occurred in times],
+    }
+    now = instant(world.now) + timedelta(minutes=1)
+    for clock, at in clocks.items():
+        start, end = sorted(_instants(world, at))
+        asked = history.balance_at(tenant, account_id, start, clock=clock, now=now).balance
+        expected = sum(amount for amount, when in zip(amounts, at, strict=True) if when <= instant_text(start))
+        if asked != expected:
+            raise Wrong(f"{account_id} stood at {asked} at {start} by {clock}, and at {expected} in the model")
+        _compare_statement(
+            tenant, account_id, Period(clock, *map(instant_text, (start, end))), list(zip(amounts, at, strict=True))
+        )
+
+
+def _instants(world: World, known: list[str]) -> list[Any]:
+    """Two instants, one of them that of a line where there is one."""
+    any_time = instant(world.chance.randrange(world.now))
+    if not known:
+        return [any_time, instant(world.now)]
+    return [any_time, datetime.fromisoformat(world.chance.choice(known))]
+
+
+def _compare_statement(tenant: str, account_id: str, period: Period, moved: list[tuple[int, str]]) -> None:
+    start, end = str(period.start), str(period.end)
+    opening = sum(amount for amount, at in moved if at < start)
+    inside = [amount for amount, at in moved if start <= at < end]
+    told: list[int] = []
+    after = None
+    for _ in range(len(inside) + 2):
+        page = history.statement(tenant, account_id, period, after=after, limit=A_PAGE)
+        told += [line.amount for line in page.page.lines]
+        expected = (opening, opening + sum(inside), sum(amount for amount in inside if amount > 0))
+        if (page.opening, page.closing, page.debits) != expected:
+            raise Wrong(f"the statement of {account_id} for {period} is {page}, and should be {expected}")
+        after = page.page.last_key
+        if after is None:
+            break
+    if sorted(told) != sorted(inside):
+        raise Wrong(f"the statement of {account_id} for {period} has {told}, and should have {inside}")
 
 
 def _compare_deferred(world: World, tenant: str, account_id: str, account: Account) -> None:

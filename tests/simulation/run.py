@@ -27,7 +27,7 @@ from chalicelib.queues.worker import WorkerFailed
 from tests.simulation.acting import Answer, act, instant
 from tests.simulation.commands import Command
 from tests.simulation.faults import Killed
-from tests.simulation.rest import compare_all
+from tests.simulation.rest import compare_all, follow, prove
 from tests.simulation.streams import Stream, event
 from tests.simulation.world import PREFIX, Attempt, World, Wrong
 
@@ -35,7 +35,7 @@ ACTORS = 6
 SHARDS = 3
 SKEW = 300_000
 FEWEST_CALLS = 4
-WORK = {"command": 70, "project": 9, "sequence": 8, "fold": 1, "sweep": 2, "retry": 10}
+WORK = {"command": 70, "project": 9, "sequence": 8, "fold": 1, "sweep": 2, "follow": 3, "retry": 10}
 """What an actor does next, by how often."""
 TRANSIENT = (Busy, ClientError, HTTPClientError, NoConnection)
 
@@ -50,6 +50,8 @@ class Run:
         self.steps = 0
         self.most = 0
         self.unanswered: list[Command] = []
+        self.followed: dict[str, list[str]] = {tenant: [] for tenant in self.world.models}
+        self.following: set[str] = set()
         tables = self.world.table.tables
         self.streams = {
             name: [Stream(tables[f"{PREFIX}-{table}"], shard, SHARDS) for shard in range(SHARDS)]
@@ -62,6 +64,7 @@ class Run:
             "sequence": partial(self._tell, "sequence"),
             "fold": partial(self._quietly_failing, deferred.fold_behind),
             "sweep": partial(self._quietly_failing, self._sweep),
+            "follow": partial(self._quietly_failing, self._follow),
         }
 
     def begin(self) -> None:
@@ -95,6 +98,10 @@ class Run:
             deferred.fold_behind()
             world.table.settle()
         compare_all(world)
+
+    def prove(self) -> None:
+        """At rest: the product's own proof of the books."""
+        prove(self.world)
 
     def _actor(self) -> None:
         kinds, weights = list(WORK), list(WORK.values())
@@ -191,6 +198,16 @@ class Run:
         odd = [failure for failure in swept.failures if not isinstance(failure.error, Busy)]
         if odd:
             raise Wrong(f"the sweep failed: {odd}")
+
+    def _follow(self) -> None:
+        """Somebody keeps a copy of the feed."""
+        tenant = self.chance.choice(list(self.followed))
+        if tenant not in self.following:
+            self.following.add(tenant)
+            try:
+                follow(self.world, tenant, self.followed[tenant])
+            finally:
+                self.following.discard(tenant)
 
     def _quietly_failing(self, work: Callable[[], object]) -> None:
         """A worker that may be killed or kept from its work: its next run goes on."""

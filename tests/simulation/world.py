@@ -67,6 +67,7 @@ class World:
         self.attempts: dict[int, Attempt] = {}
         self.feed: dict[str, list[str]] = {tenant: [] for tenant in TENANTS}
         self.numbers: set[str] = set()
+        self.clocks: dict[str, tuple[str, str]] = {}
         self.sums: dict[tuple[str, str], int] = {}
         self.now = 0
         self.faults = 0
@@ -183,6 +184,7 @@ class World:
     def _once(self, before: Item | None, after: Item) -> None:
         if before is not None:
             raise Wrong(f"a journal item was written twice: {after['pk']}")
+        self.clocks[after["pk"]["S"]] = (after["recorded_at"]["S"], after["occurred_at"]["S"])
 
     def _booked(self, new: list[Item]) -> None:
         first, parts = new[0], new[1:]
