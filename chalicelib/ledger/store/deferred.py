@@ -55,9 +55,9 @@ def _check(item: JournalItem, moves: Sequence[Move]) -> None:
     stale = [key for key in keys if key not in copies]
     if stale:
         copies |= _read(stale)
-    if _first_refusal(item, moves, copies) is None:
-        return
-    refused = _first_refusal(item, moves, _read(keys))
+    refused = _first_refusal(item, moves, copies)
+    if refused is not None and len(stale) < len(keys):
+        refused = _first_refusal(item, moves, _read(keys))
     if refused is not None:
         raise refused
 
