@@ -232,7 +232,7 @@ class Generator:
 
     def _batch(self, now: int) -> Body:
         parts = []
-        for _ in range(self.chance.choice((1, 2, 3, 4, 6, 10))):
+        for _ in range(self.chance.choice((1, 2, 3, 4, 6, 10)) if self.chance.random() < 0.97 else 60):
             body = self._transfer(now) if self.chance.random() < 0.7 else self._entry(now)
             self.made += 1
             parts.append(body | {"key": f"k{self.made}"})
@@ -310,7 +310,7 @@ class Generator:
     def _group(self, now: int) -> Body:
         act = self.chance.choice(("place", "capture", "capture", "void"))
         make = {"place": self._place, "capture": self._capture, "void": self._void}[act]
-        parts = [make(now) for _ in range(self.chance.choice((1, 2, 2, 3, 5)))]
+        parts = [make(now) for _ in range(20 if self.chance.random() < 0.05 else self.chance.choice((1, 2, 2, 3, 5)))]
         if act != "place" and self.chance.random() < 0.95:
             parts = list({part["hold"]: part for part in parts}.values())
         if act == "capture":

@@ -119,6 +119,8 @@ def _compare_deferred(world: World, tenant: str, account_id: str, account: Accou
     """Folded up to the end, a deferred account is the sum of its legs."""
     if not account.deferred:
         return
+    if account.status == "closed" and account.balance:
+        raise Wrong(f"{account_id} is closed, and {account.balance} is on it")
     model = world.models[tenant]
     legs = [leg for entry in world.feed[tenant] for leg in model.entries.get(entry, []) if leg[0] == account_id]
     if account.balance != sum(amount for _, amount, _ in legs):

@@ -3,7 +3,8 @@
 It answers as DynamoDB does, also where it refuses: conditions with the item that failed them, transactions of at most
 100 actions on as many items, a request token that makes a transaction happen once. Each call goes through `gate`, where
 the scheduler lets others go first and faults strike; each write that had its effect is told to `told`, before anybody
-else runs. Parameters it does not know are refused aloud.
+else runs. A batch read is no snapshot: `between` its items others may write. Parameters it does not know are refused
+aloud.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ class MemoryDynamo:
         self.tokens: dict[str, list[dict[str, Any]]] = {}
         self.gate: Gate = lambda operation, request, send: send(request)
         self.told: Callable[[Written], None] = lambda written: None
+        self.between: Callable[[], None] = lambda: None
 
     def get_item(self, **request: Any) -> Any:
         """GetItem."""
@@ -148,6 +150,7 @@ class MemoryDynamo:
             raise Invalid("provided list of item keys contains duplicates")
         answers: dict[str, list[Item]] = {name: [] for name in request["RequestItems"]}
         for name, address in addresses:
+            self.between()
             if (item := self.tables[name].items.get(address)) is not None:
                 answers[name].append(item)
         return {"Responses": answers, "UnprocessedKeys": {}}

@@ -30,6 +30,7 @@ PREFIX = "simulation"
 TENANTS = ("ten_a", "ten_b")
 FAULTS = 0.07
 FORGETS = 0.01
+TORN = 0.1
 LOGGED = 20
 MOST_COPIES = 4
 LONGEST = 25 * 10**6
@@ -60,7 +61,7 @@ class World:
     def __init__(self, chance: random.Random) -> None:
         self.chance = chance
         self.table = MemoryDynamo(table_definitions(PREFIX), lags=True)
-        self.table.gate, self.table.told = self.gate, self.told
+        self.table.gate, self.table.told, self.table.between = self.gate, self.told, self.torn
         self.scheduler = Scheduler(chance)
         self.models = {tenant: Model() for tenant in TENANTS}
         self.generators = [Generator(chance, tenant, model) for tenant, model in self.models.items()]
@@ -105,6 +106,15 @@ class World:
         self.count(strike.__name__)
         self.faults += 1
         return strike(self.chance, request, lambda asked: self._judged(asked, send))
+
+    def torn(self) -> None:
+        """Between two items of a batch read: others may go on, and the command is judged once more."""
+        if self.quiet or self.chance.random() >= TORN:
+            return
+        self.scheduler.hand_over()
+        attempt = self.attempts.get(self.scheduler.current)
+        if attempt is not None:
+            self.judge(attempt)
 
     def pause(self, seconds: float) -> None:
         """What the product does when it waits: time moves, and others go on."""
