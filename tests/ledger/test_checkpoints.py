@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -46,11 +47,17 @@ from tests.support.faults import answer_lost, crash_points, fault, lost_points
 hashes = st.binary(min_size=32, max_size=32)
 
 
-@pytest.fixture
-def vault(session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
-    vaults.use(session_tables, monkeypatch)
-    with vaults.opened(monkeypatch) as opened:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Vault]:
+    """The module's vault; tests keep apart by tenant."""
+    with pytest.MonkeyPatch.context() as environment, vaults.opened(environment) as opened:
         yield opened
+
+
+@pytest.fixture
+def vault(shared: Vault, session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Vault:
+    vaults.use(session_tables, monkeypatch)
+    return shared
 
 
 def chain(ledger: Ledger) -> list[Checkpoint]:
@@ -241,48 +248,51 @@ def test_a_file_is_kept_under_lock(vault: Vault) -> None:
     ledger = Ledger()
     ledger.grow(1)
     ledger.checkpoint()
-    [version] = vault.s3.list_object_versions(Bucket=BUCKET)["Versions"]
+    prefix = store.file_key(ledger.tenant, 1)
+    [version] = vault.s3.list_object_versions(Bucket=BUCKET, Prefix=prefix)["Versions"]
 
     with pytest.raises(ClientError, match="AccessDenied"):
         vault.s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
 
 
-def test_every_tenant_with_new_entries_has_its_turn(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    with vaults.opened(monkeypatch):
-        ids = [access.create_tenant(call(tenant=OPERATOR), name).item.data["tenant_id"] for name in ("a", "b", "c")]
-        first, second = Ledger(tenant=ids[0]), Ledger(tenant=ids[1])
-        first.grow(2)
-        second.grow(1)
-
-        run = make_due(MONDAY)
-
-        assert (run.made, run.entries, run.failures) == (2, 7, ())
-        assert [len(chain(ledger)) for ledger in (first, second)] == [1, 1]
-        assert make_due(MONDAY).made == 0
+def new_tenant() -> str:
+    created = access.create_tenant(call(tenant=OPERATOR), uuid.uuid4().hex).item
+    return str(created.data["tenant_id"])
 
 
-def test_a_tenant_that_fails_does_not_stop_the_others(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    with vaults.opened(monkeypatch) as vault:
-        ids = sorted(access.create_tenant(call(tenant=OPERATOR), name).item.data["tenant_id"] for name in ("a", "b"))
-        failing, sound = Ledger(tenant=ids[0]), Ledger(tenant=ids[1])
-        for ledger in (failing, sound):
-            ledger.grow(1)
-        vault.put(failing.tenant, 1, b"{}")
+def test_every_tenant_with_new_entries_has_its_turn(shared: Vault, tables: Tables) -> None:
+    first, second, _ = Ledger(tenant=new_tenant()), Ledger(tenant=new_tenant()), new_tenant()
+    first.grow(2)
+    second.grow(1)
 
-        run = make_due(MONDAY)
+    run = make_due(MONDAY)
 
-        assert (run.made, [tenant for tenant, _ in run.failures]) == (1, [failing.tenant])
+    assert (run.made, run.entries, run.failures) == (2, 7, ())
+    assert [len(chain(ledger)) for ledger in (first, second)] == [1, 1]
+    assert make_due(MONDAY).made == 0
 
 
-def test_a_run_catches_up_with_several_checkpoints_of_a_tenant(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tenant_that_fails_does_not_stop_the_others(shared: Vault, tables: Tables) -> None:
+    ids = sorted([new_tenant(), new_tenant()])
+    failing, sound = Ledger(tenant=ids[0]), Ledger(tenant=ids[1])
+    for ledger in (failing, sound):
+        ledger.grow(1)
+    shared.put(failing.tenant, 1, b"{}")
+
+    run = make_due(MONDAY)
+
+    assert (run.made, [tenant for tenant, _ in run.failures]) == (1, [failing.tenant])
+
+
+def test_a_run_catches_up_with_several_checkpoints_of_a_tenant(
+    shared: Vault, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(service, "MOST_ENTRIES", 2)
     monkeypatch.setattr(service, "MOST_IN_A_ROW", 3)
-    with vaults.opened(monkeypatch):
-        tenant = access.create_tenant(call(tenant=OPERATOR), "a").item.data["tenant_id"]
-        ledger = Ledger(tenant=tenant)
-        ledger.grow(6)
+    ledger = Ledger(tenant=new_tenant())
+    ledger.grow(6)
 
-        assert [make_due(MONDAY).made for _ in range(3)] == [3, 1, 0]
+    assert [make_due(MONDAY).made for _ in range(3)] == [3, 1, 0]
 
 
 def test_every_entry_that_is_covered_is_proved_to_whoever_has_the_key(vault: Vault) -> None:

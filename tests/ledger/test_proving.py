@@ -36,11 +36,17 @@ LATER = MONDAY + timedelta(days=2)
 """By then every stream has told what it had to tell."""
 
 
-@pytest.fixture
-def vault(session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
-    vaults.use(session_tables, monkeypatch)
-    with vaults.opened(monkeypatch) as opened:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Vault]:
+    """The module's vault; tests keep apart by tenant."""
+    with pytest.MonkeyPatch.context() as environment, vaults.opened(environment) as opened:
         yield opened
+
+
+@pytest.fixture
+def vault(shared: Vault, session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Vault:
+    vaults.use(session_tables, monkeypatch)
+    return shared
 
 
 @pytest.fixture
@@ -403,35 +409,29 @@ def test_whatever_was_booked_is_proved(vault: Vault, moves: list[tuple[int, int,
     assert proved(books).differences == ()
 
 
-def test_the_whole_journal_is_scanned_and_what_has_no_number_gets_one(
-    tables: Tables, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with vaults.opened(monkeypatch):
-        tenant = access.create_tenant(call(tenant=OPERATOR), "a").item.data["tenant_id"]
-        books = busy_books(tenant=tenant)
-        books.numbering = False
-        books.paid(books.bank, books.party, 1)
+def test_the_whole_journal_is_scanned_and_what_has_no_number_gets_one(shared: Vault, tables: Tables) -> None:
+    tenant = access.create_tenant(call(tenant=OPERATOR), "a").item.data["tenant_id"]
+    books = busy_books(tenant=tenant)
+    books.numbering = False
+    books.paid(books.bank, books.party, 1)
 
-        without = {report.tenant: report for report in prove_all(LATER, mend=False)}
-        mended = {report.tenant: report for report in prove_all(LATER, mend=True)}
-        again = {report.tenant: report for report in prove_all(LATER, mend=True)}
+    without = {report.tenant: report for report in prove_all(LATER, mend=False)}
+    mended = {report.tenant: report for report in prove_all(LATER, mend=True)}
+    again = {report.tenant: report for report in prove_all(LATER, mend=True)}
 
-        kinds = {difference.kind for difference in without[tenant].differences}
-        assert kinds == {"entry_unnumbered", "entries_missing"}
-        assert (mended[tenant].numbered, mended[tenant].differences) == (1, ())
-        assert mended[OPERATOR].numbered == 1
-        assert all(not report.numbered and not report.differences for report in again.values())
+    kinds = {difference.kind for difference in without[tenant].differences}
+    assert kinds == {"entry_unnumbered", "entries_missing"}
+    assert (mended[tenant].numbered, mended[tenant].differences) == (1, ())
+    assert mended[OPERATOR].numbered == 1
+    assert all(not report.numbered and not report.differences for report in again.values())
 
 
-def test_a_tenant_that_cannot_be_proved_does_not_stop_the_others(
-    tables: Tables, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with vaults.opened(monkeypatch):
-        ids = sorted(access.create_tenant(call(tenant=OPERATOR), name).item.data["tenant_id"] for name in ("a", "b"))
-        books = [busy_books(tenant=tenant) for tenant in ids]
-        Hand(tables, books[0]).entry(entry_ids(books[0])[4], "SET recorded_at = :none", none={"S": "never"})
+def test_a_tenant_that_cannot_be_proved_does_not_stop_the_others(shared: Vault, tables: Tables) -> None:
+    ids = sorted(access.create_tenant(call(tenant=OPERATOR), name).item.data["tenant_id"] for name in ("a", "b"))
+    books = [busy_books(tenant=tenant) for tenant in ids]
+    Hand(tables, books[0]).entry(entry_ids(books[0])[4], "SET recorded_at = :none", none={"S": "never"})
 
-        reports = {report.tenant: report for report in prove_all(LATER, mend=True)}
+    reports = {report.tenant: report for report in prove_all(LATER, mend=True)}
 
-        assert [d.kind for d in reports[ids[0]].differences] == ["not_proved"]
-        assert reports[ids[1]].differences == ()
+    assert [d.kind for d in reports[ids[0]].differences] == ["not_proved"]
+    assert reports[ids[1]].differences == ()
