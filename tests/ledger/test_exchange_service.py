@@ -244,6 +244,15 @@ def test_a_repeated_exchange_is_answered_as_before_though_its_quote_is_spent_and
     assert (again.replayed, again.item, balances(call, euros)) == (True, first.item, [-100_00])
 
 
+def test_a_repeated_quote_is_answered_as_before_though_its_time_is_over(call: Calling) -> None:
+    terms = Quote("", "EUR", "USD", Rate(1096, 1000), MONDAY + timedelta(seconds=2))
+    first = fx.quote(call("k"), terms)
+
+    again = fx.quote(call("k", now=MONDAY + timedelta(seconds=2)), terms)
+
+    assert (again.replayed, again.item.data) == (True, first.item.data)
+
+
 def test_of_thirty_two_threads_one_uses_a_quote_for_single_use(call: Calling) -> None:
     euros, dollars = opened(call, "EUR"), opened(call, "USD")
     exchanging(call)

@@ -87,9 +87,14 @@ def quote(call: Call, terms: Quote) -> Outcome:
 
     Raises InvalidInput `unknown_currency`, `same_currency`, `invalid_validity`.
     """
-    made = new_quote(replace(terms, quote_id=call.new_id("fxq")), now=call.now)
-    item = journal_item(call, "fx.quoted", subject=made.quote_id, data=quote_facts(made))
-    return once(call, lambda _: Plan(item, (store.create_quote(call.tenant, made),)))
+
+    def decide(_: Found) -> Plan:
+        made = new_quote(replace(terms, quote_id=call.new_id("fxq")), now=call.now)
+        item = journal_item(call, "fx.quoted", subject=made.quote_id, data=quote_facts(made))
+        return Plan(item, (store.create_quote(call.tenant, made),))
+
+    # A retry may come when the quote's time is over already: it is the earlier answer that it wants.
+    return once(call, decide)
 
 
 def get_quote(tenant: str, quote_id: str) -> Quote:
