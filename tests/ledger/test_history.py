@@ -215,6 +215,12 @@ def test_the_past_by_effect_is_final_only_where_the_account_is_closed(past: Past
     assert past.at(MONDAY + timedelta(seconds=1), OCCURRED) == (1, 2, False)
 
 
+def test_on_a_deferred_account_the_past_by_effect_is_never_final(past: Past) -> None:
+    past.live([Fact(1)], as_of={"N": "1"}, closed_until={"S": instant_text(MONDAY)})
+
+    assert past.at(MONDAY, OCCURRED)[2] is False
+
+
 def test_the_past_by_effect_is_not_final_while_lines_are_missing(past: Past) -> None:
     past.live([Fact(1), Fact(2)], ahead=1, closed_until={"S": instant_text(LATER)})
 

@@ -157,7 +157,8 @@ def balance_at(tenant: str, account_id: str, instant: datetime, *, clock: Clock,
     """What was posted on an account at an instant, that instant's entries included.
 
     By the recorded clock it is `final` when a minute has passed and no line is missing; on a deferred account, when a
-    later line is there. By the effective clock when the account is closed for that time, so that nothing can come late.
+    later line is there. By the effective clock when the account is closed for that time, so that nothing can come late;
+    never on a deferred account, which entries from before the closing reach by the feed, nobody knows how late.
     Raises InvalidInput `instant_in_future`, NotFound `account_not_found`.
     """
     bound = check_instant(instant, now=now, field="at") + AFTER
@@ -166,7 +167,7 @@ def balance_at(tenant: str, account_id: str, instant: datetime, *, clock: Clock,
         newest = store.newest_line(tenant, account_id)
         moved = store.moved_until(tenant, account_id, bound)
         closed = account.closed_until >= instant_text(instant)
-        final = closed and _is_whole(account, newest)
+        final = closed and account.as_of is None and _is_whole(account, newest)
         return BalanceAt(account, moved.total, newest.version if newest else 0, final)
     line = store.last_line_before(tenant, account_id, bound)
     version, balance = (0, 0) if line is None else (line.version, line.balance)
