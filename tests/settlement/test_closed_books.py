@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.banking import paying
 from chalicelib.banking.payouts import State
@@ -95,3 +95,12 @@ def test_a_payout_of_a_frozen_party_is_asked_for_again(desk: Desk) -> None:
     assert refusal(lambda: paying.create_payout(desk.place.call("k"), command)).code == "account_frozen"
     account_life.unfreeze(desk.place.call(), party)
     assert paying.create_payout(desk.place.call("k"), command).item.kind == "payout.created"
+
+
+def test_a_movement_waits_where_the_books_were_closed_after_it_was_taken_up(desk: Desk) -> None:
+    account_life.close_period(desk.place.call(days=100_000), desk.place.account.account_id, datetime.now(UTC) + DAY)
+    message = desk.take(desk.report(moved(5, booked_on="2026-03-01")))
+
+    failed = desk.handle(message, receive_count=LAST_RECEIVE)
+
+    assert (failed, desk.quarantine(), desk.waiting()) == (["m0"], [], [])

@@ -34,6 +34,9 @@ ENTROPY_BYTES = 10
 FROZEN = "account_frozen"
 """A refusal that ends when the account is unfrozen: the message comes again, and waits among the dead letters."""
 
+CLOSED_MEANWHILE = "period_closed"
+"""The books were closed up to after the instant at which the message was taken up: it comes again, later than that."""
+
 worker = Worker(__name__)
 
 
@@ -107,7 +110,7 @@ def _do(message: BankMessage, fact: Fact, at: At) -> None:
             raise
         _quarantine(message, unknown, at, tenant=fact.tenant(), part=fact.part)
     except (InvalidInput, Conflict) as never:
-        if never.code == FROZEN:
+        if never.code in {FROZEN, CLOSED_MEANWHILE}:
             raise
         _quarantine(message, never, at, tenant=fact.tenant(), part=fact.part)
 
@@ -163,6 +166,8 @@ def _book(message: BankMessage, account: BankAccount, at: At, entry: Entry) -> N
             raise
         refusal: Refusal = unknown
     except Conflict as contradiction:
+        if contradiction.code == CLOSED_MEANWHILE:
+            raise
         refusal = contradiction
     else:
         return
