@@ -18,6 +18,7 @@ SIGN = {"Message": "x", "SigningAlgorithm": "ECDSA_SHA_256"}
 CHECKPOINT = {"Bucket": CHECKPOINTS, "Key": "checkpoints/probe"}
 MAC = {"Message": "x", "MacAlgorithm": "HMAC_SHA_256"}
 DENIED = ("AccessDenied", "AccessDeniedException")
+LET_IN = ("allowed", "TransactionCanceledException")
 ITEM = {"pk": {"S": "probe"}, "sk": {"S": "probe"}, "version": {"N": "0"}}
 KEY = {"pk": {"S": "probe"}, "sk": {"S": "probe"}}
 
@@ -38,7 +39,9 @@ def put(name: str) -> dict[str, Any]:
 
 
 def transaction(name: str) -> dict[str, Any]:
-    return {"TransactItems": [{"Put": put(name)}]}
+    """It is let in and then writes nothing, by its condition: a probe among the entries is a record that the stream's
+    readers cannot read, and the emulator would send it to them for ever, and nothing behind it."""
+    return {"TransactItems": [{"Put": {**put(name), "ConditionExpression": "attribute_exists(pk)"}}]}
 
 
 ALLOWED = [
@@ -128,7 +131,7 @@ def outcome(stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> st
 
 @pytest.mark.parametrize("case", ALLOWED, ids=title)
 def test_a_function_may_do_what_it_needs(local_stack: LocalStack, case: tuple[str, str, str, dict[str, Any]]) -> None:
-    assert outcome(local_stack, case) == "allowed"
+    assert outcome(local_stack, case) in LET_IN
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=title)
