@@ -221,6 +221,12 @@ def test_the_holds_of_an_account_are_listed_in_pages(books: Books) -> None:
     assert books.api.get(f"/v1/accounts/{books.payer}/holds?status=closed").body["holds"] == []
 
 
+def test_an_account_that_is_nobodys_has_no_list_of_holds(books: Books) -> None:
+    reply = books.api.get("/v1/accounts/acc_none/holds")
+
+    assert (reply.status, reply.code) == (404, "account_not_found")
+
+
 def test_a_cursor_is_good_for_its_own_list_and_tenant(books: Books) -> None:
     for _ in range(2):
         books.hold(1)
@@ -253,7 +259,7 @@ def test_a_hold_of_another_tenant_does_not_exist(books: Books) -> None:
     ]
 
     assert [(reply.status, reply.code) for reply in replies] == [(404, "hold_not_found")] * 3
-    assert other.api.get(f"/v1/accounts/{books.payer}/holds").body["holds"] == []
+    assert other.api.get(f"/v1/accounts/{books.payer}/holds").code == "account_not_found"
 
 
 def test_groups_are_placed_captured_and_voided(books: Books) -> None:

@@ -16,6 +16,7 @@ from chalicelib.ledger.expiring import return_expired, with_expired_returned
 from chalicelib.ledger.holds import Hold, Step, Terms
 from chalicelib.ledger.metadata import check_metadata
 from chalicelib.ledger.store import holds as store
+from chalicelib.ledger.store.accounts import load_account
 from chalicelib.ledger.store.deferred import moved_at_once
 from chalicelib.ledger.store.holds import Direction, Stored
 from chalicelib.ledger.store.moves import move_write
@@ -152,7 +153,8 @@ def list_holds(
     tenant: str, account_id: str, direction: Direction, *, is_open: bool, after: Item | None, limit: int
 ) -> Listing[Stored]:
     """One page of the holds that reserve of an account (`out`) or promise to it (`in`). Eventual: a new one may be
-    missing."""
+    missing. Raises NotFound `account_not_found`."""
+    load_account(tenant, account_id)
     return store.list_holds(tenant, account_id, direction, is_open=is_open, after=after, limit=limit)
 
 
