@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
-from typing import Any
-
 from tests.e2e.bank import CURRENCY, XML, Line, statement
+from tests.e2e.command import Command
+from tests.e2e.ledger import prepare_ledger
+from tests.e2e.ledger_commands import ledger_commands
 from tests.e2e.market import (
     DUE,
     LENT,
@@ -20,31 +19,6 @@ from tests.e2e.market import (
     transfer_body,
     wait_for,
 )
-from tests.e2e.web import JSON, Reply
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command: where, with what; and another one, in its place or in its body, that may not share its key."""
-
-    path: str
-    body: Any
-    other_body: Any = None
-    other_path: str = ""
-    kind: str = JSON
-
-    def send(self, market: Market, key: str) -> Reply:
-        """Send it under a key."""
-        return self._send(market, key, self.path, self.body)
-
-    def send_other(self, market: Market, key: str) -> Reply:
-        """Send the other one under a key."""
-        other_body = self.body if self.other_body is None else self.other_body
-        return self._send(market, key, self.other_path or self.path, other_body)
-
-    def _send(self, market: Market, key: str, path: str, body: Any) -> Reply:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return market.web.send("POST", path, content, {"Content-Type": self.kind, "Idempotency-Key": key})
 
 
 def prepare(market: Market) -> None:
@@ -61,6 +35,7 @@ def prepare(market: Market) -> None:
     _weigh(market)
     for number in (1, 2):
         ids[f"break_{number}"] = _break(market, number)
+    prepare_ledger(market)
 
 
 def commands(market: Market) -> dict[str, Command]:
@@ -73,6 +48,7 @@ def commands(market: Market) -> dict[str, Command]:
     ]
     resolution = {"account_id": ids["capital"], "comment": "the bank's interest"}
     return {
+        **ledger_commands(market),
         "POST /v1/accounts": Command("/v1/accounts", account, account | {"name": "chest"}),
         "POST /v1/transfers": Command("/v1/transfers", transfer_body(ids, 5), transfer_body(ids, 6)),
         "POST /v1/entries": Command("/v1/entries", {"postings": legs}, {"postings": legs, "reference": "x"}),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.bank import Bank
-from tests.e2e.market import Market, fill, open_market, register_bank
+from tests.e2e.filled import fill
+from tests.e2e.market import Market, open_market, register_bank
 from tests.e2e.queues import impatient
 from tests.e2e.web import Web
 from tests.support.local_stack import LocalStack

@@ -12,8 +12,10 @@ import pytest
 
 from chalicelib.ledger.domain import Purpose, movement_key, purpose_account_id
 from tests.e2e.bank import CURRENCY, XML, statement
-from tests.e2e.commands import Command, commands, prepare
+from tests.e2e.command import Command
+from tests.e2e.commands import commands, prepare
 from tests.e2e.document import operations
+from tests.e2e.ledger import batch_body, exchange_body, hold_body, legs, wait_until_listed
 from tests.e2e.market import (
     DUE,
     Market,
@@ -26,7 +28,7 @@ from tests.e2e.market import (
 )
 from tests.e2e.problems import assert_problem
 from tests.e2e.snapshot import difference, items, snapshot
-from tests.e2e.web import at_once
+from tests.e2e.web import Reply, at_once
 from tests.support.local_stack import LocalStack
 
 PARALLEL = 16
@@ -55,7 +57,7 @@ def test_a_command_said_again_gives_the_same_answer_and_changes_nothing(
     command, key = commands(market)[name], str(uuid.uuid4())
 
     first = command.send(market, key)
-    workers_are_done(market, name)
+    workers_are_done(market, name, first)
     before = snapshot(local_stack, but="history")
     again = [command.send(market, key) for _ in range(2)]
     other = command.send_other(market, key)
@@ -68,8 +70,11 @@ def test_a_command_said_again_gives_the_same_answer_and_changes_nothing(
     assert difference(before, snapshot(local_stack, but="history")) == {}
 
 
-def workers_are_done(market: Market, name: str) -> None:
-    """Wait for the payouts that a command makes."""
+def workers_are_done(market: Market, name: str, first: Reply) -> None:
+    """Wait for the payouts that a command makes, and for the lists of the holds that it is a step of."""
+    wait_until_listed(
+        market, *(one["hold_id"] for one in (first.json, *first.json.get("holds", ())) if "hold_id" in one)
+    )
     if name in PAYOUTS:
         trade = commands(market)[name].path.split("/")[3]
         paid = partial(payouts_of, market, trade)
@@ -81,11 +86,17 @@ def payouts_of(market: Market, trade: str) -> list[dict[str, Any]]:
     return [one for one in market.listed("/v1/payouts", "payouts") if one["subject"] == trade]
 
 
-@pytest.mark.parametrize("name", ["a transfer", "a trade", "a drawdown", "a document", "a statement"])
+AT_ONCE = ("a transfer", "a batch", "a hold", "an exchange", "a trade", "a drawdown", "a document", "a statement")
+
+
+@pytest.mark.parametrize("name", AT_ONCE)
 def test_sixteen_at_once_under_one_key_have_one_effect(name: str, market: Market, local_stack: LocalStack) -> None:
     ids = market.ids
     command = {
         "a transfer": Command("/v1/transfers", transfer_body(ids, 16)),
+        "a batch": Command("/v1/entries/batch", {"entries": batch_body(ids, "sixteen")["entries"][:1]}),
+        "a hold": Command("/v1/holds", hold_body(ids, 16)),
+        "an exchange": Command(f"/v1/fx-quotes/{ids['quote_id']}/exchanges", exchange_body(ids, 1600)),
         "a trade": Command("/v1/trades", trade_body(ids)),
         "a drawdown": Command(
             f"/v1/credit-lines/{ids['line_id']}/drawdowns", {"trade_id": ids["drawn"], "amount": money(16)}
@@ -137,6 +148,23 @@ REFUSED_FIRST: dict[str, Callable[[Market], tuple[str, Any, Any, int]]] = {
         "/v1/transfers",
         transfer_body(m.ids) | {"amount": {"minor": 1, "currency": "EUR"}},
         transfer_body(m.ids),
+        400,
+    ),
+    "a batch with one bad entry": lambda m: (
+        "/v1/entries/batch",
+        {
+            "entries": [
+                *batch_body(m.ids, "free")["entries"],
+                {"idempotency_key": "bad", "postings": legs(m.ids, 1)[:1]},
+            ]
+        },
+        batch_body(m.ids, "free"),
+        400,
+    ),
+    "a reversal of what is in no leg": lambda m: (
+        f"/v1/entries/{m.ids['kept']}/reversals",
+        {"postings": legs(m.ids, 1)},
+        {"reason": "a mistake"},
         400,
     ),
     "an unknown party": lambda m: (

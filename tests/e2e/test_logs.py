@@ -14,7 +14,7 @@ from tests.e2e.market import Market, party_body, wait_for
 from tests.e2e.queues import wait_until_drained
 from tests.support.local_stack import LocalStack
 
-FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "sequence", "sweep", "operate")
+FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "sequence", "sweep", "checkpoint", "operate")
 SECRET_NAME = "Confidential Trading 4711"
 SECRET_NOTE = "for the secret delivery 4712"
 

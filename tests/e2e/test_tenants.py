@@ -15,6 +15,8 @@ import pytest
 
 from tests.e2e.bank import CURRENCY
 from tests.e2e.document import Operation, operations
+from tests.e2e.ledger import batch_body, exchange_body, hold_body
+from tests.e2e.ledger_commands import MARCH
 from tests.e2e.market import Market, delivered, line_body, money, trade_body, transfer_body
 from tests.e2e.problems import assert_problem, sent
 from tests.e2e.snapshot import difference, snapshot
@@ -28,6 +30,10 @@ PAGED = [operation for operation in operations() if operation.is_paged]
 READS = [operation for operation in operations() if operation.method == "GET" and operation.scope]
 
 BODIES = {
+    "POST /v1/accounts/{account_id}/closed-period": {"closed_until": MARCH},
+    "POST /v1/entries/{entry_id}/reversals": {},
+    "POST /v1/fx-quotes/{quote_id}/exchanges": exchange_body(dict.fromkeys(("till", "euros"), "x1")),
+    "POST /v1/holds/{hold_id}/captures": {},
     "POST /v1/parties/{party_id}/accounts": {"currency": CURRENCY},
     "POST /v1/trades/{trade_id}/evidence": delivered(),
 }
@@ -78,6 +84,13 @@ FOREIGN: list[tuple[str, str, Callable[[dict[str, str]], dict[str, Any]]]] = [
     ("cash", "/v1/transfers", transfer_body),
     ("capital", "/v1/transfers", transfer_body),
     ("cash", "/v1/entries", entry_body),
+    ("till", "/v1/entries/batch", lambda ids: batch_body(ids, "foreign")),
+    ("capital", "/v1/holds", hold_body),
+    ("capital", "/v1/hold-groups", lambda ids: {"holds": [hold_body(ids)]}),
+    ("hold_id", "/v1/hold-groups/captures", lambda ids: {"captures": [{"hold_id": ids["hold_id"]}]}),
+    ("hold_id", "/v1/hold-groups/voids", lambda ids: {"hold_ids": [ids["hold_id"]]}),
+    ("till", "/v1/fx-quotes/{quote_id}/exchanges", exchange_body),
+    ("euros", "/v1/fx-quotes/{quote_id}/exchanges", exchange_body),
     ("buyer", "/v1/trades", trade_body),
     ("seller", "/v1/trades", trade_body),
     ("carrier", "/v1/trades", trade_body),
