@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,14 +18,17 @@ from hypothesis import strategies as st
 
 from chalicelib.access import service as access
 from chalicelib.access.domain import OPERATOR
+from chalicelib.core.errors import Conflict
 from chalicelib.ledger.batches import Keyed
 from chalicelib.ledger.commands import PostEntry
 from chalicelib.ledger.domain import Kind, credit, debit
 from chalicelib.ledger.holds import Terms, hold_id_of
 from chalicelib.ledger.lines import chain
 from chalicelib.ledger.service import checkpoints as making
-from chalicelib.ledger.service import holds
+from chalicelib.ledger.service import deferred, holds, proving_feed
+from chalicelib.ledger.service import feed as feeding
 from chalicelib.ledger.service.batches import post_batch
+from chalicelib.ledger.service.entries import post_entry
 from chalicelib.ledger.service.proving import Report, prove_all, prove_tenant
 from chalicelib.ledger.store import checkpoints, feed
 from chalicelib.ledger.store.history import history_page, to_item
@@ -46,6 +53,7 @@ def shared() -> Iterator[Vault]:
 @pytest.fixture
 def vault(shared: Vault, session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Vault:
     vaults.use(session_tables, monkeypatch)
+    monkeypatch.setattr(proving_feed, "TRIES", 2)
     return shared
 
 
@@ -341,6 +349,33 @@ def test_an_entry_that_never_got_a_number_is_told_by_its_accounts(books: Followe
     books.paid(books.bank, books.party, 1)
 
     assert found(books) == {"entries_missing": sorted([books.bank, books.party])}
+
+
+def test_books_that_move_while_they_are_proved_never_differ(vault: Vault) -> None:
+    books = Followed(projecting=False)
+    done = threading.Event()
+
+    def pay(seed: int) -> None:
+        accounts = [books.bank, books.party, books.fees]
+        chance = random.Random(seed)
+        while not done.is_set():
+            debited, credited = chance.sample(accounts, 2)
+            post = PostEntry("entry.posted", (debit(debited, yuan(1)), credit(credited, yuan(1))))
+            with suppress(Conflict):
+                feeding.number([post_entry(call(tenant=books.tenant, now=MONDAY), post).item])
+                deferred.fold(books.tenant)
+
+    with ThreadPoolExecutor(4) as pool:
+        payers = [pool.submit(pay, seed) for seed in range(4)]
+        reports = [proved(books, now=MONDAY + timedelta(minutes=5)) for _ in range(4)]
+        done.set()
+        for payer in payers:
+            payer.result()
+
+    assert [report.differences for report in reports] == [()] * 4
+    assert reports[-1].entries > reports[0].entries
+    final = proved(books, now=MONDAY + timedelta(minutes=5))
+    assert (final.moving, final.accounts, final.differences) == (0, 3, ())
 
 
 def test_a_changed_checkpoint_is_named(books: Followed, vault: Vault) -> None:

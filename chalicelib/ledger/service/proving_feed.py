@@ -8,7 +8,7 @@ from chalicelib.core.errors import Defect
 from chalicelib.ledger import merkle
 from chalicelib.ledger.checkpoints import Checkpoint, Malformed, Position, follows, leaves, parse, position_of
 from chalicelib.ledger.documents import digest
-from chalicelib.ledger.rebuild import Difference, Totals, imbalance
+from chalicelib.ledger.rebuild import Difference, OpenHolds, Totals, imbalance
 from chalicelib.ledger.store import checkpoints, feed, folding, proving
 from chalicelib.ledger.store.checkpoints import Signed
 from chalicelib.ledger.store.proving import Told
@@ -16,12 +16,13 @@ from chalicelib.security.checkpoint_key import public_key
 from chalicelib.security.ecdsa import is_signed
 from chalicelib.storage.retry import pause
 
-TRIES = 5
-"""How often a number that the index does not show is looked for: it may only be late."""
+TRIES = 12
+"""How often a number that the index does not show is looked for, for some seconds in all: it may only be late."""
 
 
 class Walk:
-    """How far a tenant's feed was walked (`reached`), what was found on the way, and what it comes to (`totals`)."""
+    """How far a tenant's feed was walked (`reached`), what was found on the way, what it comes to (`totals`), and which
+    holds are open then."""
 
     def __init__(self, tenant: str) -> None:
         position = folding.load_position(tenant)
@@ -29,6 +30,7 @@ class Walk:
         self.reached = 0
         self.entries = 0
         self.totals = Totals(0 if position is None else position.value.upto)
+        self.holds = OpenHolds()
         self.chain = Chain(tenant)
         self.found: list[Difference] = []
 
@@ -74,6 +76,7 @@ class Walk:
         if unbalanced := imbalance(told.item):
             self.found.append(Difference("entry_unbalanced", told.entry_id, {"number": told.number, **unbalanced}))
         self.totals.take(told.number, told.item, found)
+        self.holds.take(told.item)
         self.chain.take(told.number, told.entry_id, found)
 
     def _pass_gap(self, behind: int) -> None:
