@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -28,27 +29,46 @@ os.environ.update(
 os.environ.pop("AWS_PROFILE", None)
 share()
 
-_unavailable: list[str] = []
+LOUD = "NOT TESTED: "
+"""How the reason of a skip begins that is told aloud at the end of the run."""
 
 
 def cannot_run(reason: str) -> None:
     """End the asking test: skipped with a loud line at the end of the run, failed where CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
-    _unavailable.append(reason)
-    pytest.skip(reason)
+    pytest.skip(LOUD + reason)
+
+
+STACK, STORE = "local_stack", "dynamodb_endpoint"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Chaos comes last: it leaves the session's stack shaken, and every other test wants it sound."""
-    items.sort(key=lambda item: "chaos" in item.path.parts)
+    """The files that take longest begin first, so that no process is left alone with one in the end.
+
+    A file's tests stay together. All that need the deployed stack go to one process, which has the only one there is;
+    of them chaos comes last: it leaves the stack shaken, and every other test wants it sound.
+    """
+    needs = {name: {item.path for item in items if name in _fixtures(item)} for name in (STACK, STORE)}
+    items.sort(key=lambda item: [item.path not in needs[STACK], item.path not in needs[STORE], _is_chaos(item)])
+    for item in items:
+        group = STACK if item.path in needs[STACK] else item.path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+def _is_chaos(item: pytest.Item) -> bool:
+    return "chaos" in item.path.parts
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly which tier this run left out."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    for reason in sorted(set(_unavailable)):
-        tests = sum(reason in why for why in skipped)
+    told = Counter(why.partition(LOUD)[2].rstrip("')") for why in skipped if LOUD in why)
+    for reason, tests in sorted(told.items()):
         terminalreporter.write_line(f"!!! NOT TESTED: {tests} tests. {reason}.", red=True)
 
 
