@@ -116,7 +116,7 @@ class Generator:
             and (name != but or self.chance.random() < 0.05)
             and sign in (None, account.sign)
         ]
-        return self.chance.choice(known)
+        return self.chance.choice(known) if known else NOBODY
 
     def _currency(self) -> str:
         return self.chance.choice(("CNY", "CNY", "CNY", "JPY"))

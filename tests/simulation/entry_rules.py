@@ -58,17 +58,23 @@ class EntryRules(Books):
         at = now if body["occurred"] is None else body["occurred"]
         for account_id, _, _, currency in body["postings"]:
             self._usable(account_id, Move(currency), at)
-        (debit, _, wanted, currency), (credit, _, _, _) = body["postings"]
-        source = debit if self.accounts[debit].sign < 0 else credit
-        account = self.accounts[source]
+        amount = self._source(body)
+        (debit, _, _, currency), (credit, _, _, _) = body["postings"]
+        return self._entry_plan([(debit, "debit", amount, currency), (credit, "credit", amount, currency)], body, now)
+
+    def _source(self, body: Body) -> int:
+        """How much the account that gives has of what is wanted."""
+        (debit, _, wanted, _), (credit, _, _, _) = body["postings"]
+        source = debit if self._account(debit).sign < 0 else credit
+        account = self._account(source)
         if source == credit and account.sign < 0:
             raise Refused("no_source")
         if account.deferred:
             raise Refused("account_deferred", source)
-        amount = min(wanted, account.own - account.held - (account.floor or 0))
+        amount: int = min(wanted, account.own - account.held - (account.floor or 0))
         if amount <= 0:
             raise Refused("nothing_to_move", source)
-        return self._entry_plan([(debit, "debit", amount, currency), (credit, "credit", amount, currency)], body, now)
+        return amount
 
     def _entry_plan(self, postings: Postings, body: Body, now: int) -> Plan:
         plan = Plan()

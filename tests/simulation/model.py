@@ -8,16 +8,21 @@ product take several calls and interleave, so the two are asked at these instant
 - a refusal must be what `judge` says at the instant of one of the command's own calls, or at its beginning: some order
   of the commands gives it. The account and the place in a group or batch that a refusal names are compared as well.
 
+A batch read may be torn: others write between its items. Then a refusal may also be what one thing that was read
+refuses by itself (`apart`), though another that stands before it in the command refuses by now.
+
 What is allowed beside that: an answer of `try_again` where faults or others were in the way, and a leg on a deferred
 account that was let through by a copy of the account's terms not older than five seconds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.simulation.account_rules import AccountRules
-from tests.simulation.books import Body, Done, Plan, Refused
+from tests.simulation.books import Body, Done, Move, Plan, Refused
 from tests.simulation.exchange_rules import ExchangeRules
 from tests.simulation.hold_rules import HoldRules
 
@@ -37,6 +42,22 @@ class Model(AccountRules, HoldRules, ExchangeRules):
             return earlier
         plan: Plan = getattr(self, f"_{body['do']}")(body, now)
         return plan
+
+    def apart(self, body: Body, now: int) -> list[Refused]:
+        """What each hold, account or quote that a command reads refuses by itself."""
+        at = now if body.get("occurred") is None else body["occurred"]
+        checks: list[Callable[[], object]] = []
+        if body["do"] == "group" and body["act"] != "place":
+            for index, part in enumerate(body["parts"]):
+                plan = Plan(legs=[[] for _ in body["parts"]])
+                checks.append(partial(self._at, index, partial(self._part, plan, body["act"], part, now, index)))
+        if body["do"] == "up_to":
+            checks += [partial(self._usable, name, Move(currency), at) for name, _, _, currency in body["postings"]]
+            checks.append(partial(self._source, body))
+        if body["do"] == "exchange" and body["quote"] in self.quotes:
+            quote = self.quotes[body["quote"]]
+            checks += [partial(self._side, body["from"], quote.sell), partial(self._side, body["to"], quote.buy)]
+        return [refused for check in checks if (refused := _refusal_of(check)) is not None]
 
     def book(self, key: str, body: Body, plan: Plan, entry: str, told: dict[str, Any]) -> None:
         """Do what was judged. `entry` is the journal item's id, `told` what the ledger named: `account_id`, `hold`,
@@ -76,3 +97,11 @@ class Model(AccountRules, HoldRules, ExchangeRules):
         if body["do"] == "group":
             return str(body["act"])
         return "entry" if body["do"] == "batch" else str(body["do"])
+
+
+def _refusal_of(check: Callable[[], object]) -> Refused | None:
+    try:
+        check()
+    except Refused as refused:
+        return refused
+    return None

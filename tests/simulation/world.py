@@ -51,6 +51,7 @@ class Attempt:
     begun: int
     verdicts: set[tuple[str, str | None, int | None]] = field(default_factory=set)
     committed: bool = False
+    torn: bool = False
     faults: int = 0
     calls: int = 0
 
@@ -111,8 +112,11 @@ class World:
         """Between two items of a batch read: others may go on, and the command is judged once more."""
         if self.quiet or self.chance.random() >= TORN:
             return
-        self.scheduler.hand_over()
         attempt = self.attempts.get(self.scheduler.current)
+        if attempt is not None:
+            attempt.torn = True
+            self.judge(attempt)
+        self.scheduler.hand_over()
         if attempt is not None:
             self.judge(attempt)
 
@@ -132,13 +136,19 @@ class World:
         if command.body["do"] == "close" and command.body["account"].startswith("hot_"):
             # Whether anything is on its way to a deferred account, a lagging index may not tell.
             attempt.verdicts.add(("entries_pending", command.body["account"], None))
-        for copies in self._copies(attempt, model):
+        known = self._copies(attempt, model)
+        for copies in known:
             model.copies = copies
             try:
                 model.judge(command.key, command.body, attempt.now)
             except Refused as refused:
                 attempt.verdicts.add(refused.told())
+                if refused.account in known[-1]:
+                    # A copy that runs out half way through a batch: a later entry is the first that is refused.
+                    attempt.verdicts.add((refused.code, refused.account, None))
         model.copies = {}
+        if attempt.torn:
+            attempt.verdicts |= {refused.told() for refused in model.apart(command.body, attempt.now)}
 
     def _copies(self, attempt: Attempt, model: Model) -> list[dict[str, int]]:
         """What this attempt may know of deferred accounts: each as it is, or as it was in the last seconds."""
