@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.documents import Recorded
 from chalicelib.ledger.domain import Account, is_deferred, rooms
-from chalicelib.ledger.holds import held_change
+from chalicelib.ledger.holds import CAPTURED, EXPIRED, PLACED, VOIDED, Status, held_change
 from chalicelib.ledger.lines import Line
 
 _MARKS = 2**256
@@ -97,6 +98,29 @@ class Totals:
     def accounts(self) -> Iterator[str]:
         """Every account that some entry touches."""
         return iter(sorted(self._sums.keys() | self._behind.keys()))
+
+
+class OpenHolds:
+    """The holds that entries have placed and none of them has closed, in whatever order the entries come."""
+
+    def __init__(self) -> None:
+        self._placed: dict[str, datetime] = {}
+        self._closed: set[str] = set()
+
+    def take(self, item: Recorded) -> None:
+        """Add an entry."""
+        hold_id = item.subject or ""
+        if item.kind == PLACED:
+            self._placed[hold_id] = item.recorded_at
+        elif item.kind in {CAPTURED, VOIDED, EXPIRED} and item.data["status"] != Status.PENDING.value:
+            self._closed.add(hold_id)
+        if hold_id in self._placed and hold_id in self._closed:
+            del self._placed[hold_id]
+            self._closed.remove(hold_id)
+
+    def placed_before(self, instant: datetime) -> list[str]:
+        """The ids of those that were placed before an instant."""
+        return sorted(hold_id for hold_id, placed_at in self._placed.items() if placed_at < instant)
 
 
 def effects(item: Recorded, digest: bytes) -> dict[str, Total]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from chalicelib.ledger.commands import PostEntry
 from chalicelib.ledger.domain import Kind, Posting
-from chalicelib.ledger.service import deferred, feed, projection
+from chalicelib.ledger.holds import is_hold_id
+from chalicelib.ledger.service import deferred, feed, holds, projection
 from chalicelib.ledger.service.entries import post_entry
 from chalicelib.ledger.store import entries
 from chalicelib.storage.client import dynamodb
@@ -76,8 +77,10 @@ class Followed(Books):
             self._project(after, self.images())
 
     def number(self) -> None:
-        """All that was told since, numbered."""
+        """All that was told since, numbered, and the holds among it listed."""
         feed.number(self.told)
+        for hold_id in {item.subject for item in self.told if is_hold_id(item.subject or "")}:
+            holds.index(self.tenant, str(hold_id))
         self.told.clear()
 
     def images(self) -> dict[str, Image]:

@@ -4,9 +4,10 @@
     2. the feed from its first number: every entry is there and balances, and is the one that was signed
     3. every account against the sum of its entries; every history against itself, and against those entries
     4. every checkpoint: signed by our key, following the one before, over the entries that stand there
+    5. every open hold against the lists by which it is found when its time is over
 
-With `mend`, what was only lost on its way is put right: numbers are given, lines filled in. A difference never is: it
-is for people to look at. Runs change nothing else, and may overlap or break off.
+With `mend`, what was only lost on its way is put right: numbers are given, lines filled in, holds listed. A difference
+never is: it is for people to look at. Runs change nothing else, and may overlap or break off.
 """
 
 from __future__ import annotations
@@ -31,19 +32,21 @@ from chalicelib.ledger.service.proving_accounts import (
     prove_lines,
 )
 from chalicelib.ledger.service.proving_feed import Walk
+from chalicelib.ledger.service.proving_holds import prove_holds
 from chalicelib.ledger.store import feed, proving
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.tables import Item
 
 PAGE = 100
 MOST_PAGES = 1000
-FIGURES = ("entries", "accounts", "lines", "checkpoints", "numbered", "refilled", "moving", "late")
+FIGURES = ("entries", "accounts", "lines", "checkpoints", "numbered", "refilled", "listed", "moving", "late")
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the proof of one tenant's books came to. `numbered` entries and `refilled` lines were put right; `moving`
-    accounts changed too fast to be compared, and `late` lines may still come. What `differences` holds is wrong."""
+    """What the proof of one tenant's books came to. `numbered` entries, `refilled` lines and `listed` holds were
+    put right; `moving` accounts changed too fast to be compared, and `late` lines may still come. What `differences`
+    holds is wrong."""
 
     tenant: str
     entries: int = 0
@@ -52,6 +55,7 @@ class Report:
     checkpoints: int = 0
     numbered: int = 0
     refilled: int = 0
+    listed: int = 0
     moving: int = 0
     late: int = 0
     differences: tuple[Difference, ...] = ()
@@ -91,6 +95,7 @@ def prove_tenant(tenant: str, now: datetime, *, unnumbered: Sequence[str] = (), 
     walk = Walk(tenant)
     accounts = prove_accounts(walk, now)
     walk.close()
+    holds = prove_holds(walk, now, mend=mend)
     histories = _prove_histories(tenant, accounts.compared, now, mend=mend)
     lost = () if mend else (Difference("entry_unnumbered", entry_id, {}) for entry_id in unnumbered)
     return Report(
@@ -101,9 +106,10 @@ def prove_tenant(tenant: str, now: datetime, *, unnumbered: Sequence[str] = (), 
         checkpoints=walk.chain.count,
         numbered=len(unnumbered) if mend else 0,
         refilled=histories.refilled,
+        listed=holds.listed,
         moving=accounts.moving,
         late=histories.late,
-        differences=(*lost, *walk.found, *accounts.found, *walk.chain.found, *histories.found),
+        differences=(*lost, *walk.found, *accounts.found, *walk.chain.found, *histories.found, *holds.found),
     )
 
 

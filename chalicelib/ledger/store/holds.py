@@ -15,7 +15,7 @@ Each has the version of the state that it was derived from, and is never written
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace as changed
 from datetime import datetime
 from typing import Literal, cast
@@ -198,6 +198,13 @@ def open_holds(
     page = _page(listed, after=after, limit=PAGE, between=None if due_at is None else _until(due_at))
     holds = (hold for hold, _ in _states(page) if hold.is_open and (due_at is None or hold.is_due(due_at)))
     return Listing(tuple(holds), page.last_key)
+
+
+def unlisted(tenant: str, hold_ids: Sequence[str]) -> list[str]:
+    """Those of these holds, at most 100, that were never put into a list."""
+    keys = {hold_id: record_key(tenant, hold_id, "out") for hold_id in hold_ids}
+    found = fetch(keys.values())
+    return [hold_id for hold_id, key in keys.items() if key not in found]
 
 
 def due_holds(part: int, now: datetime, *, limit: int) -> list[Due]:
