@@ -28,7 +28,7 @@ def signing_key(local_stack: LocalStack) -> Key:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_is_written(local_stack: LocalStack, alpha: Market) -> Iterator[None]:
+def nothing_is_written(local_stack: LocalStack, alpha: Market, beta: Market) -> Iterator[None]:
     """What holds for this module as a whole."""
     before = snapshot(local_stack)
     yield
