@@ -128,6 +128,10 @@ class HoldRules(Books):
             self._each(body["parts"], lambda part: self._lasts(part, now))
         for index, part in enumerate(body["parts"]):
             self._at(index, partial(self._part, plan, body["act"], part, now, index))
+        for account_id, move in plan.asked:
+            if account_id.startswith("hot_"):
+                self._at(move.index or 0, partial(self._usable, account_id, move, now))
+        plan.asked = [asked for asked in plan.asked if not asked[0].startswith("hot_")]
         self._gather(plan)
         self._moved(plan, now)
         return plan
