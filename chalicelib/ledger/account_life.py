@@ -28,6 +28,9 @@ class Status(Enum):
 
 MOST_LABELS = 20
 MOST_VALUE = 100
+MOST_LABEL_BYTES = 2048
+"""Of all keys and values together, in UTF-8: labels stand in the item that each entry writes again, and pays for."""
+
 LABEL_KEY = re.compile(r"[a-z0-9_.-]{1,40}")
 
 FREEZABLE = OPEN_TO_CALLERS - {Purpose.BANK, Purpose.SUSPENSE}
@@ -80,11 +83,15 @@ class AccountFilter:
 
 
 def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
-    """The labels, at most 20. Raises InvalidInput `too_many_labels`, `invalid_label`."""
+    """The labels, at most 20. Raises InvalidInput `too_many_labels`, `invalid_label`, `labels_too_large`."""
     if len(labels) > MOST_LABELS:
         sentence = f"at most {MOST_LABELS} labels"
         raise InvalidInput("too_many_labels", sentence, field="labels", maximum=MOST_LABELS)
-    return {key: check_label(key, value, field="labels").value for key, value in labels.items()}
+    checked = {key: check_label(key, value, field="labels").value for key, value in labels.items()}
+    if sum(len(text.encode()) for pair in checked.items() for text in pair) > MOST_LABEL_BYTES:
+        sentence = f"at most {MOST_LABEL_BYTES} bytes in all"
+        raise InvalidInput("labels_too_large", sentence, field="labels", maximum=MOST_LABEL_BYTES)
+    return checked
 
 
 def check_label(key: str, value: str, *, field: str) -> Label:

@@ -91,6 +91,7 @@ def test_a_deferred_account_says_so_and_up_to_where_it_counts(office: Office) ->
         ({"labels": {"k": "v" * 101}}, "invalid_label", "labels"),
         ({"labels": {"k": "a\nb"}}, "invalid_label", "labels"),
         ({"labels": {"k": "a\u2028b"}}, "invalid_label", "labels"),
+        ({"labels": {f"k{i}": "钢" * 50 for i in range(14)}}, "labels_too_large", "labels"),
         ({"labels": {"k": 1}}, "invalid_field", "labels[...]"),
         ({"deferred": True, "floor_minor": 0}, "deferred_with_limits", "deferred"),
         ({"deferred": True, "ceiling_minor": 10}, "deferred_with_limits", "deferred"),

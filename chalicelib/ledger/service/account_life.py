@@ -59,7 +59,7 @@ def close(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
 def set_labels(call: Call, account_id: str, labels: Mapping[str, str]) -> Outcome:
     """Give an account these labels in place of those it has.
 
-    Raises InvalidInput `too_many_labels`, `invalid_label`; NotFound `account_not_found`.
+    Raises InvalidInput `too_many_labels`, `invalid_label`, `labels_too_large`; NotFound `account_not_found`.
     """
     checked = check_labels(labels)
     write = account_life.set_labels(call.tenant, account_id, checked)
