@@ -175,6 +175,9 @@ def differences(stood: Stood, total: Total) -> tuple[Difference, ...]:
         for kind, stands, comes_to in compared
         if stands != comes_to
     ]
+    if account.status == "closed" and (account.balance or account.held):
+        left = {"balance": account.balance, "held": account.held}
+        found.append(Difference("closed_not_zero", account.account_id, left))
     if total.currencies - {account.currency}:
         facts = {"account": account.currency, "journal": sorted(total.currencies)}
         found.append(Difference("currency_differs", account.account_id, facts))

@@ -106,6 +106,7 @@ def test_an_account_that_is_as_the_journal_says_does_not_differ() -> None:
         (party(), {"credit_room": 0}, ["credit_room_differs"]),
         (party(currency="EUR"), {}, ["currency_differs"]),
         (party(floor=-10), {}, ["debit_room_differs"]),
+        (party(status="closed"), {}, ["closed_not_zero"]),
     ],
 )
 def test_each_way_in_which_an_account_differs_has_a_name(
