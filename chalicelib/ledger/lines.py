@@ -206,11 +206,6 @@ def _chained(previous: Line | None, line: Line) -> Line:
     return replace(line, balance=balance, debits=debits, at=at, hash=found)
 
 
-def line_hash(line: Line, previous: str) -> str:
-    """The hash of a line behind one of hash `previous`: see the module's head."""
-    return _hash(line, at=line.at, balance=line.balance, previous=previous)
-
-
 def _hash(line: Line, *, at: str, balance: int, previous: str) -> str:
     content = {
         "account": line.account,

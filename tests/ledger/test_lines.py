@@ -23,7 +23,6 @@ from chalicelib.ledger.lines import (
     check_chain,
     day_sums,
     expand,
-    line_hash,
     loose,
 )
 from chalicelib.storage.journal import JournalItem, Leg
@@ -116,24 +115,26 @@ def test_entries_that_are_not_what_the_change_says_are_a_defect(changes: dict[st
 
 def test_a_line_is_chained_by_exactly_this_content() -> None:
     first, second = lines(5, -2)
-    content = {
-        "account": ACCOUNT,
-        "amount": -2,
-        "at": second.at,
-        "balance": 3,
-        "digest": second.digest,
-        "entry_id": "ent_1",
-        "held": 0,
-        "occurred": second.occurred,
-        "previous": first.hash,
-        "reference": "INV 1",
-        "version": 2,
-    }
 
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    def told(line: Line, balance: int, previous: str | None) -> dict[str, Any]:
+        return {
+            "account": ACCOUNT,
+            "amount": line.amount,
+            "at": line.at,
+            "balance": balance,
+            "digest": line.digest,
+            "entry_id": line.entry_id,
+            "held": 0,
+            "occurred": line.occurred,
+            "previous": previous,
+            "reference": line.reference,
+            "version": line.version,
+        }
 
-    assert second.hash == sha256(text.encode()).hexdigest()
-    assert first.hash == line_hash(first, "0" * 64)
+    contents = [told(first, 5, "0" * 64), told(second, 3, first.hash)]
+    texts = [json.dumps(content, sort_keys=True, separators=(",", ":")) for content in contents]
+
+    assert [line.hash for line in (first, second)] == [sha256(text.encode()).hexdigest() for text in texts]
 
 
 def test_lines_run_forward_whatever_the_clocks_of_their_entries_say() -> None:
