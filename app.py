@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 
 from chalice.app import Chalice
@@ -10,7 +11,6 @@ from chalicelib.access import routes as access
 from chalicelib.access.domain import SCOPES
 from chalicelib.banking import routes as banking
 from chalicelib.credit import routes as credit
-from chalicelib.credit import worker as credit_worker
 from chalicelib.ledger.routes import account_life as ledger_account_life
 from chalicelib.ledger.routes import accounts as ledger_accounts
 from chalicelib.ledger.routes import batches as ledger_batches
@@ -21,10 +21,8 @@ from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
-from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
-from chalicelib.settlement.worker import bank_messages, operating, payments, relay
 from chalicelib.trades import routes as trades
 from chalicelib.web import openapi
 from chalicelib.web.endpoint import Request, Router
@@ -77,18 +75,6 @@ ROUTERS = (
     recon.router,
     settlement.router,
 )
-WORKERS = (
-    project.worker,
-    sequence.worker,
-    sweep.worker,
-    checkpoint.worker,
-    prove.worker,
-    credit_worker.worker,
-    bank_messages.worker,
-    payments.worker,
-    relay.worker,
-    operating.worker,
-)
 
 
 @cache
@@ -97,5 +83,29 @@ def openapi_document() -> dict[str, object]:
     return openapi.document((route for part in ROUTERS for route in part.routes), SCOPES)
 
 
-for part in (*ROUTERS, *WORKERS):
+def register_workers() -> None:
+    """Register the functions beside the API, for whoever packages or tests the application. On Lambda each of them is
+    entered in its own module, and the API's cold start does not pay for them."""
+    from chalicelib.credit import worker as credit_worker  # noqa: PLC0415
+    from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep  # noqa: PLC0415
+    from chalicelib.settlement.worker import bank_messages, operating, payments, relay  # noqa: PLC0415
+
+    for module in (
+        project,
+        sequence,
+        sweep,
+        checkpoint,
+        prove,
+        credit_worker,
+        bank_messages,
+        payments,
+        relay,
+        operating,
+    ):
+        app.register_blueprint(module.worker.blueprint)
+
+
+for part in ROUTERS:
     app.register_blueprint(part.blueprint)
+if "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+    register_workers()

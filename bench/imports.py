@@ -28,6 +28,9 @@ API_LIMIT_MS = 250
 WORKER_LIMIT_MS = 200
 FIGURES = OUT / "bench"
 
+ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "quittance-bench"}
+"""What Lambda tells a function: by this the API knows that it needs no worker."""
+
 # The process is isolated (-I) and without site-packages (-S): only the package and the standard library are there.
 PROBE = """
 import sys, time
@@ -53,7 +56,7 @@ def measure(package: Path, module: str) -> dict[str, float]:
 
 
 def _once(package: Path, module: str) -> tuple[float, float]:
-    environment = {"PATH": os.environ.get("PATH", ""), "AWS_DEFAULT_REGION": "eu-central-1"}
+    environment = {"PATH": os.environ.get("PATH", ""), "AWS_DEFAULT_REGION": "eu-central-1", **ON_LAMBDA}
     command = [sys.executable, "-I", "-S", "-c", PROBE, str(package), module]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:

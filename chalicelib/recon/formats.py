@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chalicelib.core.errors import InvalidInput, TooLarge
-from chalicelib.messages import detect, model
+from chalicelib.messages import model
 
 MOST_BYTES = 4 * 1024 * 1024
 MOST_STATEMENTS = 90
@@ -16,6 +16,9 @@ def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
     Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, `account_missing`, `currency_missing`,
     and TooLarge `too_many_statements`, `too_many_lines`.
     """
+    # The parsers and the XML library below them are for those who upload: no other cold start loads them.
+    from chalicelib.messages import detect  # noqa: PLC0415
+
     message = detect.read(raw)
     if not isinstance(message, model.AccountReport) or message.kind != "statement":
         raise InvalidInput("not_a_statement", "send a camt.053: a bank's statement")
