@@ -23,10 +23,16 @@ def test_every_command_asks_for_a_key_token_and_callbacks_aside() -> None:
     assert without == {"POST /v1/oauth/token", "POST /v1/banks/{bank_id}/callbacks"}
 
 
-def test_every_route_but_the_open_four_asks_for_a_scope() -> None:
+def test_every_route_but_the_open_five_asks_for_a_scope() -> None:
     opened = {operation.path for operation in operations() if not operation.scope}
 
-    assert opened == {"/v1/banks/{bank_id}/callbacks", "/v1/health", "/v1/oauth/token", "/v1/openapi.json"}
+    assert opened == {
+        "/v1/banks/{bank_id}/callbacks",
+        "/v1/checkpoints/key",
+        "/v1/health",
+        "/v1/oauth/token",
+        "/v1/openapi.json",
+    }
 
 
 def test_every_reference_of_the_document_leads_somewhere() -> None:

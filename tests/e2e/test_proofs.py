@@ -66,16 +66,43 @@ def test_the_books_of_the_whole_stage_are_proved_from_the_journal(functions: Any
     assert told["entries"] > 0
 
 
-def test_rebuild_reads_the_deployed_stage_and_finds_no_difference(local_stack: LocalStack, alpha: Market) -> None:
+def rebuilt(stack: LocalStack) -> subprocess.CompletedProcess[str]:
+    """`make rebuild`, of this stack."""
     program = (
         "import sys; from pathlib import Path; from infra import rebuild; from infra.place import Place\n"
         "rebuild.DEFAULT = Place(Path(sys.argv[1]), Path(sys.argv[2]))\n"
         "sys.exit(rebuild.main([]))"
     )
-    place = local_stack.place
+    return run("-c", program, str(stack.place.folder), str(stack.place.described))
 
-    done = run("-c", program, str(place.folder), str(place.described))
+
+def test_rebuild_reads_the_deployed_stage_and_finds_no_difference(local_stack: LocalStack, alpha: Market) -> None:
+    done = rebuilt(local_stack)
 
     assert alpha.tenant_id in done.stdout
     assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    assert rebuild.local_environment(place.described)["AWS_ENDPOINT_URL"] == local_stack.emulator.endpoint
+    assert rebuild.local_environment(local_stack.place.described)["AWS_ENDPOINT_URL"] == local_stack.emulator.endpoint
+
+
+def test_rebuild_names_a_balance_that_was_changed_behind_the_ledgers_back(
+    local_stack: LocalStack, alpha: Market
+) -> None:
+    add(local_stack, alpha, 1)
+    try:
+        done = rebuilt(local_stack)
+    finally:
+        add(local_stack, alpha, -1)
+
+    named = [line for line in done.stdout.splitlines() if line.startswith("!")]
+    assert done.returncode == 1
+    assert any(f"{alpha.tenant_id} balance_differs {alpha.ids['cash']} " in line for line in named), named
+
+
+def add(stack: LocalStack, market: Market, minor: int) -> None:
+    """Change the balance of a market's cash, as somebody with the keys to the tables could."""
+    stack.client("dynamodb").update_item(
+        TableName="quittance-local-accounts",
+        Key={"pk": {"S": f"{market.tenant_id}#{market.ids['cash']}"}},
+        UpdateExpression="SET balance = balance + :minor",
+        ExpressionAttributeValues={":minor": {"N": str(minor)}},
+    )
