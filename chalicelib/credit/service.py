@@ -5,7 +5,7 @@ Leaves to `chalicelib.settlement`: opening lenders and lines, drawdowns into an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
@@ -86,14 +86,16 @@ def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
     return in_open_period(book, datetime.combine(day, time(), UTC), now=call.now)
 
 
-def accrue_due(now: datetime) -> AccrualRun:
+def accrue_due(now: datetime, *, ask: Callable[[], datetime] | None = None) -> AccrualRun:
     """Accrue every line of every tenant through today (UTC), missed days in order. Runs may overlap or break off.
 
-    A line with nothing drawn earns nothing and is left as it is. A line that fails does not stop the others.
+    A line with nothing drawn earns nothing and is left as it is. A line that fails does not stop the others. A run can
+    take minutes, and what is recorded long before it is booked would change a past that was called final: so the
+    instant of each line is what `ask` says then (`now` where nobody is asked).
     """
     run = AccrualRun()
     for line in _every_active_line():
-        run = _catch_up(run, line, now)
+        run = _catch_up(run, line, now if ask is None else ask())
     return run
 
 

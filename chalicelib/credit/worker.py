@@ -21,7 +21,7 @@ def accrue() -> dict[str, int]:
 
     Answers `{"lines": looked at, "days": accrued}`. Where a line failed the others are accrued, and the run fails.
     """
-    run = service.accrue_due(clock.now())
+    run = service.accrue_due(clock.now(), ask=clock.now)
     for failure in run.failures:
         log.error(json.dumps(_told(failure)))
     if run.failures:

@@ -210,6 +210,18 @@ def test_more_lines_than_one_page_are_all_looked_at(tables: Tables, monkeypatch:
     assert accrue_due(at(1)) == AccrualRun(lines=5, days=5)
 
 
+def test_each_line_is_booked_at_its_own_instant_however_long_the_run_takes(tables: Tables) -> None:
+    open_books()
+    for line_id in ("crl_a", "crl_b"):
+        drawn(line_of(line_id=line_id))
+    instants = [at(1), at(1) + timedelta(minutes=5)]
+
+    accrue_due(at(1), ask=iter(instants).__next__)
+
+    keys = [f"w:accrue:{line_id}:{day(1).isoformat()}" for line_id in ("crl_a", "crl_b")]
+    assert sorted(load_entry(TENANT, entry_id(TENANT, key)).recorded_at for key in keys) == instants
+
+
 def test_more_lines_than_a_run_can_look_at_are_never_passed_over_in_silence(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
