@@ -27,7 +27,7 @@ from chalicelib.queues.worker import WorkerFailed
 from tests.simulation.acting import Answer, act, instant
 from tests.simulation.commands import Command
 from tests.simulation.faults import Killed
-from tests.simulation.rest import compare_all, follow, prove
+from tests.simulation.rest import compare_all, follow, mend, prove
 from tests.simulation.streams import Stream, event
 from tests.simulation.world import PREFIX, Attempt, World, Wrong
 
@@ -43,8 +43,8 @@ TRANSIENT = (Busy, ClientError, HTTPClientError, NoConnection)
 class Run:
     """One world and its actors."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, *, loses: float = 0) -> None:
+        self.seed, self.loses = seed, loses
         self.world = World(random.Random(seed))
         self.chance = self.world.chance
         self.steps = 0
@@ -54,7 +54,10 @@ class Run:
         self.following: set[str] = set()
         tables = self.world.table.tables
         self.streams = {
-            name: [Stream(tables[f"{PREFIX}-{table}"], shard, SHARDS) for shard in range(SHARDS)]
+            name: [
+                Stream(tables[f"{PREFIX}-{table}"], shard, SHARDS, loses=lambda: self.chance.random() < self.loses)
+                for shard in range(SHARDS)
+            ]
             for name, table in (("project", "accounts"), ("sequence", "journal"))
         }
         self.works: dict[str, Callable[[], None]] = {
@@ -88,16 +91,24 @@ class Run:
             self._try(self.unanswered.pop())
         world.table.settle()
         for _ in range(3):
-            for name, streams in reversed(self.streams.items()):
-                for stream in streams:
-                    while batch := stream.rest(50):
-                        self._deliver(name, stream, batch)
-                        world.table.settle()
-            while holds.expire_due(instant(world.now)).returned:
-                world.table.settle()
-            deferred.fold_behind()
-            world.table.settle()
+            self._catch_up()
+        if self.loses:
+            mend(world)
+            self._catch_up()
+            mend(world)
         compare_all(world)
+
+    def _catch_up(self) -> None:
+        """Tell the streams' rest, return what has expired, fold."""
+        for name, streams in reversed(self.streams.items()):
+            for stream in streams:
+                while batch := stream.rest(50):
+                    self._deliver(name, stream, batch)
+                    self.world.table.settle()
+        while holds.expire_due(instant(self.world.now)).returned:
+            self.world.table.settle()
+        deferred.fold_behind()
+        self.world.table.settle()
 
     def prove(self) -> None:
         """At rest: the product's own proof of the books."""

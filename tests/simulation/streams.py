@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -20,12 +21,13 @@ LATE = 40
 @dataclass
 class Stream:
     """What one shard of a stream has told nobody yet, and what it told lately. All changes of an item are in one
-    shard, which has one reader at a time: `busy` while it reads."""
+    shard, which has one reader at a time: `busy` while it reads. What it `loses` it never tells."""
 
     table: Table
     shard: int = 0
     shards: int = 1
     busy: bool = False
+    loses: Callable[[], bool] = lambda: False
     taken: int = 0
     waiting: list[Change] = field(default_factory=list)
     lately: list[Change] = field(default_factory=list)
@@ -59,7 +61,8 @@ class Stream:
 
     def _take(self) -> None:
         new = self.table.stream[self.taken :]
-        self.waiting += [change for change in new if _shard(change, self.shards) == self.shard]
+        own = [change for change in new if _shard(change, self.shards) == self.shard]
+        self.waiting += [change for change in own if not self.loses()]
         self.taken = len(self.table.stream)
 
 
