@@ -19,12 +19,11 @@ from infra.emulator import answers
 from infra.paths import STACK_PYTHON
 from infra.place import is_taken
 from tests.e2e.market import wait_for
-from tests.support.local_stack import LocalStack
+from tests.support.local_stack import BRISKLY, LocalStack
 
 VARIABLE = "AWS_ENDPOINT_URL_DYNAMODB"
-FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project")
+FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "sequence")
 PORTS = range(19_400, 19_500)
-STOP_SECONDS = 10
 
 CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 WRITE = {"service": "dynamodb", "operation": "TransactWriteItems"}
@@ -87,8 +86,8 @@ def in_between(stack: LocalStack) -> Iterator[Proxy]:
         with _told(stack, proxy.url):
             yield proxy
     finally:
-        process.terminate()
-        process.wait(STOP_SECONDS)
+        process.kill()  # it has nothing to finish
+        process.wait()
 
 
 @contextmanager
@@ -112,4 +111,4 @@ def _variables(functions: Any, name: str) -> dict[str, str]:
 def _set_variables(functions: Any, name: str, variables: dict[str, str]) -> None:
     function = f"quittance-local-{name}"
     functions.update_function_configuration(FunctionName=function, Environment={"Variables": variables})
-    functions.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
+    functions.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig=BRISKLY)

@@ -30,6 +30,9 @@ def handler(event, context):
     return "allowed"
 """
 
+BRISKLY = {"Delay": 0.1, "MaxAttempts": 600}
+"""How a waiter asks a deployment that is seldom far away."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalStack:
@@ -71,7 +74,7 @@ class LocalStack:
                 Handler="probe.handler",
                 Code={"ZipFile": _zipped("probe.py", PROBE)},
             )
-            lambdas.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+            lambdas.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=BRISKLY)
         return name
 
 
