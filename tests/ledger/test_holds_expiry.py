@@ -106,15 +106,16 @@ def test_a_sweep_killed_at_any_call_is_finished_by_the_next(tables: Tables, desk
         assert listed(desk, desk.payer) == [], point
 
 
+@pytest.mark.parametrize("error", [Defect("impossible"), ValueError("unreadable")], ids=lambda e: type(e).__name__)
 def test_one_hold_that_fails_does_not_keep_the_others(
-    tables: Tables, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    tables: Tables, desk: Desk, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     bad, good = desk.hold(5, seconds=1), desk.hold(7, seconds=2)
     genuine = stored.load_hold
 
     def load(tenant: str, hold_id: str) -> Any:
         if hold_id == bad:
-            raise Defect("unreadable")
+            raise error
         return genuine(tenant, hold_id)
 
     with monkeypatch.context() as patched:

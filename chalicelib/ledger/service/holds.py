@@ -7,7 +7,7 @@ from dataclasses import field
 from datetime import datetime
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict, Defect, Refusal
+from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger import holds
@@ -188,7 +188,7 @@ def expire_due(now: datetime) -> Swept:
         for due in store.due_holds(part, now, limit=MOST_OF_A_PART):
             try:
                 returned += _expire(due, now)
-            except (Refusal, Defect) as error:
+            except Exception as error:  # whatever it is, it is this hold's: it is handed up with the run's result
                 failures.append(ExpiryFailure(due.tenant, due.hold_id, error))
     return Swept(returned, tuple(failures))
 
