@@ -461,10 +461,16 @@ def test_the_whole_journal_is_scanned_and_what_has_no_number_gets_one(shared: Va
     assert all(not report.numbered and not report.differences for report in again.values())
 
 
-def test_a_tenant_that_cannot_be_proved_does_not_stop_the_others(shared: Vault, tables: Tables) -> None:
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [("SET recorded_at = :none", {"S": "never"}), ("SET legs[0].account = :none", {"NULL": True})],
+)
+def test_a_tenant_that_cannot_be_proved_does_not_stop_the_others(
+    shared: Vault, tables: Tables, change: str, value: dict[str, Any]
+) -> None:
     ids = sorted(access.create_tenant(call(tenant=OPERATOR), name).item.data["tenant_id"] for name in ("a", "b"))
     books = [busy_books(tenant=tenant) for tenant in ids]
-    Hand(tables, books[0]).entry(entry_ids(books[0])[4], "SET recorded_at = :none", none={"S": "never"})
+    Hand(tables, books[0]).entry(entry_ids(books[0])[4], change, none=value)
 
     reports = {report.tenant: report for report in prove_all(LATER, mend=True)}
 

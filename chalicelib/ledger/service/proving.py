@@ -18,7 +18,7 @@ from datetime import datetime
 
 from chalicelib.access.domain import OPERATOR
 from chalicelib.access.store import list_tenants
-from chalicelib.core.errors import Defect, Refusal
+from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.rebuild import Difference, effects
 from chalicelib.ledger.service.projection import refill
@@ -116,7 +116,7 @@ def prove_tenant(tenant: str, now: datetime, *, unnumbered: Sequence[str] = (), 
 def _proved(tenant: str, now: datetime, unnumbered: Sequence[str], *, mend: bool) -> Report:
     try:
         return prove_tenant(tenant, now, unnumbered=unnumbered, mend=mend)
-    except (Defect, Refusal) as error:
+    except Exception as error:  # whatever it is, it is this tenant's: it is told as a difference
         return Report(tenant, differences=(Difference("not_proved", tenant, {"error": type(error).__name__}),))
 
 
