@@ -118,8 +118,9 @@ def check_usable(quote: Quote, *, now: datetime) -> None:
 def deal(quote: Quote, order: ExchangeOrder) -> Deal:
     """What an order comes to under a quote, each amount rounded once.
 
-    Of an amount to sell, what is bought is rounded half to even. Of an amount to buy, what is sold is rounded up, so
-    that nobody gets more than is paid for. The market's value is that of what is sold, rounded half to even.
+    Of an amount to sell, what is bought is rounded down; of an amount to buy, what is sold is rounded up. So nobody
+    gets more than is paid for, however small the exchanges and however many. The market's value is that of what is
+    sold, rounded half to even.
     Raises InvalidInput `currency_mismatch`, `amount_too_small` where nothing would be bought, `amount_too_large`.
     """
     amount, sells = order.amount, order.fixed == "sell"
@@ -128,11 +129,12 @@ def deal(quote: Quote, order: ExchangeOrder) -> Deal:
         facts = {"field": order.fixed, "expected": expected, "given": amount.currency}
         raise InvalidInput("currency_mismatch", f"the quote {order.fixed}s {expected}", **facts)
     sold = amount if sells else _price(amount, quote.rate, quote.sell_currency)
-    bought = _converted(amount, quote.rate, quote.buy_currency) if sells else amount
+    bought = _converted(amount, quote.rate, quote.buy_currency, Rounding.FLOOR) if sells else amount
     if not bought.minor:
         raise InvalidInput("amount_too_small", f"it comes to nothing in {bought.currency}", field=order.fixed)
-    market = bought if quote.market_rate is None else _converted(sold, quote.market_rate, quote.buy_currency)
-    return Deal(sold, bought, market)
+    if quote.market_rate is None:
+        return Deal(sold, bought, market=bought)
+    return Deal(sold, bought, _converted(sold, quote.market_rate, quote.buy_currency, Rounding.HALF_EVEN))
 
 
 def check_account(account: Account, currency: str, *, name: str) -> None:
@@ -193,10 +195,10 @@ def _sides(paying: Account) -> tuple[Callable[[str, Money], Posting], Callable[[
     return (credit, debit) if paying.kind.debit_normal else (debit, credit)
 
 
-def _converted(amount: Money, rate: Rate, currency: str) -> Money:
-    """What an amount gives at a rate, rounded half to even."""
+def _converted(amount: Money, rate: Rate, currency: str, rounding: Rounding) -> Money:
+    """What an amount gives at a rate."""
     numerator = amount.minor * rate.numerator * 10 ** exponent(currency)
-    return Money(round_ratio(numerator, rate.denominator * 10 ** exponent(amount.currency)), currency)
+    return Money(round_ratio(numerator, rate.denominator * 10 ** exponent(amount.currency), rounding), currency)
 
 
 def _price(amount: Money, rate: Rate, currency: str) -> Money:

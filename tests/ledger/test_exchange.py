@@ -68,22 +68,23 @@ def code_of(act: object) -> tuple[str, object]:
     ("sold", "rate", "bought"),
     [
         # The CFA franc's fixed parity (BCEAO, BEAC): 1 EUR = 655.957 XOF. ISO 4217: XOF has no decimals.
-        (Money(100_00, "EUR"), Rate(655_957, 1000), Money(65_596, "XOF")),
+        (Money(100_00, "EUR"), Rate(655_957, 1000), Money(65_595, "XOF")),  # 65 595.7
         # The Bahraini dinar's peg (Central Bank of Bahrain): 1 USD = 0.376 BHD. ISO 4217: BHD has three decimals.
         (Money(10_00, "USD"), Rate(376, 1000), Money(3_760, "BHD")),
         (Money(1, "BHD"), Rate(1000, 376), Money(0, "USD")),  # 0.266 cents
-        (Money(2, "BHD"), Rate(1000, 376), Money(1, "USD")),  # 0.532 cents
+        (Money(3, "BHD"), Rate(1000, 376), Money(0, "USD")),  # 0.798 cents
+        (Money(4, "BHD"), Rate(1000, 376), Money(1, "USD")),  # 1.064 cents
         # The UAE dirham's peg (Central Bank of the UAE): 1 USD = 3.6725 AED.
         (Money(1_000_000_00, "USD"), Rate(36_725, 10_000), Money(3_672_500_00, "AED")),
         # 1 JPY has no decimals, 1 BHD three: 1000 yen at 0.0025 dinars are 2.500 dinars.
         (Money(1000, "JPY"), Rate(25, 10_000), Money(2_500, "BHD")),
-        # Ties go to the even neighbour: 0.5, 1.5 and 2.5 cents.
+        # A half is nothing: 0.5, 1.5 and 2.5 cents.
         (Money(1, "EUR"), Rate(1, 2), Money(0, "USD")),
-        (Money(3, "EUR"), Rate(1, 2), Money(2, "USD")),
+        (Money(3, "EUR"), Rate(1, 2), Money(1, "USD")),
         (Money(5, "EUR"), Rate(1, 2), Money(2, "USD")),
     ],
 )
-def test_what_is_sold_gives(sold: Money, rate: Rate, bought: Money) -> None:
+def test_what_is_sold_gives_rounded_down(sold: Money, rate: Rate, bought: Money) -> None:
     quote = replace(QUOTE, sell_currency=sold.currency, buy_currency=bought.currency, rate=rate)
     order = ExchangeOrder("acc_from", "acc_to", "sell", sold)
     if not bought.minor:
@@ -190,7 +191,7 @@ def test_every_exchange_balances_by_currency_and_is_within_one_unit_of_exact(
         sums[leg.amount.currency] += leg.signed
     assert set(sums.values()) == {0}
     if side == "sell":
-        assert (made.sold.minor, abs(made.bought.minor - exact) <= Fraction(1, 2)) == (minor, True)
+        assert (made.sold.minor, 0 <= exact - made.bought.minor < 1) == (minor, True)
     else:
         assert (made.bought.minor, 0 <= exact - made.bought.minor < one_sold_unit) == (minor, True)
     if market:
@@ -199,6 +200,31 @@ def test_every_exchange_balances_by_currency_and_is_within_one_unit_of_exact(
     result = -moved.get(result_account_id(TENANT, bought_in), 0)
     assert result == result_of(made, paying).minor
     assert result == (made.bought.minor - made.market.minor) * (1 if kind.debit_normal else -1)
+
+
+@given(
+    pair=st.lists(currencies, min_size=2, max_size=2, unique=True),
+    numerator=st.integers(1, 10**6),
+    denominator=st.integers(1, 10**6),
+    minor=st.integers(1, 10**6),
+    sides=st.tuples(st.sampled_from(["sell", "buy"]), st.sampled_from(["sell", "buy"])),
+)
+def test_there_and_back_at_a_rate_and_its_inverse_gains_nothing(
+    pair: list[str], numerator: int, denominator: int, minor: int, sides: tuple[str, str]
+) -> None:
+    home, abroad = pair
+    there = replace(QUOTE, sell_currency=home, buy_currency=abroad, rate=Rate(numerator, denominator))
+    back = replace(QUOTE, sell_currency=abroad, buy_currency=home, rate=Rate(denominator, numerator))
+    try:
+        out = deal(there, sell(minor, home) if sides[0] == "sell" else buy(minor, abroad))
+        # back with all that was bought, or for all that was sold
+        home_again = deal(back, sell(out.bought.minor, abroad) if sides[1] == "sell" else buy(out.sold.minor, home))
+    except InvalidInput as refusal:
+        assert refusal.code == "amount_too_small"
+        return
+
+    assert home_again.sold.minor >= out.bought.minor
+    assert home_again.bought.minor <= out.sold.minor
 
 
 def exact_value(sold: Money, rate: Rate, currency: str) -> Fraction:

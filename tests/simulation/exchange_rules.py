@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import Any
 
 from tests.simulation.books import LIMIT, MINUTE, Account, Body, Plan, Quote, Refused
@@ -87,7 +87,7 @@ class ExchangeRules(EntryRules):
             raise Refused("currency_mismatch")
         scale = Fraction(10) ** (DECIMALS[quote.buy] - DECIMALS[quote.sell])
         if body["fixed"] == "sell":
-            sold, bought = body["minor"], round(body["minor"] * Fraction(*quote.rate) * scale)
+            sold, bought = body["minor"], floor(body["minor"] * Fraction(*quote.rate) * scale)
         else:
             sold, bought = ceil(body["minor"] / (Fraction(*quote.rate) * scale)), body["minor"]
         if max(sold, bought) > LIMIT:

@@ -59,8 +59,8 @@ class QuoteBody(Body):
 
 
 class ExchangeBody(Body):
-    """One of `sell` and `buy`, exact; the other comes to what the quote says, rounded half to even where it is bought,
-    up where it is sold. `occurred_at` (an ISO 8601 instant) is now unless said."""
+    """One of `sell` and `buy`, exact; the other comes to what the quote says, rounded down where it is bought, up
+    where it is sold. `occurred_at` (an ISO 8601 instant) is now unless said."""
 
     from_account_id: Id
     to_account_id: Id
