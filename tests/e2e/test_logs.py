@@ -10,13 +10,15 @@ import pytest
 
 from tests.e2e.bank import XML, Bank, Line, notification
 from tests.e2e.document import operations
-from tests.e2e.market import Market, party_body, wait_for
+from tests.e2e.ledger import exchange_body, hold_body, legs, open_ledger
+from tests.e2e.market import Market, open_parties, party_body, wait_for
 from tests.e2e.queues import wait_until_drained
 from tests.support.local_stack import LocalStack
 
-FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "sequence", "sweep", "checkpoint", "operate")
+FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "sequence", "sweep", "checkpoint", "prove", "operate")
 SECRET_NAME = "Confidential Trading 4711"
 SECRET_NOTE = "for the secret delivery 4712"
+SECRET_ORDER = "secret order 4713"
 
 
 def lines(stack: LocalStack, function: str) -> list[str]:
@@ -40,11 +42,24 @@ def logged(market: Market, local_stack: LocalStack) -> list[str]:
     """All that was logged, after commands that carry what nobody should read, done and refused."""
     market.web.made("/v1/parties", party_body(SECRET_NAME))
     market.web.post("/v1/parties", party_body(SECRET_NAME) | {"roles": 1})
+    _book_secretly(market)
     for number, body in enumerate((notification(market.iban, "LOG-1", Line("LOG-1", 1, note=SECRET_NOTE)), b"<secret")):
         assert market.bank.tell(body, f"LOG-{number}", kind=XML).status == 202
     wait_until_drained(local_stack)
     wait_for("the last line", lambda: any("POST /v1/parties" in line for line in lines(local_stack, "api")))
     return [line for function in FUNCTIONS for line in lines(local_stack, function)]
+
+
+def _book_secretly(market: Market) -> None:
+    """Commands of the ledger with words of the caller's own, one of them refused."""
+    open_parties(market)
+    open_ledger(market)
+    ids, words = market.ids, {"reference": SECRET_ORDER, "metadata": {"order": SECRET_ORDER}}
+    market.web.made("/v1/entries", {"postings": legs(ids, 3)} | words)
+    market.web.made("/v1/holds", hold_body(ids) | words)
+    market.web.made(f"/v1/fx-quotes/{ids['quote_id']}/exchanges", exchange_body(ids) | words)
+    market.web.made(f"/v1/accounts/{ids['till']}/freeze", {"reason": SECRET_ORDER})
+    assert market.web.post("/v1/entries", {"postings": legs(ids, 3)} | words).code == "account_frozen"
 
 
 def requests(logged: list[str]) -> list[dict[str, Any]]:
@@ -71,6 +86,7 @@ def test_no_secret_token_or_account_number_is_logged(
         "an account number": party_body("x")["bank_details"]["account"],
         "a name": SECRET_NAME,
         "what a payer wrote": SECRET_NOTE,
+        "what a caller wrote": SECRET_ORDER,
     }
     text = "\n".join(logged)
 
