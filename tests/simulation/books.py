@@ -188,23 +188,17 @@ class Books:
             raise min(refusals, key=lambda refused: refused.index or 0)
 
     def _refusal(self, account_id: str, move: Move, at: int) -> Refused | None:
-        """What an account refuses. Of several moves it names the one with which they are too much."""
-        try:
-            self._allowed(account_id, move, at)
-        except Refused as refused:
-            refused.index = self._culprit(account_id, move.parts, at)
-            return refused
-        return None
-
-    def _culprit(self, account_id: str, parts: list[Move], at: int) -> int | None:
+        """What an account refuses. Of several moves, one after the other, it names the first that is too much."""
         plan = Plan()
-        for part in parts[:-1]:
+        for part in move.parts or [move]:
             self._add(plan, account_id, part)
+            total = plan.moves[account_id] if move.parts else move
             try:
-                self._allowed(account_id, plan.moves[account_id], at)
-            except Refused:
-                return part.index
-        return parts[-1].index if parts else None
+                self._allowed(account_id, total, at)
+            except Refused as refused:
+                refused.index = part.index
+                return refused
+        return None
 
     def _allowed(self, account_id: str, move: Move, at: int) -> None:
         if move.lets_go:

@@ -116,7 +116,7 @@ def _fold_key(step: Step) -> tuple[str, int, int]:
 def _folds(steps: Iterable[Step]) -> dict[tuple[str, int, int], list[Booked]]:
     """The entries of each fold that some steps are part of, in the order of the feed."""
     folds: dict[tuple[str, int, int], list[Booked]] = {}
-    for tenant, after, upto in {_fold_key(step) for step in steps}:
+    for tenant, after, upto in dict.fromkeys(_fold_key(step) for step in steps):
         run = run_after(tenant, after, limit=upto - after)
         if len(run) < upto - after:
             raise Busy("feed_behind", "the feed follows in a moment: try again")
@@ -214,7 +214,7 @@ def _count(account: str, day: DaySum, lines: Sequence[Line]) -> None:
 def recount(tenant: str, account_id: str, lines: Sequence[Line]) -> None:
     """Put right the totals of the days of chained lines that were lost and are about to be written again: it is not
     known whether they had been counted, nor as which versions. Raises Busy `try_again` where a day moves meanwhile."""
-    for day in {line.day for line in lines if line.amount}:
+    for day in dict.fromkeys(line.day for line in lines if line.amount):
         _recount_day(tenant, account_id, [line for line in lines if line.day == day])
 
 
