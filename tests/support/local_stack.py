@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -84,10 +85,21 @@ def running() -> Iterator[LocalStack]:
     LOCAL.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=LOCAL, prefix="test-") as folder:
         place = Place(Path(folder) / "stack", Path(folder) / "stack.json")
+        _take_ports(place)
         try:
             yield LocalStack(place, stack.up(place))
         finally:
             stack.reset(place)
+
+
+def _take_ports(place: Place) -> None:
+    """Ports that nobody else would choose: another stack that starts meanwhile, a developer's say, takes the usual."""
+    with socket.socket() as gateway, socket.socket() as bank:
+        for one in (gateway, bank):
+            one.bind(("127.0.0.1", 0))
+        ports = {"gateway": gateway.getsockname()[1], "bank": bank.getsockname()[1]}
+    place.folder.mkdir(parents=True)
+    (place.folder / "ports.json").write_text(json.dumps(ports))
 
 
 def _zipped(name: str, text: str) -> bytes:
