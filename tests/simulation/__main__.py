@@ -43,6 +43,7 @@ def _world(run: Run, steps: int, before: int, begun: float) -> bool:
                 run.go(min(A_ROUND, steps - run.steps))
                 rate = (before + run.steps) / (time.monotonic() - begun)
                 print(f"\rseed {run.seed}: {before + run.steps} steps, {rate:.0f}/s ", end="", flush=True)
+            run.prove()
     except BaseException:
         print(f"\nseed {run.seed}: failed at its step {run.steps}; the last {len(run.world.log)} steps:")
         print("\n".join(run.world.log))

@@ -23,13 +23,14 @@ SEEDS = range(1, 11)
 ENOUGH_TO_TELL = 4_000
 
 
-def simulated(seed: int, steps: int) -> Run:
-    """A whole run."""
-    run = Run(seed)
+def simulated(seed: int, steps: int, *, loses: float = 0) -> Run:
+    """A whole run, of which the product's own proof says at its end what the model says."""
+    run = Run(seed, loses=loses)
     with in_memory(run.world):
         run.begin()
         while run.steps < steps:
             run.go(min(A_ROUND, steps - run.steps))
+        run.prove()
     return run
 
 
@@ -39,6 +40,13 @@ def test_the_ledger_is_the_model_whatever_strikes_it(seed: int) -> None:
 
     assert run.steps >= STEPS
     assert run.world.faults > STEPS // 10
+
+
+def test_what_the_streams_lose_for_good_is_put_right_by_the_nightly_proof() -> None:
+    counts = simulated(21, 1_500, loses=0.02).world.counts
+
+    assert counts["numbered"] > 0
+    assert counts["refilled"] > 0
 
 
 def test_the_same_seed_is_the_same_run() -> None:
