@@ -1,4 +1,4 @@
-"""Closing a deferred account: frozen for a minute first, and nothing on its way that could still move it."""
+"""Closing a deferred account: frozen for 15 minutes first, and nothing on its way that could still move it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def frozen(books: Books, account_id: str) -> None:
     books.told.append(account_life.freeze(call(tenant=books.tenant), account_id).item)
 
 
-def closed(books: Books, account_id: str, *, seconds: int = 60) -> str:
+def closed(books: Books, account_id: str, *, seconds: int = 900) -> str:
     """The code of a closing some seconds after the freeze."""
     later = call(tenant=books.tenant, now=MONDAY + timedelta(seconds=seconds))
     return code_of(lambda: account_life.close(later, account_id))
@@ -41,13 +41,13 @@ def code_of(act: Callable[[], object]) -> str:
     return "done"
 
 
-def test_a_deferred_account_is_closed_a_minute_after_its_freeze_when_nothing_is_on_its_way(books: Books) -> None:
+def test_a_deferred_account_is_closed_long_after_its_freeze_when_nothing_is_on_its_way(books: Books) -> None:
     fees, bank = books.open(Kind.INCOME, deferred=True), books.open()
     told = [closed(books, "hot_none"), closed(books, fees)]
     books.pay(bank, fees, 7)
     books.pay(fees, bank, 7)
     frozen(books, fees)
-    told += [closed(books, fees, seconds=59)]
+    told += [closed(books, fees, seconds=899)]
     books.number()
     told += [closed(books, fees)]
     books.fold()
@@ -92,21 +92,21 @@ def test_more_unfolded_entries_than_one_look_shows_are_waited_for(
     assert (first, closed(books, fees)) == ("entries_pending", "done")
 
 
-def test_an_account_that_was_frozen_again_waits_another_minute(books: Books) -> None:
+def test_an_account_that_was_frozen_again_waits_as_long_again(books: Books) -> None:
     fees = books.open(Kind.INCOME, deferred=True)
     frozen(books, fees)
     account_life.unfreeze(call(tenant=books.tenant), fees)
     account_life.freeze(call(tenant=books.tenant, now=MONDAY + timedelta(seconds=30)), fees)
 
     assert closed(books, fees) == "entries_pending"
-    assert closed(books, fees, seconds=90) == "done"
+    assert closed(books, fees, seconds=930) == "done"
 
 
 def test_a_closing_killed_at_any_call_is_done_once_after_a_retry(books: Books) -> None:
     for point in crash_points():
         fees = books.open(Kind.INCOME, deferred=True)
         frozen(books, fees)
-        command = call(tenant=books.tenant, now=MONDAY + timedelta(minutes=1))
+        command = call(tenant=books.tenant, now=MONDAY + timedelta(minutes=15))
         with point:
             account_life.close(command, fees)
 

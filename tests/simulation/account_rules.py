@@ -52,7 +52,7 @@ class AccountRules(Books):
             raise Refused("already_closed", body["account"])
         if account.deferred and account.status != "frozen":
             raise Refused("account_not_frozen", body["account"])
-        if account.deferred and now < account.frozen_at + MINUTE:
+        if account.deferred and now < account.frozen_at + 15 * MINUTE:
             raise Refused("entries_pending", body["account"])
         if account.balance:
             raise Refused("balance_not_zero", body["account"])

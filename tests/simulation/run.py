@@ -25,6 +25,7 @@ from chalicelib.ledger.service import deferred, holds
 from chalicelib.ledger.worker import project, sequence
 from chalicelib.queues.worker import WorkerFailed
 from tests.simulation.acting import Answer, act, instant
+from tests.simulation.books import MINUTE
 from tests.simulation.commands import Command
 from tests.simulation.faults import Killed
 from tests.simulation.rest import compare_all, follow, mend, prove
@@ -130,9 +131,7 @@ class Run:
         """One step: a try at a command, whose answer must be one the model gives."""
         world, me = self.world, self.world.scheduler.current
         self.steps += 1
-        world.now += (
-            self.chance.randrange(400_000) if self.chance.random() < 0.99 else self.chance.randrange(30 * 10**6)
-        )
+        world.now += self._pause()
         attempt = Attempt(command, world.now + self.chance.randrange(-SKEW, SKEW), world.now)
         number = self.steps
         world.judge(attempt)
@@ -147,6 +146,12 @@ class Run:
         world.log.append(f"{number}: {command.text()} at {attempt.now}: {told}")
         world.count(f"{command.body['do']}: {told.split('(')[0].strip()}")
         self._check(attempt, answer)
+
+    def _pause(self) -> int:
+        """How long nobody asks for anything: hardly at all, now and then for seconds, rarely for some minutes."""
+        chance = self.chance.random()
+        longest = 400_000 if chance < 0.99 else 30 * 10**6 if chance < 0.999 else 20 * MINUTE
+        return self.chance.randrange(longest)
 
     def _check(self, attempt: Attempt, answer: Answer | Exception | Killed) -> None:
         command, model = attempt.command, self.world.models[attempt.command.tenant]

@@ -20,8 +20,10 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.tables import account_key
 
-SETTLING = timedelta(minutes=1)
-"""How long after a freeze an entry may still be booked on a deferred account, generously."""
+SETTLING = timedelta(minutes=15)
+"""How long a deferred account is frozen before it is closed. For seconds after the freeze a process may still book on
+it by an older copy; the rest is for such an entry to be numbered, however far the sequencer is behind (an alarm tells
+after five minutes). One that is numbered later than that would put money on a closed account."""
 
 
 def freeze(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
@@ -45,10 +47,10 @@ def unfreeze(call: Call, account_id: str, *, reason: str | None = None) -> Outco
 def close(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
     """Close an account of the tenant's own for ever, at zero and with nothing held of it.
 
-    A deferred account is closed when it has been frozen for a minute, so that nobody goes by an older copy of it, and
-    the entries numbered so far are in its balance. Raises NotFound `account_not_found`; Conflict `account_controlled`,
-    `already_closed`, for a deferred account `account_not_frozen` and `entries_pending`, `balance_not_zero`,
-    `held_not_zero`.
+    A deferred account is closed when it has been frozen for 15 minutes, so that nobody goes by an older copy of it and
+    whoever did is in the feed, and the entries numbered so far are in its balance. Raises NotFound `account_not_found`;
+    Conflict `account_controlled`, `already_closed`, for a deferred account `account_not_frozen` and `entries_pending`,
+    `balance_not_zero`, `held_not_zero`.
     """
     facts = {"status": "closed", "reason": reason}
     if is_deferred(account_id):
@@ -83,7 +85,7 @@ def _close_deferred(call: Call, account_id: str, facts: Mapping[str, object]) ->
     def decide(found: Found) -> Plan:
         since = account_life.frozen_since(found, call.tenant, account_id)
         if call.now < since + SETTLING or account_life.has_pending(call.tenant, account_id):
-            sentence = "entries from before it was frozen may be on their way: try again in a minute"
+            sentence = "entries from before it was frozen may be on their way: try again in some minutes"
             raise Conflict("entries_pending", sentence, account_id=account_id)
         return Plan(item, (account_life.close(call.tenant, account_id, now=call.now, frozen_at=since),))
 
