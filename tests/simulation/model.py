@@ -8,8 +8,9 @@ product take several calls and interleave, so the two are asked at these instant
 - a refusal must be what `judge` says at the instant of one of the command's own calls, or at its beginning: some order
   of the commands gives it. The account and the place in a group or batch that a refusal names are compared as well.
 
-A batch read may be torn: others write between its items. Then a refusal may also be what one thing that was read
-refuses by itself (`apart`), though another that stands before it in the command refuses by now.
+A batch read may be torn: others write between its items; and deferred accounts are read by themselves. A refusal may
+also be what one thing that was read refuses by itself (`apart`), though another that stands before it in the command
+refuses by now.
 
 What is allowed beside that: an answer of `try_again` where faults or others were in the way, and a leg on a deferred
 account that was let through by a copy of the account's terms not older than five seconds.
@@ -51,6 +52,11 @@ class Model(AccountRules, HoldRules, ExchangeRules):
             for index, part in enumerate(body["parts"]):
                 plan = Plan(legs=[[] for _ in body["parts"]])
                 checks.append(partial(self._at, index, partial(self._part, plan, body["act"], part, now, index)))
+        for index, part in enumerate(body.get("parts", [body])):
+            hold = self.holds.get(part.get("hold", ""))
+            if hold is not None and hold.other.startswith("hot_"):
+                usable = partial(self._usable, hold.other, Move(hold.currency), at)
+                checks.append(usable if part is body else partial(self._at, index, usable))
         if body["do"] == "up_to":
             checks += [partial(self._usable, name, Move(currency), at) for name, _, _, currency in body["postings"]]
             checks.append(partial(self._source, body))

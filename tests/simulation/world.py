@@ -147,7 +147,7 @@ class World:
                     # A copy that runs out half way through a batch: a later entry is the first that is refused.
                     attempt.verdicts.add((refused.code, refused.account, None))
         model.copies = {}
-        if attempt.torn:
+        if attempt.torn or _deferred_accounts(model, command.body):
             attempt.verdicts |= {refused.told() for refused in model.apart(command.body, attempt.now)}
 
     def _copies(self, attempt: Attempt, model: Model) -> list[dict[str, int]]:

@@ -128,7 +128,8 @@ def _culprit(item: JournalItem, old: Item | None, parts: Sequence[tuple[int, Mov
     if old is not None:
         account, occurred_at = AccountItem.from_raw_data(old), instant_text(item.occurred_at)
         for upto in range(1, len(parts)):
-            if refusal(account, _summed(parts[:upto]), occurred_at=occurred_at, by_hand=True):
+            move = _summed(parts[:upto])
+            if not move.lets_go and refusal(account, move, occurred_at=occurred_at, by_hand=True):
                 return parts[upto - 1][0]
         return parts[-1][0]
     return parts[0][0]
