@@ -8,6 +8,7 @@ The zip is deterministic: the same input gives the same bytes, so that nothing i
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -63,7 +64,17 @@ class PackageRefused(Exception):
 
 
 def build(stage: str) -> Built:
-    """Build the package of a stage, or hand back the one that equal input made before. Raises PackageRefused."""
+    """Build the package of a stage, or hand back the one that equal input made before. Raises PackageRefused.
+
+    Whoever asks meanwhile waits, and is then handed the same one.
+    """
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / f"{stage}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(stage)
+
+
+def _build(stage: str) -> Built:
     folder = BUILD / stage
     inputs = _digest_of_inputs(stage)
     record = folder / "build.json"
