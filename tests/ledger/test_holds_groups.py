@@ -160,6 +160,15 @@ def test_the_hold_with_which_an_account_runs_short_is_named(desk: Desk) -> None:
     assert desk.held() == 0
 
 
+def test_a_hold_that_is_only_let_go_of_is_not_the_one_that_a_frozen_account_refuses(desk: Desk) -> None:
+    first, second = placed(desk, 10, 20)
+    account_life.freeze(desk.call(), desk.payer, reason=None)
+
+    refusal = told(lambda: captures(desk, CapturePart(first, yuan(0)), CapturePart(second)))
+
+    assert refusal == ("account_frozen", 1)
+
+
 def test_holds_of_a_group_that_contradict_each_other_are_refused(desk: Desk) -> None:
     here = PlaceHold(desk.terms(1))
     turned = PlaceHold(desk.terms(1, debit_account_id=desk.bank, credit_account_id=desk.payer, reserved=Side.CREDIT))
