@@ -51,16 +51,24 @@ def put_once(key: str, content: bytes, *, content_type: str = "application/octet
 
 def read(key: str, *, bucket: str = FILES) -> bytes:
     """A file's bytes, at most 16 MB. Raises Defect where there is none: a key we kept names a file we wrote."""
-    return with_retries(lambda: _read(key, os.environ[bucket]))
+    content = find(key, bucket=bucket)
+    if content is None:
+        raise Defect(f"no file {key}, or none that we may read")
+    return content
 
 
-def _read(key: str, bucket: str) -> bytes:
+def find(key: str, *, bucket: str = FILES) -> bytes | None:
+    """A file's bytes, at most 16 MB; None where there is none."""
+    return with_retries(lambda: _find(key, os.environ[bucket]))
+
+
+def _find(key: str, bucket: str) -> bytes | None:
     try:
         answer = _s3().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         # Whoever may not list a bucket is not told that a file is missing, but that it is not theirs to read.
         if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
-            raise Defect(f"no file {key}, or none that we may read") from error
+            return None
         raise
     if answer["ContentLength"] > MOST_BYTES:
         raise Defect(f"file {key} has more than {MOST_BYTES} bytes")

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from chalicelib.access import service as access
 from chalicelib.access.domain import OPERATOR
 from chalicelib.core.errors import Conflict, Defect, NotFound
-from chalicelib.ledger import merkle
 from chalicelib.ledger.checkpoints import (
     Checkpoint,
     Malformed,
@@ -30,16 +29,15 @@ from chalicelib.ledger.checkpoints import (
     parse,
     position_of,
 )
-from chalicelib.ledger.documents import digest
 from chalicelib.ledger.service import checkpoints as service
-from chalicelib.ledger.service.checkpoints import entry_proof, make_due, verifying_key
+from chalicelib.ledger.service.checkpoint_keys import verifying_key
+from chalicelib.ledger.service.checkpoints import entry_proof, make_due
 from chalicelib.ledger.store import checkpoints as store
-from chalicelib.ledger.store.feed import run_after
 from chalicelib.ledger.verify import verify
-from chalicelib.security.ecdsa import is_signed, key_id
+from chalicelib.security.ecdsa import key_id
 from tests.ledger import vaults
 from tests.ledger.proofs import as_file
-from tests.ledger.vaults import BUCKET, Ledger, Vault
+from tests.ledger.vaults import BUCKET, Ledger, Vault, chain
 from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import answer_lost, crash_points, fault, lost_points
@@ -58,27 +56,6 @@ def shared() -> Iterator[Vault]:
 def vault(shared: Vault, session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Vault:
     vaults.use(session_tables, monkeypatch)
     return shared
-
-
-def chain(ledger: Ledger) -> list[Checkpoint]:
-    """A tenant's checkpoints from the first, each proved to be signed, to follow, and to stand over its entries."""
-    found: list[Checkpoint] = []
-    position = Position()
-    for number in range(1, 100):
-        try:
-            checkpoint = store.load_checkpoint(ledger.tenant, number)
-        except NotFound:
-            return found
-        file = ledger.file(number)
-        entries = run_after(ledger.tenant, position.last, limit=checkpoint.size)
-        assert parse(file.signed) == checkpoint
-        assert is_signed(file.signed, file.signature, public_key_pem=verifying_key())
-        assert follows(checkpoint, ledger.tenant, position)
-        assert file.digests == tuple(digest(entry.item) for entry in entries)
-        assert checkpoint.root == merkle.root(leaves(checkpoint.first, file.digests)).hex()
-        found.append(checkpoint)
-        position = position_of(checkpoint)
-    raise AssertionError("no end")
 
 
 def made(position: Position, size: int = 3) -> Checkpoint:
@@ -240,7 +217,7 @@ def test_a_file_under_a_signature_that_is_not_ours_stops_the_chain(vault: Vault)
     forged["checkpoint"] = forged["checkpoint"].replace(ledger.tenant, other.tenant)
     vault.put(other.tenant, 1, json.dumps(forged).encode())
 
-    with pytest.raises(Defect):
+    with pytest.raises(Malformed):
         other.checkpoint()
 
 

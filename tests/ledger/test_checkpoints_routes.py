@@ -146,6 +146,18 @@ def test_the_key_is_told_to_anybody(ledger: Ledger) -> None:
     assert reply.body.startswith("-----BEGIN PUBLIC KEY-----\n")
 
 
+def test_a_key_is_told_by_the_name_that_a_checkpoint_has_for_it(
+    api: Api, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = api.get("/v1/checkpoints/key").body
+    vaults.change_key(monkeypatch)
+    named = api.get("/v1/checkpoints?limit=1").body["checkpoints"][0]["key_id"]
+
+    assert api.get(f"/v1/checkpoints/key?key_id={named}").body == before != api.get("/v1/checkpoints/key").body
+    unknown = api.get(f"/v1/checkpoints/key?key_id={'0' * 64}")
+    assert (unknown.status, unknown.code) == (404, "checkpoint_key_not_found")
+
+
 @pytest.mark.parametrize("path", ["/v1/entries/ent_1/proof", "/v1/checkpoints", "/v1/checkpoints/1"])
 def test_without_a_token_or_its_scope_nothing_is_told(path: str, ledger: Ledger) -> None:
     assert Api(app).get(path).code == "token_missing"

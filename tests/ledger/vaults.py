@@ -13,10 +13,17 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from chalicelib.core.errors import NotFound
+from chalicelib.ledger import merkle
+from chalicelib.ledger.checkpoints import Checkpoint, Position, follows, leaves, parse, position_of
+from chalicelib.ledger.documents import digest
 from chalicelib.ledger.domain import Kind
+from chalicelib.ledger.service.checkpoint_keys import verifying_key
 from chalicelib.ledger.service.checkpoints import make_next
 from chalicelib.ledger.store import checkpoints
 from chalicelib.ledger.store.checkpoints import Signed, file_key
+from chalicelib.ledger.store.feed import run_after
+from chalicelib.security.ecdsa import is_signed
 from tests.ledger.feeding import Books
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
@@ -54,10 +61,15 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
         region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=region, ObjectLockEnabledForBucket=True)
         s3.put_object_lock_configuration(Bucket=BUCKET, ObjectLockConfiguration=LOCK)
-        key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
         monkeypatch.setenv("QUITTANCE_CHECKPOINT_BUCKET", BUCKET)
-        monkeypatch.setenv("QUITTANCE_CHECKPOINT_KEY", key)
+        change_key(monkeypatch)
         yield Vault(s3)
+
+
+def change_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a new key sign from now on."""
+    key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    monkeypatch.setenv("QUITTANCE_CHECKPOINT_KEY", key)
 
 
 def use(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +99,24 @@ class Ledger(Books):
     def file(self, number: int) -> Signed:
         """A checkpoint's file."""
         return checkpoints.read_file(self.tenant, number)
+
+
+def chain(ledger: Ledger) -> list[Checkpoint]:
+    """A tenant's checkpoints from the first, each proved to be signed, to follow, and to stand over its entries."""
+    found: list[Checkpoint] = []
+    position = Position()
+    for number in range(1, 100):
+        try:
+            checkpoint = checkpoints.load_checkpoint(ledger.tenant, number)
+        except NotFound:
+            return found
+        file = ledger.file(number)
+        entries = run_after(ledger.tenant, position.last, limit=checkpoint.size)
+        assert parse(file.signed) == checkpoint
+        assert is_signed(file.signed, file.signature, public_key_pem=verifying_key(checkpoint.key_id))
+        assert follows(checkpoint, ledger.tenant, position)
+        assert file.digests == tuple(digest(entry.item) for entry in entries)
+        assert checkpoint.root == merkle.root(leaves(checkpoint.first, file.digests)).hex()
+        found.append(checkpoint)
+        position = position_of(checkpoint)
+    raise AssertionError("no end")

@@ -11,6 +11,7 @@ import msgspec
 from chalicelib.core.errors import NotFound
 from chalicelib.ledger.checkpoints import Checkpoint
 from chalicelib.ledger.service import checkpoints
+from chalicelib.ledger.service.checkpoint_keys import verifying_key
 from chalicelib.web.endpoint import Answer, Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
 
@@ -76,10 +77,18 @@ def list_checkpoints(request: Request) -> CheckpointPage:
     return CheckpointPage([_view(checkpoint) for checkpoint in page.values], cursor_for(name, page.last_key))
 
 
-@router.endpoint("GET", "/v1/checkpoints/key", scope=None, answer=str, produces="application/x-pem-file")
+@router.endpoint(
+    "GET",
+    "/v1/checkpoints/key",
+    scope=None,
+    answer=str,
+    produces="application/x-pem-file",
+    parameters=("key_id",),
+)
 def get_checkpoint_key(request: Request) -> str:
-    """Get the public key of checkpoints. To check a proof, take it once from elsewhere: this server could lie."""
-    return checkpoints.verifying_key()
+    """Get the public key of checkpoints, or with `key_id` the one that a checkpoint names. To check a proof, take it
+    once from elsewhere: this server could lie."""
+    return verifying_key(request.query.get("key_id"))
 
 
 @router.endpoint("GET", "/v1/checkpoints/{number}", scope="ledger:read", answer=SignedCheckpointView)

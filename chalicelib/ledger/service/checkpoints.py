@@ -23,10 +23,9 @@ from chalicelib.ledger.checkpoints import (
     proof,
 )
 from chalicelib.ledger.documents import digest, document
+from chalicelib.ledger.service import checkpoint_keys
 from chalicelib.ledger.store import checkpoints, entries, feed
 from chalicelib.ledger.store.checkpoints import Signed
-from chalicelib.security.checkpoint_key import public_key, sign
-from chalicelib.security.ecdsa import is_signed, key_id
 from chalicelib.storage.records import Listing, Versioned
 from chalicelib.storage.tables import Item
 
@@ -61,16 +60,15 @@ def make_due(now: datetime) -> MakingRun:
 
 def make_next(tenant: str, now: datetime, read: Versioned[Position] | None) -> Checkpoint | None:
     """The checkpoint that follows the position `read`, made, or taken over from whoever made it first; None where no
-    entry waits for one. Raises Defect where the file that stands there does not follow."""
+    entry waits for one. Raises Malformed or Defect where the file that stands there is not ours or does not follow."""
     version, position = (read.version, read.value) if read else (0, Position())
     digests = _digests_after(tenant, position.last)
     if not digests:
         return None
-    signer = public_key()
-    made = next_checkpoint(tenant, position, digests, recorded_at=instant_text(now), key_id=key_id(signer))
-    signed = made.signed_bytes()
-    checkpoints.put_file(tenant, made.number, Signed(signed, sign(signed), tuple(digests)))
-    standing = _standing(tenant, position, signer)
+    key_id = checkpoint_keys.current_key_id()
+    made = next_checkpoint(tenant, position, digests, recorded_at=instant_text(now), key_id=key_id)
+    checkpoints.put_file(tenant, made.number, checkpoint_keys.sign_checkpoint(made, digests))
+    standing = _standing(tenant, position)
     checkpoints.record(standing, version=version)
     return standing
 
@@ -98,11 +96,6 @@ def get_checkpoint(tenant: str, number: int) -> Signed:
 def list_checkpoints(tenant: str, *, after: Item | None, limit: int) -> Listing[Checkpoint]:
     """One page of a tenant's checkpoints, newest first."""
     return checkpoints.list_checkpoints(tenant, after=after, limit=limit)
-
-
-def verifying_key() -> str:
-    """The public key (PEM) that checkpoints are signed with."""
-    return public_key()
 
 
 def _catch_up(run: MakingRun, tenants: Sequence[str], now: datetime) -> MakingRun:
@@ -139,11 +132,12 @@ def _digests_after(tenant: str, last: int) -> list[bytes]:
     return digests
 
 
-def _standing(tenant: str, position: Position, signer: str) -> Checkpoint:
+def _standing(tenant: str, position: Position) -> Checkpoint:
     """The checkpoint whose file stands after a position, ours or another maker's, once it is known to be genuine."""
     file = _file(tenant, position.number + 1)
     checkpoint = parse(file.signed)
-    if not is_signed(file.signed, file.signature, public_key_pem=signer) or not follows(checkpoint, tenant, position):
+    checkpoint_keys.check_signed(checkpoint, file)
+    if not follows(checkpoint, tenant, position):
         raise Defect(f"what stands as checkpoint {position.number + 1} of {tenant} does not follow the one before")
     return checkpoint
 

@@ -9,11 +9,10 @@ from chalicelib.ledger import merkle
 from chalicelib.ledger.checkpoints import Checkpoint, Malformed, Position, follows, leaves, parse, position_of
 from chalicelib.ledger.documents import digest
 from chalicelib.ledger.rebuild import Difference, OpenHolds, Totals, imbalance
+from chalicelib.ledger.service.checkpoint_keys import check_signed
 from chalicelib.ledger.store import checkpoints, feed, folding, proving
 from chalicelib.ledger.store.checkpoints import Signed
 from chalicelib.ledger.store.proving import Told
-from chalicelib.security.checkpoint_key import public_key
-from chalicelib.security.ecdsa import is_signed
 from chalicelib.storage.retry import pause
 
 TRIES = 12
@@ -138,8 +137,7 @@ class Chain:
     def _read(self) -> tuple[Checkpoint, Signed]:
         file = checkpoints.read_file(self.tenant, self._position.number + 1)
         checkpoint = parse(file.signed)
-        if not is_signed(file.signed, file.signature, public_key_pem=public_key()):
-            raise Malformed("the signature is not ours")
+        check_signed(checkpoint, file)
         if not follows(checkpoint, self.tenant, self._position):
             raise Malformed("it does not follow the one before")
         if merkle.root(leaves(checkpoint.first, file.digests)).hex() != checkpoint.root:

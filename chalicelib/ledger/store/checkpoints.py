@@ -1,6 +1,7 @@
 """How checkpoints are kept: the signed file in S3, where object lock keeps it as it is, and two records that find it.
 
     S3       checkpoints/{tenant}/{number}.json     the signed bytes, the signature, and the digests that were signed
+    S3       checkpoint-keys/{key_id}.pem           the public part of a key that has signed some
     record   tenant#checkpoints       position      where the chain stands
     record   tenant#checkpoint-{number}             the checkpoint, listed by the last feed number it covers
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from typing import cast
 
@@ -24,6 +26,7 @@ from chalicelib.storage.records import Listing, Versioned, create, listing, load
 from chalicelib.storage.tables import FeedRow, Item, Key, RecordItem, number_key, record_key
 
 DIGITS = 18
+KEY_ID = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,20 @@ def read_file(tenant: str, number: int) -> Signed:
 def file_key(tenant: str, number: int) -> str:
     """Where a checkpoint's file is: `checkpoints/ten_a/000000000017.json`."""
     return f"checkpoints/{tenant}/{number:012}.json"
+
+
+def put_key(key_id: str, pem: str) -> None:
+    """Keep the public part of a key under its name. Raises as `blobs.put_once`."""
+    content_type = "application/x-pem-file"
+    blobs.put_once(_key_file(key_id), pem.encode(), content_type=content_type, bucket=blobs.CHECKPOINTS)
+
+
+def find_key(key_id: str) -> str | None:
+    """The public part (PEM) of a key that was kept under a name; None where there is none."""
+    if not KEY_ID.fullmatch(key_id):
+        return None
+    content = blobs.find(_key_file(key_id), bucket=blobs.CHECKPOINTS)
+    return None if content is None else content.decode()
 
 
 def positions(tenants: Sequence[str]) -> dict[str, Versioned[Position]]:
@@ -129,6 +146,10 @@ def find_number(tenant: str, entry_id: str) -> int | None:
     """The number of an entry in the feed, or None where it has none yet."""
     row = cast("FeedRow | None", get(number_key(tenant, entry_id)))
     return None if row is None else row.number
+
+
+def _key_file(key_id: str) -> str:
+    return f"checkpoint-keys/{key_id}.pem"
 
 
 def _position_key(tenant: str) -> Key:
