@@ -126,12 +126,43 @@ def test_one_hold_that_fails_does_not_keep_the_others(
     assert desk.state(good).status is Status.EXPIRED
 
 
+def test_holds_that_fail_at_the_head_of_their_list_do_not_keep_those_behind_them(
+    tables: Tables, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [desk.hold(1, seconds=1 + number) for number in range(12)]
+    bad, genuine = set(ids[:8]), stored.load_hold
+
+    def load(tenant: str, hold_id: str) -> Any:
+        if hold_id in bad:
+            raise Defect("impossible")
+        return genuine(tenant, hold_id)
+
+    monkeypatch.setattr(stored, "DUE_LISTS", 1)
+    monkeypatch.setattr(stored, "_due_list", lambda part: "due/holds/all")
+    for hold_id in ids:  # as if they were all in one part
+        record = record_key(desk.tenant, hold_id, "due")
+        tables.client.update_item(
+            TableName=tables.name("records"),
+            Key={"pk": {"S": record.pk}, "sk": {"S": record.sort}},
+            UpdateExpression="SET list_key = :list",
+            ExpressionAttributeValues={":list": {"S": "due/holds/all"}},
+        )
+    monkeypatch.setattr(holds, "DUE_PAGE", 3)
+    with monkeypatch.context() as patched:
+        patched.setattr(stored, "load_hold", load)
+        swept = expire_due(desk.now + 60 * SECOND)
+
+    assert ({failure.hold_id for failure in swept.failures}, swept.returned) == (bad, 4)
+    monkeypatch.setattr(holds, "MOST_DUE", 5)
+    assert [expire_due(desk.now + 60 * SECOND).returned for _ in range(3)] == [5, 3, 0]
+
+
 def test_the_sweep_corrects_a_list_that_still_has_a_closed_hold(tables: Tables, desk: Desk) -> None:
     hold_id = desk.hold(5, seconds=1)
     void_hold(desk.call(), hold_id)
 
     assert expire_due(desk.now + SECOND) == Swept(0, ())
-    assert all(not stored.due_holds(part, desk.now + SECOND, limit=9) for part in range(stored.DUE_LISTS))
+    assert all(not stored.due_holds(part, desk.now + SECOND, limit=9).values for part in range(stored.DUE_LISTS))
     assert desk.state(hold_id).status is Status.VOIDED
 
 

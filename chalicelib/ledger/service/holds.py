@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
+from itertools import islice
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, Defect
@@ -30,8 +32,10 @@ from chalicelib.storage.tables import Item, journal_key
 MOST_PAGES = 10
 """How many pages of open holds a balance counts."""
 
-MOST_OF_A_PART = 100
-"""How many expired holds one run returns of each part of their list."""
+MOST_DUE = 3_000
+"""How many expired holds one run goes through: as many as it has time for, with some to spare."""
+
+DUE_PAGE = 100
 
 INDEX_TRIES = 3
 SWEEPER = "sweep"
@@ -180,17 +184,28 @@ def index(tenant: str, hold_id: str) -> None:
 
 
 def expire_due(now: datetime) -> Swept:
-    """Let go of the holds of all tenants whose time is over, at most 100 of each part of their list. One that fails
-    does not keep the others."""
+    """Let go of the holds of all tenants whose time is over, at most 3,000. One that fails does not keep the others,
+    and those behind it have their turn in the same run."""
     returned = 0
     failures: list[ExpiryFailure] = []
-    for part in range(store.DUE_LISTS):
-        for due in store.due_holds(part, now, limit=MOST_OF_A_PART):
-            try:
-                returned += _expire(due, now)
-            except Exception as error:  # whatever it is, it is this hold's: it is handed up with the run's result
-                failures.append(ExpiryFailure(due.tenant, due.hold_id, error))
+    for due in islice(_all_due(now), MOST_DUE):
+        try:
+            returned += _expire(due, now)
+        except Exception as error:  # whatever it is, it is this hold's: it is handed up with the run's result
+            failures.append(ExpiryFailure(due.tenant, due.hold_id, error))
     return Swept(returned, tuple(failures))
+
+
+def _all_due(now: datetime) -> Iterator[store.Due]:
+    """What the list says is due, a page of each of its parts in turn, each from its head to its end."""
+    cursors: dict[int, Item | None] = dict.fromkeys(range(store.DUE_LISTS))
+    while cursors:
+        for part, after in list(cursors.items()):
+            page = store.due_holds(part, now, after=after, limit=DUE_PAGE)
+            yield from page.values
+            cursors[part] = page.last_key
+            if page.last_key is None:
+                del cursors[part]
 
 
 def _expire(due: store.Due, now: datetime) -> bool:

@@ -207,10 +207,10 @@ def unlisted(tenant: str, hold_ids: Sequence[str]) -> list[str]:
     return [hold_id for hold_id, key in keys.items() if key not in found]
 
 
-def due_holds(part: int, now: datetime, *, limit: int) -> list[Due]:
-    """The holds at the head of one part (0 to 7) of the list of what will expire, if their time is over."""
-    page = _page(_due_list(part), after=None, limit=limit, between=_until(now))
-    return [Due(*key.pk.split("#")) for key in page.keys]
+def due_holds(part: int, now: datetime, *, after: Item | None = None, limit: int) -> Listing[Due]:
+    """One page of the holds in one part (0 to 7) of the list of what will expire, whose time is over."""
+    page = _page(_due_list(part), after=after, limit=limit, between=_until(now))
+    return Listing(tuple(Due(*key.pk.split("#")) for key in page.keys), page.last_key)
 
 
 def _states(page: KeyPage) -> list[tuple[Hold, int]]:
