@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from chalicelib.access import service as access
 from chalicelib.access.domain import OPERATOR
-from chalicelib.core.errors import Conflict, Defect, NotFound
+from chalicelib.core.errors import Busy, Conflict, Defect, NotFound
 from chalicelib.ledger.checkpoints import (
     Checkpoint,
     Malformed,
@@ -249,6 +249,26 @@ def test_every_tenant_with_new_entries_has_its_turn(shared: Vault, tables: Table
     assert make_due(MONDAY).made == 0
 
 
+@pytest.mark.parametrize("error", [Busy("try_again", "busy"), ValueError("unreadable")], ids=lambda e: type(e).__name__)
+def test_whatever_fails_for_a_tenant_stays_with_it(
+    shared: Vault, tables: Tables, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    failing, sound = Ledger(tenant=new_tenant()), Ledger(tenant=new_tenant())
+    for ledger in (failing, sound):
+        ledger.grow(1)
+    genuine = store.positions
+
+    def positions(tenants: list[str]) -> Any:
+        if failing.tenant in tenants:
+            raise error
+        return genuine(tenants)
+
+    monkeypatch.setattr(store, "positions", positions)
+    run = make_due(MONDAY)
+
+    assert (run.made, run.failures) == (1, ((failing.tenant, error),))
+
+
 def test_a_tenant_that_fails_does_not_stop_the_others(shared: Vault, tables: Tables) -> None:
     ids = sorted([new_tenant(), new_tenant()])
     failing, sound = Ledger(tenant=ids[0]), Ledger(tenant=ids[1])
@@ -265,11 +285,16 @@ def test_a_run_catches_up_with_several_checkpoints_of_a_tenant(
     shared: Vault, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "MOST_ENTRIES", 2)
-    monkeypatch.setattr(service, "MOST_IN_A_ROW", 3)
-    ledger = Ledger(tenant=new_tenant())
-    ledger.grow(6)
+    monkeypatch.setattr(service, "MOST_MORE", 3)
+    ledger, other = Ledger(tenant=new_tenant()), Ledger(tenant=new_tenant())
+    ledger.grow(8)
+    other.grow(4)
 
-    assert [make_due(MONDAY).made for _ in range(3)] == [3, 1, 0]
+    runs = [make_due(MONDAY) for _ in range(3)]
+
+    assert [run.made for run in runs] == [5, 3, 0]
+    assert [bool(run.behind) for run in (runs[0], runs[2])] == [True, False]
+    assert [chain(each)[-1].last for each in (ledger, other)] == [10, 6]
 
 
 def test_every_entry_that_is_covered_is_proved_to_whoever_has_the_key(vault: Vault) -> None:

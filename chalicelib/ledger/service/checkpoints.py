@@ -9,13 +9,12 @@ from typing import Any
 
 from chalicelib.access.domain import OPERATOR
 from chalicelib.access.store import list_tenants
-from chalicelib.core.errors import Busy, Conflict, Defect
+from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.checkpoints import (
     MOST_ENTRIES,
     Checkpoint,
-    Malformed,
     Position,
     follows,
     next_checkpoint,
@@ -31,30 +30,33 @@ from chalicelib.storage.tables import Item
 
 PAGE = 100
 MOST_PAGES = 1000
-MOST_IN_A_ROW = 16
-"""How many checkpoints of one tenant one run makes. What is left waits for the next: other tenants have their turn."""
+MOST_MORE = 64
+"""How many checkpoints one run makes besides the first of each tenant: what it has time for, at two seconds each. What
+is left waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class MakingRun:
-    """What one run came to: checkpoints made, entries they cover, and the tenants it failed for, with the error."""
+    """What one run came to: checkpoints made, entries they cover, the tenants it failed for, with the error, and those
+    that may have more entries than it had time for."""
 
     made: int = 0
     entries: int = 0
     failures: tuple[tuple[str, Exception], ...] = ()
+    behind: tuple[str, ...] = ()
 
 
 def make_due(now: datetime) -> MakingRun:
-    """Make the checkpoints of every tenant whose feed has grown. Runs may overlap or break off. A tenant that fails
-    does not stop the others."""
-    run = _catch_up(MakingRun(), [OPERATOR], now)
+    """Make the next checkpoint of every tenant whose feed has grown; then 64 more, in turns, of those whose feed had
+    grown by more than one covers. Runs may overlap or break off. A tenant that fails does not stop the others."""
+    run = _make_page(MakingRun(), [OPERATOR], now)
     after: Item | None = None
     for _ in range(MOST_PAGES):
         page = list_tenants(after=after, limit=PAGE)
-        run = _catch_up(run, [tenant.tenant_id for tenant in page.values], now)
+        run = _make_page(run, [tenant.tenant_id for tenant in page.values], now)
         after = page.last_key
         if after is None:
-            return run
+            return _catch_up(run, now)
     raise Defect(f"more than {MOST_PAGES * PAGE} tenants")
 
 
@@ -98,26 +100,46 @@ def list_checkpoints(tenant: str, *, after: Item | None, limit: int) -> Listing[
     return checkpoints.list_checkpoints(tenant, after=after, limit=limit)
 
 
-def _catch_up(run: MakingRun, tenants: Sequence[str], now: datetime) -> MakingRun:
-    heads, positions = feed.heads(tenants), checkpoints.positions(tenants)
+def _make_page(run: MakingRun, tenants: Sequence[str], now: datetime) -> MakingRun:
+    """The next checkpoint of each of these tenants, at most 100, whose feed has grown."""
+    try:
+        heads, positions = feed.heads(tenants), checkpoints.positions(tenants)
+    except Exception as error:  # one of them, perhaps: each is looked at by itself
+        if len(tenants) == 1:
+            return _failed(run, tenants[0], error)
+        for tenant in tenants:
+            run = _make_page(run, [tenant], now)
+        return run
     for tenant in tenants:
         position = positions.get(tenant)
         if heads.get(tenant, 0) > (position.value.last if position else 0):
-            try:
-                run = _made_in_a_row(run, tenant, now, position)
-            except (Busy, Defect, Malformed) as error:
-                run = replace(run, failures=(*run.failures, (tenant, error)))
+            run = _make_one(run, tenant, now)
     return run
 
 
-def _made_in_a_row(run: MakingRun, tenant: str, now: datetime, position: Versioned[Position] | None) -> MakingRun:
-    for _ in range(MOST_IN_A_ROW):
-        made = make_next(tenant, now, position)
-        if made is None:
+def _catch_up(run: MakingRun, now: datetime) -> MakingRun:
+    """More checkpoints of the tenants that are behind, one each in turn."""
+    for _ in range(MOST_MORE):
+        if not run.behind:
             break
-        run = replace(run, made=run.made + 1, entries=run.entries + made.size)
-        position = checkpoints.positions([tenant])[tenant]
+        tenant, *others = run.behind
+        run = _make_one(replace(run, behind=tuple(others)), tenant, now)
     return run
+
+
+def _make_one(run: MakingRun, tenant: str, now: datetime) -> MakingRun:
+    try:
+        made = make_next(tenant, now, checkpoints.positions([tenant]).get(tenant))
+    except Exception as error:  # whatever it is, it is this tenant's: it is handed up with the run's result
+        return _failed(run, tenant, error)
+    if made is None:
+        return run
+    behind = (*run.behind, tenant) if made.size == MOST_ENTRIES else run.behind
+    return replace(run, made=run.made + 1, entries=run.entries + made.size, behind=behind)
+
+
+def _failed(run: MakingRun, tenant: str, error: Exception) -> MakingRun:
+    return replace(run, failures=(*run.failures, (tenant, error)))
 
 
 def _digests_after(tenant: str, last: int) -> list[bytes]:
