@@ -25,6 +25,8 @@ MOST_AT_ONCE = 20
 MOST_ACCOUNTS = 3
 """Of how many accounts, one after the other, if the next turns out to be short as well."""
 
+HELD_BACK = frozenset({"insufficient_funds", "held_not_zero"})
+
 T = TypeVar("T")
 
 
@@ -46,13 +48,14 @@ def return_expired(tenant: str, hold_id: str, *, now: datetime, actor: str) -> O
 
 
 def with_expired_returned(call: Call, act: Callable[[], T]) -> T:
-    """What `act` gives. Where it is refused with `insufficient_funds`, holds of the account whose time is over are let
-    go of, at most 20, and it is done once more. It costs nothing while there is money enough."""
+    """What `act` gives. Where it is refused for what is held of an account (`insufficient_funds`, `held_not_zero`),
+    holds of it whose time is over are let go of, at most 20, and it is done once more. It costs nothing while it is not
+    refused."""
     for _ in range(MOST_ACCOUNTS):
         try:
             return act()
         except Conflict as refusal:
-            if refusal.code != "insufficient_funds" or not return_due(call, str(refusal.facts["account_id"])):
+            if refusal.code not in HELD_BACK or not return_due(call, str(refusal.facts["account_id"])):
                 raise
     return act()
 

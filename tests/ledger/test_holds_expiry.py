@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from chalicelib.ledger.domain import credit, debit
 from chalicelib.ledger.expiring import MOST_AT_ONCE, return_expired
 from chalicelib.ledger.holds import Status
 from chalicelib.ledger.service import holds
+from chalicelib.ledger.service.account_life import close
 from chalicelib.ledger.service.accounts import get_account
 from chalicelib.ledger.service.batches import post_batch
 from chalicelib.ledger.service.entries import PostEntry
@@ -201,6 +203,18 @@ def test_a_placing_a_group_and_a_batch_short_of_funds_do_so_too(desk: Desk) -> N
     post_batch(desk.call(later=3 * SECOND), [Keyed("k", PostEntry("entry.posted", legs))])
 
     assert (desk.posted(), desk.held()) == (0, 0)
+
+
+def test_an_account_is_closed_over_a_hold_that_has_expired_and_not_over_another(desk: Desk) -> None:
+    expired, alive = desk.account(), desk.account()
+    for account_id in (expired, alive):
+        desk.hold(5, seconds=1, debit_account_id=account_id)
+    desk.hold(5, seconds=9, debit_account_id=alive)
+
+    told = [code_of(partial(close, desk.call(later=SECOND), account_id)) for account_id in (expired, alive)]
+
+    assert told == ["done", "held_not_zero"]
+    assert (get_account(desk.tenant, expired).status, desk.held(alive)) == ("closed", 5)
 
 
 def test_a_transfer_of_what_is_there_first_returns_what_has_expired(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """An account's life after it was opened: frozen, unfrozen, closed, labelled, its books closed up to an instant.
 
-Each is one commit and, but for closing a deferred account, no read: the account as it stands at the write decides.
+Each is one commit and, but for closing an account that is deferred or has something held, no read: the account as it
+stands at the write decides.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.instants import instant_text
 from chalicelib.ledger.account_life import check_closed_until, check_labels
 from chalicelib.ledger.domain import is_deferred
+from chalicelib.ledger.expiring import with_expired_returned
 from chalicelib.ledger.store import account_life
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, journal_item
@@ -45,7 +47,8 @@ def unfreeze(call: Call, account_id: str, *, reason: str | None = None) -> Outco
 
 
 def close(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
-    """Close an account of the tenant's own for ever, at zero and with nothing held of it.
+    """Close an account of the tenant's own for ever, at zero and with nothing held of it; holds whose time is over are
+    returned first.
 
     A deferred account is closed when it has been frozen for 15 minutes, so that nobody goes by an older copy of it and
     whoever did is in the feed, and the entries numbered so far are in its balance. Raises NotFound `account_not_found`;
@@ -55,7 +58,8 @@ def close(call: Call, account_id: str, *, reason: str | None = None) -> Outcome:
     facts = {"status": "closed", "reason": reason}
     if is_deferred(account_id):
         return _close_deferred(call, account_id, facts)
-    return _change(call, "account.closed", account_id, account_life.close(call.tenant, account_id, now=call.now), facts)
+    write = account_life.close(call.tenant, account_id, now=call.now)
+    return with_expired_returned(call, lambda: _change(call, "account.closed", account_id, write, facts))
 
 
 def set_labels(call: Call, account_id: str, labels: Mapping[str, str]) -> Outcome:
