@@ -20,7 +20,7 @@ from bench.ledger.batches import speedups
 from bench.ledger.books import AMOUNT, Books, books
 from bench.ledger.hot import hot_ratio
 from bench.ledger.pages import page_ratio
-from bench.ledger.processor import cpu_ratio, http_cpu, pure_entries_per_s
+from bench.ledger.processor import cpu_ratio, cpu_shares, http_cpu, pure_entries_per_s
 from bench.ledger.projector import project_per_s
 from bench.ledger.units import units
 from infra.paths import OUT
@@ -81,6 +81,7 @@ def _http(here: Books) -> Figures:
 
 MEASURES: dict[str, Measure] = {
     "CPU of a transfer over the bare call": cpu_ratio,
+    "where that CPU goes": cpu_shares,
     "CPU of a whole request": _http,
     "decisions of the rules alone": lambda _: {"pure_entries_per_s": pure_entries_per_s()},
     "batches over singles": speedups,
