@@ -43,6 +43,7 @@ def cannot_run(reason: str) -> None:
 STACK, STORE = "local_stack", "dynamodb_endpoint"
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist, which reads the groups, has a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest begin first, so that no process is left alone with one in the end.
 
@@ -52,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     needs = {name: {item.path for item in items if name in _fixtures(item)} for name in (STACK, STORE)}
     items.sort(key=lambda item: [item.path not in needs[STACK], item.path not in needs[STORE], _is_chaos(item)])
     for item in items:
-        group = STACK if item.path in needs[STACK] else item.path.as_posix()
+        group = STACK if item.path in needs[STACK] else item.nodeid.partition("::")[0]
         item.add_marker(pytest.mark.xdist_group(group))
 
 
