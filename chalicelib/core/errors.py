@@ -6,6 +6,10 @@ HTTP status of each kind is kept in one table, in `chalicelib.web.problems`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
 
 class Refusal(Exception):
     """A command that cannot be done. `code` is stable, `facts` are JSON values, the sentence is for people only."""
@@ -54,3 +58,22 @@ class Busy(Refusal):
 
 class Defect(Exception):
     """An invariant of ours does not hold. Never the caller's fault."""
+
+
+R = TypeVar("R", bound=Refusal)
+
+
+def at_index(refusal: R, listed: str, index: int) -> R:
+    """The same refusal, which says which of several it is about: `listed` is their field in the request."""
+    field = refusal.facts.get("field")
+    place = f"{listed}[{index}]" if field is None else f"{listed}[{index}].{field}"
+    return type(refusal)(refusal.code, refusal.sentence, **refusal.facts | {"field": place, "index": index})
+
+
+@contextmanager
+def about(listed: str, index: int) -> Iterator[None]:
+    """What is refused in the block is about one of several, and says which."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise at_index(refusal, listed, index) from refusal

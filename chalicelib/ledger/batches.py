@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import accumulate
 
 from chalicelib.core.call import Call, caller_key, fingerprint
-from chalicelib.core.errors import InvalidInput, Refusal, TooLarge
+from chalicelib.core.errors import InvalidInput, TooLarge, about
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.commands import PostEntry
 from chalicelib.ledger.conditions import MOST_ITEMS, Condition
@@ -94,10 +94,8 @@ def bookings_of(call: Call, batch: Sequence[Keyed]) -> tuple[Booking, ...]:
     taken = {call.key}
     bookings: list[Booking] = []
     for index, keyed in enumerate(batch):
-        try:
+        with about("entries", index):
             bookings.append(_booking(call, keyed, taken))
-        except Refusal as refusal:
-            raise at_index(refusal, index) from refusal
         taken.add(bookings[-1].call.key)
     return tuple(bookings)
 
@@ -133,7 +131,8 @@ def _steps(index: int, booking: Booking, currencies: dict[str, str]) -> dict[str
         account_id, currency = posting.account_id, posting.amount.currency
         if currencies.setdefault(account_id, currency) != currency:
             facts = {"field": f"postings[{i}].account_id", "account_id": account_id}
-            raise at_index(InvalidInput("account_in_two_currencies", "account in two currencies", **facts), index)
+            with about("entries", index):
+                raise InvalidInput("account_in_two_currencies", "account in two currencies", **facts)
         amounts[account_id] = amounts.get(account_id, 0) + posting.signed
     asked: dict[str, list[Condition]] = {account_id: [] for account_id in amounts if not is_deferred(account_id)}
     for condition in booking.conditions:
@@ -142,13 +141,6 @@ def _steps(index: int, booking: Booking, currencies: dict[str, str]) -> dict[str
         account_id: Step(index, amounts.get(account_id, 0), booking.entry.occurred_at, tuple(conditions))
         for account_id, conditions in asked.items()
     }
-
-
-def at_index(refusal: Refusal, index: int) -> Refusal:
-    """The refusal with its place in the batch: `index`, and the field within that entry."""
-    field = refusal.facts.get("field")
-    place = f"entries[{index}]" if field is None else f"entries[{index}].{field}"
-    return type(refusal)(refusal.code, refusal.sentence, **refusal.facts | {"index": index, "field": place})
 
 
 def _check_items(items: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -29,6 +30,9 @@ Id = Annotated[str, msgspec.Meta(pattern=f"^{ID.pattern}{_END}")]
 
 Currency = Annotated[str, msgspec.Meta(pattern=f"^[A-Z]{{3}}{_END}")]
 """A currency in a body. That it is one of ISO 4217's is for `Money` to know."""
+
+ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
+"""A name, a reference or a reason in a body."""
 
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that no XML document can hold, and halves of surrogate pairs: a payment file would fail on them."""
@@ -108,6 +112,15 @@ def convert(value: Any, shape: type[T]) -> T:
         return msgspec.convert(value, type=shape)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), error.__cause__) from error
+
+
+def choice(query: Mapping[str, str], name: str, choices: Sequence[str]) -> str:
+    """A parameter of few values, the first unless told. Raises InvalidInput `invalid_{name}`."""
+    given = query.get(name, choices[0])
+    if given not in choices:
+        facts = {"field": name, "choices": list(choices)}
+        raise InvalidInput(f"invalid_{name}", f"{name} is one of {', '.join(choices)}", **facts)
+    return given
 
 
 def check_id(name: str, value: str) -> str:

@@ -247,7 +247,8 @@ def test_a_batch_is_booked_exactly_when_its_entries_one_by_one_would_be(
         outcomes.append(_outcome(fresh, commands, accounts, as_batch=fresh is together))
 
     (code, place, balances), (batch_code, batch_place, batch_balances) = outcomes
-    assert (batch_code, batch_place) == (code, place)
+    # Where both accounts of an entry refuse it, either may be the one that is told.
+    assert (batch_code == "booked", batch_place) == (code == "booked", place)
     assert batch_balances == (balances if code == "booked" else [0, 0, 0])
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import InvalidInput, KeyReused, TooLarge
+from chalicelib.core.errors import InvalidInput, TooLarge
 from chalicelib.core.money import Money
-from chalicelib.ledger.batches import Keyed, Run, Step, at_index, bookings_of, runs_of
+from chalicelib.ledger.batches import Keyed, Run, Step, bookings_of, runs_of
 from chalicelib.ledger.commands import PostEntry
 from chalicelib.ledger.domain import credit, debit
 from tests.ledger.books import at_least, entry, exactly, refused
@@ -138,10 +138,3 @@ def test_the_earliest_instant_is_of_those_that_move_the_account() -> None:
     steps = (Step(0, 5, later, ()), Step(1, 0, asks, ()), Step(2, 1, MONDAY, ()))
 
     assert Run("acc_a", "CNY", steps).earliest == MONDAY
-
-
-def test_a_refusal_keeps_its_kind_code_and_facts_in_its_place() -> None:
-    placed = at_index(KeyReused("code", "sentence", account_id="acc_a"), 3)
-
-    assert (type(placed), placed.code, placed.sentence) == (KeyReused, "code", "sentence")
-    assert placed.facts == {"account_id": "acc_a", "index": 3, "field": "entries[3]"}

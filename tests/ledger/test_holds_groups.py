@@ -153,6 +153,16 @@ def test_the_field_of_a_refusal_is_told_within_the_group(desk: Desk) -> None:
     assert (late.code, late.facts) == ("invalid_expiry", {"field": "holds[1].expires_at", "index": 1})
 
 
+def test_what_is_refused_is_named_as_the_request_names_it(desk: Desk) -> None:
+    [hold_id] = placed(desk, 10)
+    void_hold(desk.call(), hold_id)
+
+    captured = refusal_of(lambda: captures(desk, CapturePart(hold_id)))
+    voided = refusal_of(lambda: void_group(desk.call(), [hold_id]))
+
+    assert [refusal.facts["field"] for refusal in (captured, voided)] == ["captures[0]", "hold_ids[0]"]
+
+
 def test_the_hold_with_which_an_account_runs_short_is_named(desk: Desk) -> None:
     refusal = refusal_of(lambda: places(desk, 40, 40, 40, 40))
 

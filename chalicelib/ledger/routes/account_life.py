@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
 
 from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.ledger.service import account_life
 from chalicelib.storage.once import Outcome
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body
+from chalicelib.web.parse import Body, ShortText
 
 router = Router(__name__)
-
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
 
 
 class StatusBody(Body):
     """Why an account is frozen, unfrozen or closed; it need not be said."""
 
-    reason: Reason | None = None
+    reason: ShortText | None = None
 
 
 class LabelsBody(Body):

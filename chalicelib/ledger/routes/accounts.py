@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -19,7 +19,7 @@ from chalicelib.ledger.service import accounts, holds, trial
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 from chalicelib.web.pages import cursor_for, page_limit, start_of
-from chalicelib.web.parse import ID, Body, Currency
+from chalicelib.web.parse import ID, Body, Currency, ShortText
 
 router = Router(__name__)
 
@@ -27,15 +27,13 @@ FILTERS = ("kind", "currency", "status", "purpose", "owner", "label")
 
 E = TypeVar("E", bound=Enum)
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
-
 
 class AccountBody(Body):
     """Terms of a new account. `floor_minor` and `ceiling_minor` bound its balance on its normal side. `labels` are at
     most 20. A `deferred` account takes any number of entries at once: its balance follows the feed, and it has no
     limits."""
 
-    name: Name
+    name: ShortText
     kind: Literal["asset", "liability", "equity", "income", "expense"]
     currency: Currency
     floor_minor: int | None = None

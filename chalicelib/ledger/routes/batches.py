@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.core.errors import InvalidInput
-from chalicelib.ledger.batches import Keyed, at_index
+from chalicelib.core.errors import about
+from chalicelib.ledger.batches import Keyed
 from chalicelib.ledger.routes.entries import EntryBody, EntryView, entry_command, entry_view
 from chalicelib.ledger.service import batches
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
@@ -53,7 +53,5 @@ def post_batch(request: Request) -> Answer:
 
 
 def _keyed(index: int, part: BatchEntryBody) -> Keyed:
-    try:
+    with about("entries", index):
         return Keyed(part.idempotency_key, entry_command(part, "entry.posted", part.legs))
-    except InvalidInput as refusal:
-        raise at_index(refusal, index) from refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,11 +15,9 @@ from chalicelib.ledger.domain import Posting, Side, credit, debit
 from chalicelib.ledger.service import entries, transfers
 from chalicelib.storage.journal import JournalItem
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body, Id, MoneyBody
+from chalicelib.web.parse import Body, Id, MoneyBody, ShortText
 
 router = Router(__name__)
-
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
 
 
 class PostingBody(Body):
@@ -58,7 +56,7 @@ class EntryTerms(Body, kw_only=True):
     caller's own, at most 20 pairs; `conditions` are at most 10."""
 
     occurred_at: str | None = None
-    reference: Reference | None = None
+    reference: ShortText | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
     conditions: list[ConditionBody] = msgspec.field(default_factory=list)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,11 +14,9 @@ from chalicelib.ledger.routes.entries import PostingView, entry_view
 from chalicelib.ledger.service import exchange
 from chalicelib.storage.journal import JournalItem
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body, Currency, Id, MoneyBody, Refused
+from chalicelib.web.parse import Body, Currency, Id, MoneyBody, Refused, ShortText
 
 router = Router(__name__)
-
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
 
 
 class FxAccountsBody(Body):
@@ -67,7 +65,7 @@ class ExchangeBody(Body):
     sell: MoneyBody | None = None
     buy: MoneyBody | None = None
     occurred_at: str | None = None
-    reference: Reference | None = None
+    reference: ShortText | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.ledger.domain import Account
 from chalicelib.ledger.lines import Line
@@ -16,6 +15,7 @@ from chalicelib.ledger.service.history import Clock, Period
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
+from chalicelib.web.parse import choice
 
 router = Router(__name__)
 
@@ -90,7 +90,7 @@ class AccountStatementView(msgspec.Struct, frozen=True, rename={"from_": "from"}
 )
 def get_history(request: Request, account_id: str) -> HistoryPage:
     """Page through an account's lines with their running balance."""
-    order = _choice(request, "order", (NEWEST, OLDEST))
+    order = choice(request.query, "order", (NEWEST, OLDEST))
     within = _period(request)
     name = _list_name(request, account_id, "history", within, order)
     told = history.history(
@@ -166,15 +166,7 @@ def _period(request: Request) -> Period:
 
 
 def _clock(request: Request) -> Clock:
-    return Clock(_choice(request, "clock", tuple(which.value for which in Clock)))
-
-
-def _choice(request: Request, name: str, allowed: tuple[str, ...]) -> str:
-    """A parameter of few values, the first unless told. Raises InvalidInput `invalid_clock`, `invalid_order`."""
-    given = request.query.get(name, allowed[0])
-    if given not in allowed:
-        raise InvalidInput(f"invalid_{name}", f"{name} is {' or '.join(allowed)}", field=name)
-    return given
+    return Clock(choice(request.query, "clock", tuple(which.value for which in Clock)))
 
 
 def _instant(request: Request, name: str) -> datetime | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
-from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text, parse_instant
 from chalicelib.ledger.domain import Side
 from chalicelib.ledger.holds import Hold, Terms, seen_at
@@ -19,11 +18,9 @@ from chalicelib.storage.journal import JournalItem
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 from chalicelib.web.pages import cursor_for, page_limit, start_of
-from chalicelib.web.parse import Body, Id, MoneyBody
+from chalicelib.web.parse import Body, Id, MoneyBody, ShortText, choice
 
 router = Router(__name__)
-
-Reference = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
 
 
 class HoldBody(Body):
@@ -36,7 +33,7 @@ class HoldBody(Body):
     amount: MoneyBody
     reserved: Literal["debit", "credit"] = "debit"
     expires_at: str | None = None
-    reference: Reference | None = None
+    reference: ShortText | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
@@ -58,7 +55,7 @@ class CaptureBody(Body):
     amount: MoneyBody | None = None
     close: bool = True
     occurred_at: str | None = None
-    reference: Reference | None = None
+    reference: ShortText | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
 
 
@@ -257,8 +254,8 @@ def get_hold(request: Request, hold_id: str) -> HoldView:
 )
 def list_holds(request: Request, account_id: str) -> HoldPage:
     """List the holds that reserve of an account (`direction` out) or promise to it (in), `status` open or closed."""
-    status = _choice(request, "status", ("open", "closed"))
-    direction: Literal["out", "in"] = "out" if _choice(request, "direction", ("out", "in")) == "out" else "in"
+    status = choice(request.query, "status", ("open", "closed"))
+    direction: Literal["out", "in"] = "out" if choice(request.query, "direction", ("out", "in")) == "out" else "in"
     name = f"{request.tenant}/{account_id}/holds/{direction}/{status}"
     listing = service.list_holds(
         request.tenant,
@@ -271,13 +268,6 @@ def list_holds(request: Request, account_id: str) -> HoldPage:
     now = clock.now()
     views = [_hold_view(seen_at(stored.hold, now), stored.placed) for stored in listing.values]
     return HoldPage(views, cursor_for(name, listing.last_key))
-
-
-def _choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
-    given = request.query.get(name, choices[0])
-    if given not in choices:
-        raise InvalidInput(f"invalid_{name}", f"{name} is one of {', '.join(choices)}", field=name, choices=choices)
-    return given
 
 
 def _instant(text: str | None, field: str) -> datetime | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from chalicelib.ledger.domain import Posting
-from chalicelib.ledger.routes.entries import EntryView, PostingBody, PostingView, Reference, entry_view, instant_of
+from chalicelib.ledger.routes.entries import EntryView, PostingBody, PostingView, entry_view, instant_of
 from chalicelib.ledger.service import reversals
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
-from chalicelib.web.parse import Body
+from chalicelib.web.parse import Body, ShortText
 
 router = Router(__name__)
 
@@ -17,7 +17,7 @@ class ReversalBody(Body):
     """What to take back: these legs, each on the other side than the entry has it, or all that is left."""
 
     postings: list[PostingBody] | None = None
-    reason: Reference | None = None
+    reason: ShortText | None = None
     occurred_at: str | None = None
     metadata: dict[str, str] = msgspec.field(default_factory=dict)
 

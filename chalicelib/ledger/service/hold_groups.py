@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import InvalidInput
+from chalicelib.core.errors import InvalidInput, about, at_index
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger import holds
@@ -16,7 +16,7 @@ from chalicelib.ledger.holds import MOST_IN_GROUP, Hold, Step
 from chalicelib.ledger.metadata import check_metadata
 from chalicelib.ledger.service.holds import PlaceHold
 from chalicelib.ledger.store import holds as store
-from chalicelib.ledger.store.hold_groups import Part, about, at_index, part_call, plan_group, read_parts
+from chalicelib.ledger.store.hold_groups import LISTED, Part, part_call, plan_group, read_parts
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -48,7 +48,7 @@ def place_group(call: Call, commands: Sequence[PlaceHold]) -> GroupOutcome:
             holds.check_terms(command.terms)
             check_metadata(command.metadata)
     late = ((index, holds.expiry_refusal(command.terms, now=call.now)) for index, command in enumerate(commands))
-    refused = next((at_index(refusal, index) for index, refusal in late if refusal), None)
+    refused = next((at_index(refusal, "holds", index) for index, refusal in late if refusal), None)
 
     def decide(_: Found) -> list[Part]:
         if refused is not None:
@@ -61,7 +61,7 @@ def place_group(call: Call, commands: Sequence[PlaceHold]) -> GroupOutcome:
 def capture_group(call: Call, captures: Sequence[CapturePart]) -> GroupOutcome:
     """Capture 1 to 20 holds. Refused as `capture_hold`, with the `index` of the hold; one that stands twice with
     InvalidInput `duplicate_hold`."""
-    _check_distinct([asked.hold_id for asked in captures])
+    _check_distinct([asked.hold_id for asked in captures], "captures")
     for index, asked in enumerate(captures):
         with about("captures", index):
             holds.check_capture(asked.amount, close=asked.close)
@@ -71,7 +71,7 @@ def capture_group(call: Call, captures: Sequence[CapturePart]) -> GroupOutcome:
 
 def void_group(call: Call, hold_ids: Sequence[str]) -> GroupOutcome:
     """Void 1 to 20 holds. Refused as `void_hold`, with the `index` of the hold, and `duplicate_hold`."""
-    _check_distinct(hold_ids)
+    _check_distinct(hold_ids, "hold_ids")
     steps = {hold_id: partial(holds.void, now=call.now) for hold_id in hold_ids}
     return _step_all(call, holds.GROUP_VOIDED, holds.VOIDED, steps)
 
@@ -83,13 +83,13 @@ def _capture(asked: CapturePart, hold: Hold, *, now: datetime) -> Step:
 def _step_all(call: Call, kind: str, each: str, steps: Mapping[str, Callable[[Hold], Step]]) -> GroupOutcome:
     reads: list[Key] = []
     for index, hold_id in enumerate(steps):
-        with about("holds", index):
+        with about(LISTED[kind], index):
             reads += store.hold_keys(call.tenant, hold_id)
 
     def decide(found: Found) -> list[Part]:
         parts = []
         for index, (hold_id, step) in enumerate(steps.items()):
-            with about("holds", index):
+            with about(LISTED[kind], index):
                 before = store.take_hold(found, call.tenant, hold_id)
                 parts.append(_stepping(part_call(call, index), each, before, step(before.hold)))
         return parts
@@ -125,8 +125,9 @@ def _check_count(asked: Sequence[object]) -> None:
         raise InvalidInput("too_many_holds", f"a group has at most {MOST_IN_GROUP} holds", maximum=MOST_IN_GROUP)
 
 
-def _check_distinct(hold_ids: Sequence[str]) -> None:
+def _check_distinct(hold_ids: Sequence[str], listed: str) -> None:
     _check_count(hold_ids)
     for index, hold_id in enumerate(hold_ids):
         if hold_id in hold_ids[:index]:
-            raise InvalidInput("duplicate_hold", "a hold stands twice in the group", hold_id=hold_id, index=index)
+            with about(listed, index):
+                raise InvalidInput("duplicate_hold", "a hold stands twice in the group", hold_id=hold_id)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Defect, KeyReused, Refusal
+from chalicelib.core.errors import Defect, KeyReused, Refusal, about, at_index
 from chalicelib.core.instants import instant_text
-from chalicelib.ledger.batches import Booking, Run, Step, at_index
+from chalicelib.ledger.batches import Booking, Run, Step
 from chalicelib.ledger.domain import is_deferred
 from chalicelib.ledger.store.conditions import Guard, check_write, unexplained, unmet
 from chalicelib.ledger.store.deferred import moved_at_once
@@ -42,15 +42,13 @@ def plan_batch(call: Call, items: Sequence[JournalItem], runs: Sequence[Run]) ->
 
 def _check_deferred(item: JournalItem, index: int) -> None:
     later = [Move(leg.account_id, leg.currency, leg.amount) for leg in item.legs if is_deferred(leg.account_id)]
-    try:
+    with about("entries", index):
         moved_at_once(item, later)
-    except Refusal as refused:
-        raise at_index(refused, index) from refused
 
 
 def _key_reused(index: int, _: Item | None) -> Refusal:
     sentence = "the key of an entry was used for another request"
-    return at_index(KeyReused("idempotency_key_reused", sentence, field="idempotency_key"), index)
+    return at_index(KeyReused("idempotency_key_reused", sentence, field="idempotency_key"), "entries", index)
 
 
 def _run_write(header: JournalItem, run: Run) -> Write:
@@ -78,12 +76,12 @@ def _run_write(header: JournalItem, run: Run) -> Write:
 def _refusal(run: Run, old: Item | None) -> Refusal | Defect:
     """The refusal of the first entry that the account, as it stood, would have refused had they come one by one."""
     if old is None:
-        return at_index(no_account(run.account_id), run.steps[0].index)
+        return at_index(no_account(run.account_id), "entries", run.steps[0].index)
     item = AccountItem.from_raw_data(old)
     for step in run.steps:
         refused = _step_refusal(item, run, step)
         if refused is not None:
-            return at_index(refused, step.index)
+            return at_index(refused, "entries", step.index)
         item.balance += step.amount
         item.debit_room -= step.amount
         item.credit_room += step.amount

@@ -6,17 +6,16 @@ made of its id, which no caller can reach. Each account is moved once, whatever 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
-from typing import TypeVar
 
 from chalicelib.core.call import WORKER, Call
-from chalicelib.core.errors import Conflict, Defect, InvalidInput, Refusal
+from chalicelib.core.errors import Conflict, Defect, InvalidInput, Refusal, about, at_index
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Side
+from chalicelib.ledger.holds import GROUP_CAPTURED, GROUP_PLACED, GROUP_VOIDED
 from chalicelib.ledger.store.deferred import moved_at_once
 from chalicelib.ledger.store.entries import load_entries
 from chalicelib.ledger.store.moves import Move, move_write, refusal
@@ -25,7 +24,8 @@ from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Plan, also_journal
 from chalicelib.storage.tables import AccountItem, Item
 
-R = TypeVar("R", bound=Refusal)
+LISTED = {GROUP_PLACED: "holds", GROUP_CAPTURED: "captures", GROUP_VOIDED: "hold_ids"}
+"""What the holds of a group are called in the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def plan_group(call: Call, kind: str, parts: Sequence[Part]) -> Plan:
     item = journal_item(call, kind, data={"entries": [part.item.entry_id for part in parts]})
     moves: dict[str, list[tuple[int, Move]]] = {}
     for index, part in enumerate(parts):
-        with about("holds", index):
+        with about(LISTED[kind], index):
             at_once = moved_at_once(part.item, part.moves)
         for move in at_once:
             moves.setdefault(move.account_id, []).append((index, move))
-    updates = [_update(item, _summed(of_account), of_account) for of_account in moves.values()]
+    updates = [_update(item, _summed(kind, of_account), of_account) for of_account in moves.values()]
     journalled = [also_journal(part.item, _impossible, tag=f"also {part.item.entry_id}") for part in parts]
     return Plan(item, (*journalled, *(write for part in parts for write in part.writes), *updates))
 
@@ -67,26 +67,10 @@ def read_parts(item: JournalItem) -> tuple[JournalItem, ...]:
     return tuple(found[entry_id] for entry_id in ids)
 
 
-def at_index(refused: R, index: int, listed: str = "holds") -> R:
-    """The same refusal, which says which of several it is about: `listed` is their field in the request."""
-    field = refused.facts.get("field")
-    place = {} if field is None else {"field": f"{listed}[{index}].{field}"}
-    return type(refused)(refused.code, refused.sentence, **refused.facts | place | {"index": index})
-
-
-@contextmanager
-def about(listed: str, index: int) -> Iterator[None]:
-    """What is refused in the block is about one of several, and says which."""
-    try:
-        yield
-    except Refusal as refused:
-        raise at_index(refused, index, listed) from refused
-
-
-def _summed(moves: Sequence[tuple[int, Move]]) -> Move:
+def _summed(kind: str, moves: Sequence[tuple[int, Move]]) -> Move:
     """What moves of one account come to, as one. It needs the room that the highest point on the way needs, so a group
     is done exactly where its holds' steps, one after the other, would be."""
-    _check_alike(moves)
+    _check_alike(kind, moves)
     each = [move for _, move in moves]
     return Move(
         each[0].account_id,
@@ -100,17 +84,19 @@ def _summed(moves: Sequence[tuple[int, Move]]) -> Move:
     )
 
 
-def _check_alike(moves: Sequence[tuple[int, Move]]) -> None:
+def _check_alike(kind: str, moves: Sequence[tuple[int, Move]]) -> None:
     _, first = moves[0]
     sides = [(index, move.held_side) for index, move in moves if move.held]
     for index, move in moves:
         if move.currency != first.currency:
-            facts = {"account_id": move.account_id, "index": index}
-            raise InvalidInput("account_in_two_currencies", "an account has one currency", **facts)
+            with about(LISTED[kind], index):
+                sentence = "an account has one currency"
+                raise InvalidInput("account_in_two_currencies", sentence, account_id=move.account_id)
     for index, side in sides:
         if side is not sides[0][1]:
-            facts = {"account_id": first.account_id, "index": index}
-            raise Conflict("hold_on_wrong_side", "an account is lowered by one side only", **facts)
+            with about(LISTED[kind], index):
+                sentence = "an account is lowered by one side only"
+                raise Conflict("hold_on_wrong_side", sentence, account_id=first.account_id)
 
 
 def _update(item: JournalItem, move: Move, parts: Sequence[tuple[int, Move]]) -> Write:
@@ -118,7 +104,9 @@ def _update(item: JournalItem, move: Move, parts: Sequence[tuple[int, Move]]) ->
 
     def refuse(old: Item | None) -> Exception:
         refused = write.refuse(old)
-        return at_index(refused, _culprit(item, old, parts)) if isinstance(refused, Refusal) else refused
+        if not isinstance(refused, Refusal):
+            return refused
+        return at_index(refused, LISTED[item.kind], _culprit(item, old, parts))
 
     return replace(write, refuse=refuse)
 
@@ -128,7 +116,7 @@ def _culprit(item: JournalItem, old: Item | None, parts: Sequence[tuple[int, Mov
     if old is not None:
         account, occurred_at = AccountItem.from_raw_data(old), instant_text(item.occurred_at)
         for upto in range(1, len(parts)):
-            move = _summed(parts[:upto])
+            move = _summed(item.kind, parts[:upto])
             if not move.lets_go and refusal(account, move, occurred_at=occurred_at, by_hand=True):
                 return parts[upto - 1][0]
         return parts[-1][0]
