@@ -39,7 +39,7 @@ reset: env ## Stop the local stack and forget its state
 # One part of it: make test TESTS=tests/ledger. In one process, say for a debugger: make test TESTS="-n0 tests/ledger".
 # Test files are shared out among processes, each with a DynamoDB Local of its own; one has the deployed stack.
 test: env stack-env ## Run every test (store tests need a JDK and npm)
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(TESTS)
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # From a chosen seed, so many steps: make simulate SEED=7 STEPS=100000
 simulate: env ## Random commands under faults, compared with a model

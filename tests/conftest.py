@@ -6,6 +6,7 @@ import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support import local_stack as local_stacks
 from tests.support.digest_key import DIGEST_KEY
 from tests.support.dynamodb_local import Tables
 from tests.support.local_stack import LocalStack
+from tests.support.processes import Shares, needs_stack
 from tests.support.sharing import share
 
 # Set before any AWS client is made: a test that forgets an endpoint must fail, not reach an account of the developer's.
@@ -32,6 +34,8 @@ share()
 LOUD = "NOT TESTED: "
 """How the reason of a skip begins that is told aloud at the end of the run."""
 
+STORE = "dynamodb_endpoint"
+
 
 def cannot_run(reason: str) -> None:
     """End the asking test: skipped with a loud line at the end of the run, failed where CI=true."""
@@ -40,29 +44,24 @@ def cannot_run(reason: str) -> None:
     pytest.skip(LOUD + reason)
 
 
-STACK, STORE = "local_stack", "dynamodb_endpoint"
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist, which reads the groups, has a hook of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The files that take longest begin first, so that no process is left alone with one in the end.
 
-    A file's tests stay together. All that need the deployed stack go to one process, which has the only one there is;
-    of them chaos comes last: it leaves the stack shaken, and every other test wants it sound.
+    Those are the ones that need the deployed stack, then those that need a store. Of the first, chaos comes last: it
+    leaves the stack shaken, and every other test wants it sound.
     """
-    needs = {name: {item.path for item in items if name in _fixtures(item)} for name in (STACK, STORE)}
-    items.sort(key=lambda item: [item.path not in needs[STACK], item.path not in needs[STORE], _is_chaos(item)])
-    for item in items:
-        group = STACK if item.path in needs[STACK] else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    stored = {item.path for item in items if isinstance(item, pytest.Function) and STORE in item.fixturenames}
+    items.sort(key=lambda item: (not needs_stack(_file(item)), item.path not in stored, "chaos" in item.path.parts))
 
 
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    """Share out files."""
+    return Shares(config, log)
 
 
-def _is_chaos(item: pytest.Item) -> bool:
-    return "chaos" in item.path.parts
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
