@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,10 +23,11 @@ from tests.support.dynamodb_local import Tables
 
 @pytest.fixture
 def desk(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    """A market on DynamoDB Local with S3, KMS and SQS by moto, on the Monday on which everything begins."""
+    """A market on DynamoDB Local with S3, KMS and SQS by moto, on the Monday on which everything begins,
+    and not a moment before."""
     monkeypatch.setenv("QUITTANCE_STAGE", "local")
     offset = MONDAY - datetime.now(UTC)
-    commit((create(record_key("sandbox", "clock"), round(offset.total_seconds()), exists="clock_set"),))
+    commit((create(record_key("sandbox", "clock"), math.ceil(offset.total_seconds()), exists="clock_set"),))
     with mock_aws():
         s3, sqs = boto3.client("s3"), boto3.client("sqs")
         region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
