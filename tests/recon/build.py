@@ -165,16 +165,25 @@ def upload(*sheets: Sheet, key: str | None = None, tenant: str = TENANT, days: i
 
 def marked(tables: Tables) -> Tables:
     """The tables, knowing where the stream of accounts stands now."""
+    return replace(tables, changes=_iterator(tables, "LATEST"))
+
+
+def _iterator(tables: Tables, kind: str) -> str:
     streams = boto3.client("dynamodbstreams", endpoint_url=tables.endpoint)
     (stream,) = streams.list_streams(TableName=tables.name("accounts"))["Streams"]
     shard = streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"][-1]
-    place = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"}
-    return replace(tables, changes=streams.get_shard_iterator(**place)["ShardIterator"])
+    place = {"StreamArn": stream["StreamArn"], "ShardId": shard["ShardId"], "ShardIteratorType": kind}
+    return str(streams.get_shard_iterator(**place)["ShardIterator"])
 
 
 def project(tables: Tables) -> None:
     """Run the projector over all that the stream of accounts told since the mark: history is then up to date."""
     streams, iterator = boto3.client("dynamodbstreams", endpoint_url=tables.endpoint), tables.changes
+    try:
+        streams.get_records(ShardIterator=iterator)
+    except streams.exceptions.TrimmedDataAccessException:
+        # The server has dropped what was older than the mark: what it still has begins there, or after it.
+        iterator = _iterator(tables, "TRIM_HORIZON")
     while records := (page := streams.get_records(ShardIterator=iterator))["Records"]:
         told = [record["dynamodb"] for record in records]
         projection.project((images["OldImage"], images["NewImage"]) for images in told if "OldImage" in images)
