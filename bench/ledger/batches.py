@@ -1,8 +1,8 @@
 """Batches over single entries: the same transfers sent as requests, one by one and many at a time.
 
 Requests go through the whole handler, as a caller's would. DynamoDB Local takes a third of a millisecond for each item
-of a transaction, whatever is in it: `batch50_bare_speedup` is what as many items gain by it that have nothing in them but
-what finds them, written by the client alone.
+of a transaction, whatever is in it: `batch50_bare_speedup` is what as many items gain by it that have nothing in them
+but what finds them, written by the client alone.
 """
 
 from __future__ import annotations
