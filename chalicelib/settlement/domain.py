@@ -15,9 +15,9 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit.domain import CreditLine, Drawdown, Repayment, draw, repay
 from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
-from chalicelib.splits.domain import Shares
+from chalicelib.splits.domain.waterfall import Shares
 from chalicelib.trades.domain import TRANSITIONS, Command, Trade, fund
-from chalicelib.trades.terms import Terms
+from chalicelib.trades.domain.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from chalicelib.core.daycount import DayCount
 from chalicelib.credit.domain import Component, Terms
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.storage.once import Outcome
-from chalicelib.trades.terms import OpenTrade
+from chalicelib.trades.domain.terms import OpenTrade
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 from chalicelib.web.parse import Body, Currency, Id, MoneyBody
 

@@ -5,17 +5,24 @@ A change is written under the version that was read, so that two decisions from 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, Generic, TypeVar, cast
+from zlib import crc32
 
 import msgspec
 
 from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.instants import LONG_AGO, instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, put, update
 from chalicelib.storage.reads import Found, fetch, get, index_page
 from chalicelib.storage.tables import Item, Key, RecordItem
 
 T = TypeVar("T")
+
+DUE_SHARDS = 8
+"""Parts of the list of what is due, so that no one part takes all the writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,13 @@ class Listing(Generic[T]):
 
     values: tuple[T, ...]
     last_key: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When time will do something to a record (None: nothing is to come)."""
+
+    at: datetime | None
 
 
 def take(found: Found, key: Key, shape: type[T]) -> Versioned[T] | None:
@@ -54,16 +68,28 @@ def load(key: Key, shape: type[T], code: str, **facts: object) -> Versioned[T]:
     return require({} if item is None else {key: item}, key, shape, code, **facts)
 
 
-def create(key: Key, value: Any, *, exists: str, list_key: str | None = None, list_sort: str | None = None) -> Write:
+def create(
+    key: Key,
+    value: Any,
+    *,
+    exists: str,
+    list_key: str | None = None,
+    list_sort: str | None = None,
+    due_at: datetime | None = None,
+) -> Write:
     """Write a new document. Where one stands already the commit is refused with Conflict `exists`."""
-    item = RecordItem(
-        pk=key.pk, sk=key.sort, version=1, doc=_encode(value), list_key=list_key, list_sort=list_sort
-    ).serialize()
+    row = RecordItem(pk=key.pk, sk=key.sort, version=1, doc=_encode(value), list_key=list_key, list_sort=list_sort)
+    if due_at is not None:
+        row.due_key, row.due_at = _due_key(key), instant_text(due_at)
+    item = row.serialize()
     return put(f"create {key.pk}", RecordItem, item, lambda _: Conflict(exists, exists.replace("_", " ")))
 
 
-def replace(key: Key, value: Any, *, version: int, listed: tuple[str, str] | None = None) -> Write:
-    """Write the next state of a document; `listed` (list and sort) moves it to another list, or to another place.
+def replace(
+    key: Key, value: Any, *, version: int, listed: tuple[str, str] | None = None, due: Due | None = None
+) -> Write:
+    """Write the next state of a document; `listed` (list and sort) moves it to another list, or to another place, and
+    `due` says anew when time will do something to it.
 
     condition: version = the version that was read; else decide again
     """
@@ -72,6 +98,11 @@ def replace(key: Key, value: Any, *, version: int, listed: tuple[str, str] | Non
     if listed is not None:
         change += ", list_key = :list, list_sort = :sort"
         values[":list"], values[":sort"] = ({"S": part} for part in listed)
+    if due is not None and due.at is not None:
+        change += ", due_key = :due, due_at = :at"
+        values |= {":due": {"S": _due_key(key)}, ":at": {"S": instant_text(due.at)}}
+    if due is not None and due.at is None:
+        change += " REMOVE due_key, due_at"
     return update(
         f"replace {key.pk}", key, change=change, condition="version = :read", values=values, refuse=lambda _: Stale()
     )
@@ -91,6 +122,26 @@ def listing(list_key: str, shape: type[T], *, after: Item | None, limit: int, ne
     found = fetch(page.keys)
     values = (take(found, key, shape) for key in page.keys)
     return Listing(tuple(record.value for record in values if record is not None), page.last_key)
+
+
+def due_keys(now: datetime, *, limit: int) -> Iterator[Key]:
+    """The keys of records whose time has come, of each part of the list the `limit` that have waited longest. The index
+    is eventual: one that was just done may be named once more, and a new one comes with the next call."""
+    for shard in range(DUE_SHARDS):
+        page = index_page(
+            RecordItem,
+            "by_due",
+            hash_name="due_key",
+            hash_value=f"due#{shard}",
+            after=None,
+            limit=limit,
+            between=(LONG_AGO, instant_text(now)),
+        )
+        yield from page.keys
+
+
+def _due_key(key: Key) -> str:
+    return f"due#{crc32(key.pk.encode()) % DUE_SHARDS}"
 
 
 def _encode(value: Any) -> str:

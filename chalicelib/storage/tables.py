@@ -34,6 +34,7 @@ Item = dict[str, dict[str, Any]]
 INDEX_SORT = {
     "by_tenant": ("account_id", "S"),
     "by_list": ("list_sort", "S"),
+    "by_due": ("due_at", "S"),
     "by_occurred": ("occurred", "S"),
     "by_number": ("number", "N"),
 }
@@ -163,7 +164,8 @@ class FeedRow(Model):
 
 
 class RecordItem(Model):
-    """A versioned JSON document. `list_key` and `list_sort` are there on those that some list shows."""
+    """A versioned JSON document. `list_key` and `list_sort` are there on those that some list shows, `due_key` and
+    `due_at` on those that time will do something to."""
 
     class Meta:
         table_name = "records"
@@ -174,6 +176,8 @@ class RecordItem(Model):
     doc = UnicodeAttribute()
     list_key = UnicodeAttribute(null=True)
     list_sort = UnicodeAttribute(null=True)
+    due_key = UnicodeAttribute(null=True)
+    due_at = UnicodeAttribute(null=True)
 
 
 class Key(NamedTuple):

@@ -11,9 +11,9 @@ from chalicelib.storage.records import Listing
 from chalicelib.storage.tables import Item
 from chalicelib.trades import store, templates
 from chalicelib.trades.domain import Trade, add_evidence, new_evidence
-from chalicelib.trades.evidence import Document, Evidence
-from chalicelib.trades.template import Template
-from chalicelib.trades.terms import Terms
+from chalicelib.trades.domain.evidence import Document, Evidence
+from chalicelib.trades.domain.template import Template
+from chalicelib.trades.domain.terms import Terms
 
 EVIDENCE_RECORDED = "trade.evidence_recorded"
 

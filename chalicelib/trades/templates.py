@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from chalicelib.core.errors import NotFound
-from chalicelib.trades.template import Template
+from chalicelib.trades.domain.template import Template
 
 FOLDER = Path(__file__).with_name("templates")
 

@@ -8,9 +8,9 @@ import msgspec
 
 from chalicelib.core.instants import parse_date, parse_instant
 from chalicelib.trades.domain import Trade
-from chalicelib.trades.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
-from chalicelib.trades.template import Template
-from chalicelib.trades.terms import Terms
+from chalicelib.trades.domain.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
+from chalicelib.trades.domain.template import Template
+from chalicelib.trades.domain.terms import Terms
 from chalicelib.web.parse import Body
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]

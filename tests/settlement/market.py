@@ -35,8 +35,8 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import service as trades
 from chalicelib.trades.domain import Trade
-from chalicelib.trades.evidence import Document
-from chalicelib.trades.terms import OpenTrade
+from chalicelib.trades.domain.evidence import Document
+from chalicelib.trades.domain.terms import OpenTrade
 from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details
 from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables

@@ -26,7 +26,7 @@ from chalicelib.settlement.domain import (
     share_account_id,
     share_postings,
 )
-from chalicelib.splits.domain import divide
+from chalicelib.splits.domain.waterfall import divide
 from chalicelib.trades.domain import State, Trade, fund
 from tests.credit.lines import day, line_of
 from tests.support.calls import MONDAY, TENANT

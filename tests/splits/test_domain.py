@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.money import MAX_MINOR, Money
-from chalicelib.splits.domain import MOST_SHARES, WHOLE_BPS, Share, ShareKind, Waterfall, divide
+from chalicelib.splits.domain.waterfall import MOST_SHARES, WHOLE_BPS, Share, ShareKind, Waterfall, divide
 
 
 def fixed(role: str, minor: int) -> Share:

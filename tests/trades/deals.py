@@ -9,9 +9,9 @@ from typing import Any
 from chalicelib.core.money import Money
 from chalicelib.trades import domain
 from chalicelib.trades.domain import Trade
-from chalicelib.trades.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
+from chalicelib.trades.domain.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
 from chalicelib.trades.templates import find_template
-from chalicelib.trades.terms import Identity, OpenTrade, Terms
+from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 from tests.support.calls import MONDAY
 
 SERIAL = "01jnb3t2q0" + "0" * 16

@@ -8,7 +8,7 @@ from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.trades import store
 from chalicelib.trades.domain import Trade
-from chalicelib.trades.terms import OpenTrade, Terms
+from chalicelib.trades.domain.terms import OpenTrade, Terms
 from tests.support.calls import TENANT, call
 from tests.trades.deals import STEEL, opened
 

@@ -19,8 +19,8 @@ from chalicelib.trades.domain import (
     fund,
     release,
 )
-from chalicelib.trades.evidence import Document, Evidence
-from chalicelib.trades.terms import Terms
+from chalicelib.trades.domain.evidence import Document, Evidence
+from chalicelib.trades.domain.terms import Terms
 from tests.trades.deals import (
     FIXED_PRICE,
     THURSDAY,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import Defect, Refusal
 from chalicelib.core.money import Money
 from chalicelib.trades.domain import State, add_evidence, final_settlement, fund, release
-from chalicelib.trades.evidence import Evidence
+from chalicelib.trades.domain.evidence import Evidence
 from tests.trades.deals import THURSDAY, cny, index_fixings, opened, piece, weight_note
 
 STEEL_DUE = 182_500_000

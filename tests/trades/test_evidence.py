@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR
-from chalicelib.trades.evidence import (
+from chalicelib.trades.domain.evidence import (
     FIRST_ZONE,
     MOST_FIXINGS,
     SHAPES,

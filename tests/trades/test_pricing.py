@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.money import MAX_MINOR, Money
-from chalicelib.trades.pricing import Line, price
-from chalicelib.trades.template import PriceMode, PriceRule, QuantityMode, QuantityRule
+from chalicelib.trades.domain.pricing import Line, price
+from chalicelib.trades.domain.template import PriceMode, PriceRule, QuantityMode, QuantityRule
 from tests.trades.deals import cny, index_fixings, opened, piece, ready, weight_note
 
 

@@ -15,7 +15,7 @@ from chalicelib.storage.once import Outcome
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import service, store
 from chalicelib.trades.domain import State, Trade, final_settlement, fund
-from chalicelib.trades.evidence import Document
+from chalicelib.trades.domain.evidence import Document
 from chalicelib.trades.service import RecordEvidence
 from tests.support.calls import TENANT, call
 from tests.support.dynamodb_local import Tables

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from chalicelib.core.errors import InvalidInput, NotFound
-from chalicelib.trades.template import Ending, Part
+from chalicelib.trades.domain.template import Ending, Part
 from chalicelib.trades.templates import FOLDER, all_templates, find_template, read_template
 
 STEEL = (FOLDER / "steel.toml").read_text(encoding="utf-8")

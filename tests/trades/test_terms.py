@@ -9,8 +9,8 @@ import pytest
 
 from chalicelib.core.errors import Conflict, InvalidInput, Refusal
 from chalicelib.core.money import MAX_MINOR
-from chalicelib.splits.domain import ShareKind
-from chalicelib.trades.terms import OpenTrade
+from chalicelib.splits.domain.waterfall import ShareKind
+from chalicelib.trades.domain.terms import OpenTrade
 from tests.support.calls import MONDAY
 from tests.trades.deals import FIXED_PRICE, STEEL, cny, opened
 

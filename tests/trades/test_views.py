@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from chalicelib.core.errors import InvalidInput
-from chalicelib.trades.evidence import Document
+from chalicelib.trades.domain.evidence import Document
 from chalicelib.trades.routes import router
 from chalicelib.trades.views import EvidenceBody, document_body, document_of, evidence_view, trade_view
 from chalicelib.web import openapi

@@ -20,7 +20,7 @@ from chalicelib.storage.tables import Key, account_key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain import Trade, open_trade
 from chalicelib.trades.templates import find_template
-from chalicelib.trades.terms import Identity, OpenTrade, Terms
+from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 
 
 def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade) -> Outcome:

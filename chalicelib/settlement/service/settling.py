@@ -32,7 +32,7 @@ from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Versioned
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain import FinalSettlement, Release, Trade, final_settlement, release
-from chalicelib.trades.terms import Terms
+from chalicelib.trades.domain.terms import Terms
 
 
 def settle_finally(call: Call, trade_id: str) -> Outcome:

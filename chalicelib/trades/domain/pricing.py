@@ -13,10 +13,10 @@ from typing import TypeVar
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.money import Money, round_ratio
 from chalicelib.core.values import dataclass
-from chalicelib.splits.domain import Share, ShareKind, Shares, Waterfall
-from chalicelib.trades.evidence import Evidence, IndexFixings, WeightNote
-from chalicelib.trades.template import PER_MILLE, PriceMode, QuantityMode
-from chalicelib.trades.terms import MILLI, Terms
+from chalicelib.splits.domain.waterfall import Share, ShareKind, Shares, Waterfall
+from chalicelib.trades.domain.evidence import Evidence, IndexFixings, WeightNote
+from chalicelib.trades.domain.template import PER_MILLE, PriceMode, QuantityMode
+from chalicelib.trades.domain.terms import MILLI, Terms
 
 D = TypeVar("D", WeightNote, IndexFixings)
 Inputs = dict[str, int | str | list[int]]

@@ -20,26 +20,44 @@ Shares = tuple[tuple[str, Money], ...]
 """What each role gets, in the order of the waterfall; a role may get nothing."""
 
 
+KEPT = "kept"
+"""The role of a share that is not paid out but stays where the amount is."""
+
+
 class ShareKind(Enum):
-    """How a share is measured: an amount, basis points of the whole, or all that the others leave."""
+    """How a share is measured: an amount, basis points of the whole, such a ratio up to a cap, ratios by tiers of the
+    whole, or all that the others leave."""
 
     FIXED = "fixed"
     BPS = "bps"
+    CAPPED = "capped"
+    TIERED = "tiered"
     REMAINDER = "remainder"
 
 
 @dataclass(frozen=True, slots=True)
+class Tier:
+    """The part of an amount up to `up_to_minor` (None: all the rest) pays `bps`."""
+
+    up_to_minor: int | None
+    bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
-    """What one role gets: `minor` units of the amount's currency if fixed, `bps` basis points of it if by ratio."""
+    """What one role gets: `minor` units of the amount's currency if fixed, `bps` basis points of it if by ratio; of a
+    capped one `minor` is the most (and 0 `bps` means all that is there). Where there are `shares`, they divide it."""
 
     role: str
     kind: ShareKind
     minor: int = 0
     bps: int = 0
+    tiers: tuple[Tier, ...] = ()
+    shares: tuple[Share, ...] = ()
 
     def __post_init__(self) -> None:
-        wrong = (self.minor != 0 and self.kind is not ShareKind.FIXED) or (
-            self.bps != 0 and self.kind is not ShareKind.BPS
+        wrong = (self.minor != 0 and self.kind not in {ShareKind.FIXED, ShareKind.CAPPED}) or (
+            self.bps != 0 and self.kind not in {ShareKind.BPS, ShareKind.CAPPED}
         )
         if wrong or not (0 <= self.minor <= MAX_MINOR and 0 <= self.bps <= WHOLE_BPS):
             raise InvalidInput("share_invalid", "a share is an amount, 0 to 10000 bps, or the rest", role=self.role)

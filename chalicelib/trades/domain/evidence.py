@@ -28,17 +28,27 @@ class EvidenceKind(Enum):
 
     WEIGHT_NOTE = "weight_note"
     INDEX_FIXINGS = "index_fixings"
+    EXCHANGE_RATE = "exchange_rate"
     DELIVERY_NOTE = "delivery_note"
+    QUALITY_CERTIFICATE = "quality_certificate"
+    WAREHOUSE_RECEIPT = "warehouse_receipt"
+    BILL_OF_LADING = "bill_of_lading"
+    CUSTOMS_RELEASE = "customs_release"
+    VEHICLE_TITLE = "vehicle_title"
+    METER_READING = "meter_reading"
+    DELIVERY_PHOTO = "delivery_photo"
+    RECALL_NOTICE = "recall_notice"
 
 
 @dataclass(frozen=True, slots=True)
 class WeightNote:
-    """What the weighbridge found: `quantity_milli` thousandths of `unit`."""
+    """What the weighbridge found: `quantity_milli` thousandths of `unit`, of one lot where the trade has lots."""
 
     unit: str
     quantity_milli: int
     document_reference: str
     issued_at: datetime
+    lot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +61,7 @@ class Fixing:
 
 @dataclass(frozen=True, slots=True)
 class IndexFixings:
-    """An index on the days of the pricing window."""
+    """An index on the days of the pricing window, in the currency of the price."""
 
     index: str
     currency: str
@@ -59,19 +69,152 @@ class IndexFixings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """What one whole unit of `base` was worth in `quote` on a day, as numerator and denominator: 7.1234 is 71234 over
+    10000. `source` says who fixed it."""
+
+    base: str
+    quote: str
+    numerator: int
+    denominator: int
+    date: date
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryNote:
-    """The receiver's word that the goods are there."""
+    """The receiver's word that the goods (or one lot of them) are there."""
 
     document_reference: str
     issued_at: datetime
+    lot: str = ""
 
 
-Document = WeightNote | IndexFixings | DeliveryNote
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One property as the laboratory found it: `milli` thousandths of the property's own unit (15800: 15.8 %)."""
+
+    property: str
+    milli: int
+
+
+@dataclass(frozen=True, slots=True)
+class QualityCertificate:
+    """What a laboratory or an inspector found of the goods, or of one lot."""
+
+    document_reference: str
+    issued_at: datetime
+    findings: tuple[Finding, ...]
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseReceipt:
+    """A warehouse has taken so much in, or holds it for the buyer."""
+
+    document_reference: str
+    issued_at: datetime
+    warehouse: str
+    unit: str
+    quantity_milli: int
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BillOfLading:
+    """A carrier has so much on board since `shipped_on`."""
+
+    document_reference: str
+    issued_at: datetime
+    shipped_on: date
+    port_of_loading: str
+    port_of_discharge: str
+    unit: str
+    quantity_milli: int
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomsRelease:
+    """Customs let the goods of a declaration go."""
+
+    document_reference: str
+    issued_at: datetime
+    declaration: str
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleTitle:
+    """A vehicle, by its 17 character identification number (ISO 3779), stands in the holder's name."""
+
+    document_reference: str
+    issued_at: datetime
+    vin: str
+    holder: str
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReading:
+    """A meter before and after, in thousandths of `unit`."""
+
+    document_reference: str
+    issued_at: datetime
+    meter: str
+    unit: str
+    from_milli: int
+    to_milli: int
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryPhoto:
+    """A photo of the delivery, by the SHA-256 of its file in hex."""
+
+    photo_sha256: str
+    issued_at: datetime
+    lot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecallNotice:
+    """A lot must not be used: what it cost goes back to the buyer."""
+
+    document_reference: str
+    issued_at: datetime
+    reason: str
+    lot: str
+
+
+Document = (
+    WeightNote
+    | IndexFixings
+    | ExchangeRate
+    | DeliveryNote
+    | QualityCertificate
+    | WarehouseReceipt
+    | BillOfLading
+    | CustomsRelease
+    | VehicleTitle
+    | MeterReading
+    | DeliveryPhoto
+    | RecallNotice
+)
 
 SHAPES: dict[EvidenceKind, type[Document]] = {
     EvidenceKind.WEIGHT_NOTE: WeightNote,
     EvidenceKind.INDEX_FIXINGS: IndexFixings,
+    EvidenceKind.EXCHANGE_RATE: ExchangeRate,
     EvidenceKind.DELIVERY_NOTE: DeliveryNote,
+    EvidenceKind.QUALITY_CERTIFICATE: QualityCertificate,
+    EvidenceKind.WAREHOUSE_RECEIPT: WarehouseReceipt,
+    EvidenceKind.BILL_OF_LADING: BillOfLading,
+    EvidenceKind.CUSTOMS_RELEASE: CustomsRelease,
+    EvidenceKind.VEHICLE_TITLE: VehicleTitle,
+    EvidenceKind.METER_READING: MeterReading,
+    EvidenceKind.DELIVERY_PHOTO: DeliveryPhoto,
+    EvidenceKind.RECALL_NOTICE: RecallNotice,
 }
 """The shape of each kind of document."""
 
@@ -93,10 +236,30 @@ class Evidence:
         """The kind of its document."""
         return kind_of(self.document)
 
+    @property
+    def lot(self) -> str:
+        """The lot it is about; empty: the whole trade."""
+        return lot_of(self.document)
+
+    @property
+    def place(self) -> str:
+        """What there is one document of: its kind, or its kind and lot (`weight_note/A1`)."""
+        return place(self.kind, self.lot)
+
 
 def kind_of(document: Document) -> EvidenceKind:
     """The kind of a document."""
     return _KINDS[type(document)]
+
+
+def lot_of(document: Document) -> str:
+    """The lot a document is about; empty: the whole trade."""
+    return "" if isinstance(document, IndexFixings | ExchangeRate) else document.lot
+
+
+def place(kind: EvidenceKind, lot: str = "") -> str:
+    """Where a document of a kind, and of a lot if it is about one, stands among a trade's evidence."""
+    return f"{kind.value}/{lot}" if lot else kind.value
 
 
 def digest(document: Document) -> str:
@@ -112,6 +275,8 @@ def check_document(document: Document, *, now: datetime) -> None:
     `fixing_not_positive` or `amount_too_large`."""
     if isinstance(document, IndexFixings):
         _check_fixings(document, today=(now + FIRST_ZONE).date())
+        return
+    if isinstance(document, ExchangeRate):
         return
     if document.issued_at > now + FUTURE:
         raise InvalidInput("issued_in_future", "issued_at lies more than a minute ahead", field="document.issued_at")

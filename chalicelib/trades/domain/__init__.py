@@ -1,0 +1,1 @@
+"""Pure rules of trades, a module for each subject."""

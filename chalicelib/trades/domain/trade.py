@@ -1,0 +1,192 @@
+"""What changes about a trade, and what leaves its escrow: values that refuse to exist where the money does not add up.
+
+Leaves to others: which command may follow which state (`states.py`), what each command does (the modules beside this).
+"""
+
+from __future__ import annotations
+
+from dataclasses import field, replace
+from datetime import date, datetime
+from typing import Any
+
+from chalicelib.core.errors import Conflict, Defect
+from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.exchange import Rate
+from chalicelib.splits.domain.waterfall import Shares
+from chalicelib.trades.domain.lines import Line
+from chalicelib.trades.domain.states import ENDED, TRANSITIONS, Command, State
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a milestone (of one lot, where it is per lot) has come: the roles that `signed`, since when all but the
+    signatures is there, when silence becomes acceptance, and whether it has. `days_left` keeps the business days that
+    are left while a dispute has stopped the clock."""
+
+    signed: tuple[str, ...] = ()
+    ready_at: datetime | None = None
+    deemed_at: datetime | None = None
+    days_left: int | None = None
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """An amount that is frozen until an arbiter divides it; `retained` of it is of the retention. Raised by `role`."""
+
+    dispute_id: str
+    role: str
+    minor: int
+    retained_minor: int
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What a role got out of the escrow, and what of it a refund has taken back."""
+
+    minor: int
+    back_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """What changes about a trade, kept small. All amounts in minor units of `currency`.
+
+    `due_minor` is what the buyer is asked for in all, `price_minor` the price as it is known now (provisional, then
+    final, lot by lot) and `final_minor` what settlements have fixed of it. funded = released + refunded + held; of what
+    is held `retained_minor` stays back against defects and the dispute's part is frozen. `charged_minor` is how much of
+    the price has been released, which the fees follow; `conceded_minor` what the buyer got back by agreement or
+    decision, which it does not owe again. `evidence` has the id of each document by its place, `done` the milestones
+    (`name` or `name/lot`) whose money went, `recalled` the lots that were called back, `got` what each role got.
+    """
+
+    trade_id: str
+    stage: State
+    currency: str
+    due_minor: int
+    price_minor: int
+    funded_minor: int = 0
+    released_minor: int = 0
+    refunded_minor: int = 0
+    retained_minor: int = 0
+    charged_minor: int = 0
+    conceded_minor: int = 0
+    final_minor: int | None = None
+    claim_minor: int = 0
+    evidence: dict[str, str] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
+    done: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    got: dict[str, Got] = field(default_factory=dict)
+    dispute: Dispute | None = None
+    retained_until: date | None = None
+    expires_at: datetime | None = None
+    top_up_at: datetime | None = None
+    funds: str | None = None
+
+    def __post_init__(self) -> None:
+        amounts = (self.funded_minor, self.released_minor, self.refunded_minor, self.retained_minor, self.claim_minor)
+        rules = (
+            ("nothing is negative", min(*amounts, self.charged_minor, self.conceded_minor) >= 0),
+            ("funded = released + refunded + held, held >= 0", self.held_minor >= 0),
+            ("frozen and retained money is held", self.free_minor >= 0),
+            ("funded is at most what is due", self.funded_minor <= self.due_minor),
+            ("ended: nothing is held", self.stage not in ENDED or self.held_minor == 0),
+            ("ended: nothing is disputed", self.stage not in ENDED or self.dispute is None),
+            ("a dispute is no stage of its own", self.stage is not State.DISPUTED),
+            ("what roles got was released", sum(one.minor for one in self.got.values()) == self.released_minor),
+        )
+        for rule, holds in rules:
+            if not holds:
+                raise Defect(f"trade {self.trade_id}: {rule}: {self}")
+
+    @property
+    def state(self) -> State:
+        """Where it stands: in dispute, or the stage it has come to."""
+        return State.DISPUTED if self.dispute is not None else self.stage
+
+    @property
+    def held_minor(self) -> int:
+        """What the escrow holds."""
+        return self.funded_minor - self.released_minor - self.refunded_minor
+
+    @property
+    def frozen_minor(self) -> int:
+        """What is in dispute."""
+        return self.dispute.minor if self.dispute else 0
+
+    @property
+    def free_minor(self) -> int:
+        """What is held, neither in dispute nor retained. What is in dispute of the retention counts once."""
+        of_retention = self.dispute.retained_minor if self.dispute else 0
+        return self.held_minor - self.frozen_minor - (self.retained_minor - of_retention)
+
+    @property
+    def held(self) -> Money:
+        """What the escrow holds."""
+        return Money(self.held_minor, self.currency)
+
+    @property
+    def outstanding(self) -> Money:
+        """What is still due from the buyer."""
+        return Money(self.due_minor - self.funded_minor, self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Division:
+    """What one command lets out of the escrow: `shares` to roles and `refund` to the buyer, and the trade after it.
+
+    `lines` show how it was computed. Where `top_up` is more than nothing, nothing leaves: the buyer is asked for it.
+    `rate` is what shares of roles that are paid in the price's currency are exchanged at.
+    """
+
+    trade: Trade
+    shares: Shares
+    refund: Money
+    lines: tuple[Line, ...] = ()
+    top_up: Money | None = None
+    final_amount: Money | None = None
+    rate: Rate | None = None
+
+    @property
+    def released(self) -> Money:
+        """What the roles get in all."""
+        return self.refund.of(sum(part.minor for _, part in self.shares))
+
+
+def check_state(trade: Trade, command: Command) -> None:
+    """Nothing where the command is allowed now. Raises Conflict `trade_state`. In a dispute it must be allowed in the
+    state that the dispute has interrupted as well."""
+    within = command is Command.RESOLVE or command in TRANSITIONS[trade.stage]
+    if command not in TRANSITIONS[trade.state] or not within:
+        sentence = f"a trade that is {trade.state.value} allows no {command.value}"
+        raise Conflict("trade_state", sentence, state=trade.state.value, command=command.value)
+
+
+def move(trade: Trade, command: Command, to: State, **changes: Any) -> Trade:
+    """The trade after a command, by the table: `to` is the stage it comes to."""
+    after = replace(trade, stage=to, **changes)
+    staged = command in {Command.DISPUTE, Command.RESOLVE} or to in TRANSITIONS[trade.stage].get(command, ())
+    if after.state not in TRANSITIONS[trade.state].get(command, ()) or not staged:
+        raise Defect(f"{command} leads from {trade.state} ({trade.stage}) to no {after.state} ({to})")
+    return after
+
+
+def let_go(trade: Trade, command: Command, to: State, shares: Shares, refund: Money, **changes: Any) -> Trade:
+    """The trade after money has left it: `shares` released to roles, `refund` given back to the buyer."""
+    got = dict(trade.got)
+    for role, part in shares:
+        if part.minor:
+            before = got.get(role, Got(0))
+            got[role] = replace(before, minor=before.minor + part.minor)
+    return move(
+        trade,
+        command,
+        to,
+        released_minor=trade.released_minor + sum(part.minor for _, part in shares),
+        refunded_minor=trade.refunded_minor + refund.minor,
+        got=got,
+        **changes,
+    )
