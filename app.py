@@ -23,7 +23,9 @@ from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.recon import routes as recon
 from chalicelib.settlement import routes as settlement
-from chalicelib.trades import routes as trades
+from chalicelib.trades.routes import evidence as trades_evidence
+from chalicelib.trades.routes import templates as trades_templates
+from chalicelib.trades.routes import trades
 from chalicelib.web import openapi
 from chalicelib.web.endpoint import Request, Router
 
@@ -70,6 +72,8 @@ ROUTERS = (
     ledger_holds.router,
     ledger_checkpoints.router,
     trades.router,
+    trades_templates.router,
+    trades_evidence.router,
     credit.router,
     banking.router,
     recon.router,

@@ -16,9 +16,9 @@ from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Listing, Versioned, create, listing, replace, require
 from chalicelib.storage.tables import Item, Key, record_key
-from chalicelib.trades.domain import Trade
 from chalicelib.trades.domain.evidence import SHAPES, Evidence, EvidenceKind
 from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Trade
 
 _TRADE_ID = re.compile(r"trd_[0-9a-z]{26}")
 

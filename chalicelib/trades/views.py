@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 
 from chalicelib.core.instants import parse_date, parse_instant
-from chalicelib.trades.domain import Trade
 from chalicelib.trades.domain.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
 from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.web.parse import Body
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
@@ -178,5 +178,5 @@ def trade_view(trade: Trade) -> TradeView:
         released_minor=trade.released_minor,
         refunded_minor=trade.refunded_minor,
         final_minor=trade.final_minor,
-        milestones_released=list(trade.released),
+        milestones_released=list(trade.done),
     )

@@ -1,4 +1,4 @@
-"""The trades' own command, evidence, and their questions. What moves money with them is in `chalicelib.settlement`."""
+"""Evidence is added to a trade: one commit of the document, the trade's state and the journal."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from chalicelib.core.call import Call
 from chalicelib.core.values import dataclass
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
-from chalicelib.storage.reads import Found, fetch
-from chalicelib.storage.records import Listing
-from chalicelib.storage.tables import Item
-from chalicelib.trades import store, templates
-from chalicelib.trades.domain import Trade, add_evidence, new_evidence
+from chalicelib.storage.reads import Found
+from chalicelib.trades import store
 from chalicelib.trades.domain.evidence import Document, Evidence
-from chalicelib.trades.domain.template import Template
-from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.proof import add_evidence, new_evidence
+from chalicelib.trades.domain.trade import Trade
 
 EVIDENCE_RECORDED = "trade.evidence_recorded"
 
@@ -24,15 +21,6 @@ class RecordEvidence:
 
     trade_id: str
     document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class TradeFile:
-    """All that is known of a trade."""
-
-    trade: Trade
-    terms: Terms
-    evidence: tuple[Evidence, ...]
 
 
 def record_evidence(call: Call, command: RecordEvidence) -> Outcome:
@@ -55,31 +43,6 @@ def record_evidence(call: Call, command: RecordEvidence) -> Outcome:
         return Plan(item, writes)
 
     return once(call, decide, reads=store.trade_keys(call.tenant, command.trade_id))
-
-
-def get_trade(tenant: str, trade_id: str) -> TradeFile:
-    """A trade with its terms and evidence, read strongly. Raises NotFound `trade_not_found`."""
-    found = fetch(store.trade_keys(tenant, trade_id))
-    return TradeFile(
-        trade=store.take_trade(found, tenant, trade_id).value,
-        terms=store.take_terms(found, tenant, trade_id),
-        evidence=store.take_evidence(found, tenant, trade_id).value,
-    )
-
-
-def list_trades(tenant: str, *, after: Item | None, limit: int) -> Listing[Trade]:
-    """One page of a tenant's trades, the newest first."""
-    return store.list_trades(tenant, after=after, limit=limit)
-
-
-def list_templates() -> tuple[Template, ...]:
-    """Every template, by id."""
-    return tuple(templates.all_templates().values())
-
-
-def get_template(template_id: str) -> Template:
-    """A template. Raises NotFound `template_not_found`."""
-    return templates.find_template(template_id)
 
 
 def _facts(trade: Trade, piece: Evidence) -> dict[str, object]:
