@@ -16,7 +16,9 @@ from chalicelib.credit.domain import CreditLine, Drawdown, Repayment, draw, repa
 from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
 from chalicelib.splits.domain.waterfall import Shares
-from chalicelib.trades.domain import TRANSITIONS, Command, Trade, fund
+from chalicelib.trades.domain.funding import fund
+from chalicelib.trades.domain.states import TRANSITIONS, Command
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.terms import Terms
 
 

@@ -14,10 +14,12 @@ from chalicelib.core.errors import Busy, NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import Found
-from chalicelib.storage.records import Listing, Versioned, create, listing, replace, require
+from chalicelib.storage.records import Due, Listing, Versioned, create, listing, replace, require
 from chalicelib.storage.tables import Item, Key, record_key
+from chalicelib.trades.domain.due import next_at
 from chalicelib.trades.domain.evidence import SHAPES, Evidence, EvidenceKind
 from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.trade import Trade
 
 _TRADE_ID = re.compile(r"trd_[0-9a-z]{26}")
@@ -94,15 +96,22 @@ def create_trade(tenant: str, terms: Terms, trade: Trade) -> tuple[Write, Write,
     """Write a new trade: state, terms and no evidence. Conflict `trade_exists` where its id is taken."""
     state, kept_terms, evidence = trade_keys(tenant, trade.trade_id)
     return (
-        create(state, trade, exists="trade_exists", list_key=_list_key(tenant), list_sort=trade.trade_id),
+        create(
+            state,
+            trade,
+            exists="trade_exists",
+            list_key=_list_key(tenant),
+            list_sort=trade.trade_id,
+            due_at=next_at(trade),
+        ),
         create(kept_terms, terms, exists="trade_exists"),
         create(evidence, EvidenceFile(), exists="trade_exists"),
     )
 
 
 def save_trade(tenant: str, trade: Trade, *, version: int) -> Write:
-    """Write a trade's next state over the version that was read."""
-    return replace(state_key(tenant, trade.trade_id), trade, version=version)
+    """Write a trade's next state over the version that was read, and when time will do something to it."""
+    return replace(state_key(tenant, trade.trade_id), trade, version=version, due=Due(next_at(trade)))
 
 
 def save_evidence(tenant: str, trade_id: str, pieces: Sequence[Evidence], *, version: int) -> Write:

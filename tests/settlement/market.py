@@ -34,7 +34,7 @@ from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import service as trades
-from chalicelib.trades.domain import Trade
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.evidence import Document
 from chalicelib.trades.domain.terms import OpenTrade
 from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details

@@ -11,7 +11,7 @@ from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement import store
 from chalicelib.settlement.domain import CreditFunding
 from chalicelib.settlement.service import lending
-from chalicelib.trades.domain import State
+from chalicelib.trades.domain.states import State
 from tests.settlement.market import DRAWN, DUE, LENT, PAID, Deal, Line, Market, market, refusal, state_of
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import watching

@@ -20,7 +20,8 @@ from chalicelib.settlement import store
 from chalicelib.settlement.domain import CreditFunding
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain import State, Trade
+from chalicelib.trades.domain.states import State
+from chalicelib.trades.domain.trade import Trade
 from tests.settlement.market import Deal, Line, Market, day, market
 from tests.support.dynamodb_local import Tables
 from tests.trades.deals import STEEL

@@ -11,7 +11,7 @@ from chalicelib.core.errors import Busy, Refusal
 from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.storage.once import Outcome
-from chalicelib.trades.domain import State
+from chalicelib.trades.domain.states import State
 from tests.settlement.market import (
     DRAWN,
     DUE,

@@ -16,7 +16,7 @@ from chalicelib.settlement.service import settling
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.storage.reads import fetch
-from chalicelib.trades.domain import State
+from chalicelib.trades.domain.states import State
 from tests.settlement.market import (
     DRAWN,
     DUE,

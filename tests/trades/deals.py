@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.core.money import Money
 from chalicelib.trades import domain
-from chalicelib.trades.domain import Trade
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
 from chalicelib.trades.templates import find_template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms

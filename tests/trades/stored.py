@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.trades import store
-from chalicelib.trades.domain import Trade
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.terms import OpenTrade, Terms
 from tests.support.calls import TENANT, call
 from tests.trades.deals import STEEL, opened

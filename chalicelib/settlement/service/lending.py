@@ -24,7 +24,7 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.tables import account_key
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain import Trade
+from chalicelib.trades.domain.trade import Trade
 
 
 @dataclass(frozen=True, slots=True)

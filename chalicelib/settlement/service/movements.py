@@ -28,7 +28,7 @@ from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import Key
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain import fund
+from chalicelib.trades.domain.funding import fund
 
 KIND = "movement.booked"
 

@@ -18,7 +18,8 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.tables import Key, account_key
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain import Trade, open_trade
+from chalicelib.trades.domain.opening import open_trade
+from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.templates import find_template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 

@@ -99,7 +99,6 @@ TRANSITIONS: dict[State, dict[Command, tuple[State, ...]]] = {
     State.PERFORMING: _working(State.PERFORMING, State.PERFORMING, State.REFUNDED),
     State.TOP_UP_DUE: {
         Command.FUND: (State.TOP_UP_DUE, State.FUNDED, State.RELEASING),
-        Command.DISPUTE: (State.DISPUTED,),
         Command.CANCEL: (State.CANCELLED,),
         Command.LINK: (State.TOP_UP_DUE,),
     },
@@ -107,9 +106,10 @@ TRANSITIONS: dict[State, dict[Command, tuple[State, ...]]] = {
     | {
         Command.RELEASE_RETENTION: _LETS_GO,
         Command.UNWIND: (State.RELEASING,),
+        Command.CANCEL: (State.CANCELLED, State.RELEASING),
+        Command.EXPIRE: (State.EXPIRED, State.RELEASING),
     },
     State.DISPUTED: {
-        Command.FUND: (State.DISPUTED,),
         Command.ADD_EVIDENCE: (State.DISPUTED,),
         Command.SIGN: (State.DISPUTED,),
         Command.RELEASE: (State.DISPUTED,),
@@ -120,7 +120,6 @@ TRANSITIONS: dict[State, dict[Command, tuple[State, ...]]] = {
         Command.RESOLVE: (
             State.FUNDED,
             State.PERFORMING,
-            State.TOP_UP_DUE,
             State.RELEASING,
             State.COMPLETED,
             State.REFUNDED,

@@ -279,7 +279,8 @@ class FundingRule:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A version of a template. `calendar` names the business days that deadlines count. `fees` are of the price; what
+    """A version of a template. `calendar` names the business days that deadlines count, `accepts` the documents that no
+    milestone needs and that may be added all the same. `fees` are of the price; what
     the buyer bears of them comes on top of it."""
 
     id: str
@@ -292,6 +293,7 @@ class Template:
     milestones: tuple[Milestone, ...]
     split: tuple[ShareRule, ...]
     calendar: str = "weekdays"
+    accepts: tuple[EvidenceKind, ...] = ()
     deductions: tuple[Deduction, ...] = ()
     fees: tuple[Fee, ...] = ()
     deposit: DepositRule | None = None

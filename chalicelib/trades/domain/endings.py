@@ -1,0 +1,146 @@
+"""How a trade ends other than by performance: refund, cancellation, expiry; what is forfeited, what becomes a claim.
+
+A forfeitable deposit follows articles 586 and 587 of the Civil Code of China: a buyer in default loses it, a seller in
+default returns it double: the escrow gives it back, and as much again is a claim on the seller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.core.errors import Conflict, InvalidInput
+from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
+from chalicelib.splits.domain.unwinding import unwind as unwind_shares
+from chalicelib.splits.domain.waterfall import Shares
+from chalicelib.trades.domain.lines import Line
+from chalicelib.trades.domain.milestones import points
+from chalicelib.trades.domain.states import Command, State
+from chalicelib.trades.domain.template import DepositKind, Fault
+from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Division, Trade, check_state, let_go, move
+
+
+@dataclass(frozen=True, slots=True)
+class Unwound:
+    """What a refund takes back from those who were paid: `parts` by role, which add up to it, and the trade after."""
+
+    trade: Trade
+    parts: Shares
+
+
+def refund(terms: Terms, trade: Trade, amount: Money) -> Division:
+    """Give the buyer back a part of what is held, as the parties have agreed. It is not owed again.
+
+    Raises InvalidInput `amount_not_positive`, `currency_mismatch`; Conflict `trade_state`, `refund_exceeds_escrow`.
+    """
+    _check_amount(trade, amount)
+    check_state(trade, Command.REFUND)
+    if amount.minor > trade.free_minor:
+        facts = {"requested": amount.minor, "free": trade.free_minor}
+        raise Conflict("refund_exceeds_escrow", "the escrow has less that is free", **facts)
+    to = trade.stage
+    if amount.minor == trade.held_minor:
+        to = State.COMPLETED if trade.stage is State.RELEASING else State.REFUNDED
+    conceded = trade.conceded_minor + amount.minor
+    return Division(let_go(trade, Command.REFUND, to, (), amount, conceded_minor=conceded), (), amount)
+
+
+def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
+    """Take a refund back from those who got the money, each in proportion to what it still has of it.
+
+    Raises InvalidInput `amount_not_positive`, `currency_mismatch`; Conflict `trade_state`, `refund_in_two_currencies`
+    where a role was paid in another currency, `refund_exceeds_received`.
+    """
+    _check_amount(trade, amount)
+    check_state(trade, Command.UNWIND)
+    abroad = {role.name for role in terms.template.roles if role.paid_in_price_currency}
+    if abroad & set(trade.got) and terms.price_currency != terms.currency:
+        raise Conflict("refund_in_two_currencies", "a role was paid in another currency", roles=sorted(abroad))
+    received = tuple((role, one.minor) for role, one in trade.got.items())
+    given_back = {role: one.back_minor for role, one in trade.got.items()}
+    parts = unwind_shares(received, given_back, amount)
+    got = {
+        role: replace(trade.got[role], back_minor=trade.got[role].back_minor + part.minor) for role, part in parts
+    }
+    return Unwound(move(trade, Command.UNWIND, trade.stage, got=trade.got | got), parts)
+
+
+def cancel(terms: Terms, trade: Trade, fault: Fault) -> Division:
+    """End a trade before it is performed. All that is free goes back to the buyer, but for a deposit that its default
+    forfeits to the seller; a seller's default adds a claim. What is retained waits for its day.
+
+    Raises Conflict `trade_state`, `nothing_to_cancel` where everything has been performed.
+    """
+    check_state(trade, Command.CANCEL)
+    if trade.done and all(one.key in trade.done for one in points(terms)):
+        raise Conflict("nothing_to_cancel", "all of it has been performed", trade_id=trade.trade_id)
+    return _end(terms, trade, fault, Command.CANCEL, State.CANCELLED)
+
+
+def expire(terms: Terms, trade: Trade, *, now: datetime) -> Division:
+    """End a trade whose time is over, as if by the default of whom the template names.
+
+    Raises Conflict `trade_state`, `not_due`.
+    """
+    check_state(trade, Command.EXPIRE)
+    if trade.expires_at is None or now < trade.expires_at:
+        raise Conflict("not_due", "it still has time", trade_id=trade.trade_id)
+    rule = terms.template.expiry
+    if trade.stage is State.DRAFT:
+        fault = Fault.NONE
+    elif trade.stage in {State.AGREED, State.FUNDING, State.DEPOSITED}:
+        fault = rule.funding_fault
+    else:
+        fault = rule.performance_fault
+    return _end(terms, trade, fault, Command.EXPIRE, State.EXPIRED)
+
+
+def settle_claim(trade: Trade, amount: Money) -> Trade:
+    """Take so much of the claim on the seller as paid. Raises InvalidInput `amount_not_positive`, `currency_mismatch`;
+    Conflict `trade_state`, `claim_exceeded`."""
+    _check_amount(trade, amount)
+    check_state(trade, Command.SETTLE_CLAIM)
+    if amount.minor > trade.claim_minor:
+        facts = {"requested": amount.minor, "claim": trade.claim_minor}
+        raise Conflict("claim_exceeded", "the claim is smaller", **facts)
+    return move(trade, Command.SETTLE_CLAIM, trade.stage, claim_minor=trade.claim_minor - amount.minor)
+
+
+def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: State) -> Division:
+    deposit = _deposit_at_stake(terms, trade)
+    forfeited = Money(min(deposit, trade.free_minor) if fault is Fault.BUYER else 0, trade.currency)
+    claim = deposit if fault is Fault.SELLER else 0
+    back = forfeited.of(trade.free_minor - forfeited.minor)
+    shares = ((terms.template.seller, forfeited),) if forfeited.minor else ()
+    after = let_go(
+        trade,
+        command,
+        State.RELEASING if trade.retained_minor else ended,
+        shares,
+        back,
+        claim_minor=trade.claim_minor + claim,
+        conceded_minor=trade.conceded_minor + back.minor,
+        expires_at=None,
+        top_up_at=None,
+    )
+    inputs: dict[str, int | str | list[int]] = {"fault": fault.value, "deposit_minor": deposit}
+    result = {"forfeited_minor": forfeited.minor, "refund_minor": back.minor, "claim_minor": claim}
+    return Division(after, shares, back, (Line("ending", command.value, inputs, result),))
+
+
+def _deposit_at_stake(terms: Terms, trade: Trade) -> int:
+    """What of the deposit has been paid, where it can be forfeited."""
+    rule = terms.template.deposit
+    if rule is None or rule.kind is not DepositKind.FORFEITABLE:
+        return 0
+    return min(terms.deposit.minor, trade.funded_minor)
+
+
+def _check_amount(trade: Trade, amount: Money) -> None:
+    if amount.minor <= 0:
+        raise InvalidInput("amount_not_positive", "more than nothing", field="amount.minor")
+    if amount.currency != trade.currency:
+        facts = {"expected": trade.currency, "given": amount.currency}
+        raise InvalidInput("currency_mismatch", "the trade is in another currency", field="amount.currency", **facts)
