@@ -22,7 +22,8 @@ from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.recon import routes as recon
-from chalicelib.settlement import routes as settlement
+from chalicelib.settlement.routes import lending as settlement_lending
+from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.trades.routes import evidence as trades_evidence
 from chalicelib.trades.routes import templates as trades_templates
 from chalicelib.trades.routes import trades
@@ -77,7 +78,8 @@ ROUTERS = (
     credit.router,
     banking.router,
     recon.router,
-    settlement.router,
+    settlement_trades.router,
+    settlement_lending.router,
 )
 
 

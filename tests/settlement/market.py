@@ -27,16 +27,16 @@ from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_ac
 from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.ledger.store.accounts import load_accounts, open_account
 from chalicelib.security.sealing import Sealed
-from chalicelib.settlement.domain import party_account_id
+from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import service as trades
-from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.evidence import Document
 from chalicelib.trades.domain.terms import OpenTrade
+from chalicelib.trades.domain.trade import Trade
 from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details
 from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables

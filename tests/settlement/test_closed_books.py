@@ -9,7 +9,7 @@ from chalicelib.banking.payouts import State
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.ledger.service import account_life
-from chalicelib.settlement.domain import party_account_id
+from chalicelib.settlement.domain.accounts import party_account_id
 from tests.settlement.desk import LAST_RECEIVE, Desk, moved, status
 from tests.settlement.market import DRAWN, PAID, Market, market, refusal
 from tests.settlement.test_payout_news import sent, state

@@ -14,18 +14,9 @@ from chalicelib.core.errors import Conflict, InvalidInput, Refusal
 from chalicelib.core.money import Money
 from chalicelib.credit.domain import CreditLine, accrue, draw, interest_due
 from chalicelib.ledger.domain import Posting, Purpose, Side, credit, debit, entry_of, purpose_account_id
-from chalicelib.settlement.domain import (
-    CreditFunding,
-    day_on_line,
-    fund_by_credit,
-    is_whole,
-    netted,
-    party_account_id,
-    refund,
-    refund_postings,
-    share_account_id,
-    share_postings,
-)
+from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id
+from chalicelib.settlement.domain.credit import CreditFunding, day_on_line, fund_by_credit, is_whole
+from chalicelib.settlement.domain.division import refund, refund_postings, share_postings
 from chalicelib.splits.domain.waterfall import divide
 from chalicelib.trades.domain import State, Trade, fund
 from tests.credit.lines import day, line_of

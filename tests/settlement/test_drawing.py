@@ -8,9 +8,9 @@ from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, 
 from chalicelib.core.money import Money
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import CreditFunding
+from chalicelib.settlement.domain.credit import CreditFunding
 from chalicelib.settlement.service import lending
+from chalicelib.settlement.store.credit import load_credit_funding
 from chalicelib.trades.domain.states import State
 from tests.settlement.market import DRAWN, DUE, LENT, PAID, Deal, Line, Market, market, refusal, state_of
 from tests.support.dynamodb_local import Tables
@@ -70,7 +70,7 @@ def test_a_trade_may_be_drawn_for_in_parts_by_one_line(tables: Tables) -> None:
     for minor in (1, 2, 3):
         steel.draw(line, deal, minor)
 
-    funding = store.load_credit_funding(steel.tenant, deal.trade_id)
+    funding = load_credit_funding(steel.tenant, deal.trade_id)
 
     assert funding == CreditFunding(line.line_id, 6)
     assert steel.escrow(deal) == 6

@@ -16,8 +16,9 @@ from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.service import accrue_line
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.ledger.store.accounts import load_accounts
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import CreditFunding
+from chalicelib.settlement.domain.credit import CreditFunding
+from chalicelib.settlement.store.credit import credit_funding_key, take_credit_funding
+from chalicelib.settlement.store.expected import take_expected
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.states import State
@@ -91,12 +92,12 @@ class Story:
         tenant, trade_id, line_id = self.place.tenant, self.deal.trade_id, self.line.line_id
         state, line = trades_store.state_key(tenant, trade_id), credit_store.line_key(tenant, line_id)
         expected = banking_store.expected_key(tenant, self.deal.reference)
-        found = fetch((state, line, expected, store.credit_funding_key(tenant, trade_id)))
-        funding = store.take_credit_funding(found, tenant, trade_id)
+        found = fetch((state, line, expected, credit_funding_key(tenant, trade_id)))
+        funding = take_credit_funding(found, tenant, trade_id)
         return (
             trades_store.take_trade(found, tenant, trade_id).value,
             credit_store.take_line(found, tenant, line_id).value,
-            store.take_expected(found, tenant, self.deal.reference).value,
+            take_expected(found, tenant, self.deal.reference).value,
             funding.value if funding else None,
         )
 

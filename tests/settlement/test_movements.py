@@ -13,7 +13,7 @@ from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose, credit, debit, movement_content, movement_key, purpose_account_id
 from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.settlement.service.movements import book_in_suspense, book_movement
-from chalicelib.settlement.store import MOST_REFERENCES
+from chalicelib.settlement.store.expected import MOST_REFERENCES
 from chalicelib.trades.domain.states import State
 from tests.settlement.market import DRAWN, DUE, LENT, PAID, Market, kinds, market, refusal, trial_balance
 from tests.support.dynamodb_local import Tables

@@ -10,9 +10,9 @@ import pytest
 from chalicelib.core.errors import Busy, Conflict, InvalidInput, KeyReused, NotFound
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import CreditFunding
+from chalicelib.settlement.domain.credit import CreditFunding
 from chalicelib.settlement.service import settling
+from chalicelib.settlement.store.credit import credit_funding_key, take_credit_funding, write_credit_funding
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.storage.reads import fetch
@@ -240,12 +240,12 @@ def test_a_line_that_a_read_has_overlooked_is_not_done_out_of_its_refund(tables:
 
 def forget_line(place: Market, deal: Deal) -> None:
     """Write the record of a trade's line as one that has drawn nothing."""
-    key = store.credit_funding_key(place.tenant, deal.trade_id)
-    before = store.take_credit_funding(fetch((key,)), place.tenant, deal.trade_id)
+    key = credit_funding_key(place.tenant, deal.trade_id)
+    before = take_credit_funding(fetch((key,)), place.tenant, deal.trade_id)
     assert before is not None
     nothing = CreditFunding(before.value.line_id, 0)
     here = place.call()
-    write = store.write_credit_funding(place.tenant, deal.trade_id, nothing, before)
+    write = write_credit_funding(place.tenant, deal.trade_id, nothing, before)
     once(here, lambda _: Plan(journal_item(here, "test.forged"), (write,)))
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.banking import store as banking_store
 from chalicelib.banking.references import creditor_reference
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import CreditFunding
+from chalicelib.settlement.domain.credit import CreditFunding
+from chalicelib.settlement.store.credit import (
+    credit_funding_key,
+    load_credit_funding,
+    take_credit_funding,
+    write_credit_funding,
+)
+from chalicelib.settlement.store.expected import expect_more, find_expectations, take_expected
 from chalicelib.storage.commit import Failed, Stale, commit
 from chalicelib.storage.reads import fetch
 from tests.settlement.market import market
@@ -18,23 +25,23 @@ TRADE = "trd_00000000000000000000000000"
 
 
 def test_credit_funding_is_written_once_and_then_over_the_version_that_was_read(tables: Tables) -> None:
-    key = store.credit_funding_key(TENANT, TRADE)
-    assert store.load_credit_funding(TENANT, TRADE) is None
-    commit((store.write_credit_funding(TENANT, TRADE, CreditFunding("lin_1", 5), None),))
-    first = store.take_credit_funding(fetch((key,)), TENANT, TRADE)
-    commit((store.write_credit_funding(TENANT, TRADE, CreditFunding("lin_1", 7), first),))
+    key = credit_funding_key(TENANT, TRADE)
+    assert load_credit_funding(TENANT, TRADE) is None
+    commit((write_credit_funding(TENANT, TRADE, CreditFunding("lin_1", 5), None),))
+    first = take_credit_funding(fetch((key,)), TENANT, TRADE)
+    commit((write_credit_funding(TENANT, TRADE, CreditFunding("lin_1", 7), first),))
 
-    assert store.load_credit_funding(TENANT, TRADE) == CreditFunding("lin_1", 7)
+    assert load_credit_funding(TENANT, TRADE) == CreditFunding("lin_1", 7)
     for before in (None, first):
         with pytest.raises(Failed) as failed:
-            commit((store.write_credit_funding(TENANT, TRADE, CreditFunding("lin_1", 9), before),))
+            commit((write_credit_funding(TENANT, TRADE, CreditFunding("lin_1", 9), before),))
         write, old = failed.value.reasons[0]
         assert isinstance(write.refuse(old), Stale)
 
 
 def test_an_expectation_that_a_batch_has_missed_is_read_again() -> None:
     with pytest.raises(Stale):
-        store.take_expected({}, TENANT, "RF52D6BXM5S153QP0JCH")
+        take_expected({}, TENANT, "RF52D6BXM5S153QP0JCH")
 
 
 def test_expecting_more_and_less(tables: Tables) -> None:
@@ -42,9 +49,9 @@ def test_expecting_more_and_less(tables: Tables) -> None:
     deal = steel.deal()
     due = steel.trade(deal).due_minor
     for more, expected in ((5, due + 5), (-due, 5)):
-        found = fetch((store.banking_store.expected_key(steel.tenant, deal.reference),))
-        record = store.take_expected(found, steel.tenant, deal.reference)
-        commit((store.expect_more(record, steel.tenant, steel.money(more)),))
+        found = fetch((banking_store.expected_key(steel.tenant, deal.reference),))
+        record = take_expected(found, steel.tenant, deal.reference)
+        commit((expect_more(record, steel.tenant, steel.money(more)),))
 
         assert steel.expected(deal.reference).expected_minor == expected
 
@@ -55,9 +62,9 @@ def test_the_first_two_expectations_are_found_in_one_read_each(tables: Tables) -
     unknown = creditor_reference("NOBODYS")
 
     with watching() as calls:
-        found = store.find_expectations(steel.tenant, (unknown, two, one, three))
+        found = find_expectations(steel.tenant, (unknown, two, one, three))
 
     assert [expected.reference for expected in found] == [two, one]
     assert calls.operations == ["dynamodb.BatchGetItem"] * 2
-    assert store.find_expectations(steel.tenant, (unknown,)) == ()
-    assert store.find_expectations(steel.tenant, ()) == ()
+    assert find_expectations(steel.tenant, (unknown,)) == ()
+    assert find_expectations(steel.tenant, ()) == ()

@@ -17,8 +17,10 @@ from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_
 from chalicelib.ledger.domain import Purpose, entry_of, purpose_account_id
 from chalicelib.ledger.store.accounts import open_account
 from chalicelib.ledger.store.entries import plan_entry
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import fund_by_credit, netted
+from chalicelib.settlement.domain.accounts import netted
+from chalicelib.settlement.domain.credit import fund_by_credit
+from chalicelib.settlement.store.credit import credit_funding_key, take_credit_funding, write_credit_funding
+from chalicelib.settlement.store.expected import check_banked, expect_more, take_expected
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -56,7 +58,7 @@ def open_lender(call: Call, party_id: str, currency: str) -> Outcome:
 
     def decide(found: Found) -> Plan:
         party = banking_store.take_party(found, call.tenant, party_id)
-        store.check_banked(found, call.tenant, currency)
+        check_banked(found, call.tenant, currency)
         expected = ExpectedPayment(reference, "lender", party_id, currency, None)
         accounts = lender_accounts(call.tenant, party_id, currency, party.name)
         facts = {"party_id": party_id, "currency": currency, "reference": reference}
@@ -116,7 +118,7 @@ def draw_into_escrow(call: Call, command: DrawIntoEscrow) -> Outcome:
         credit_store.line_key(tenant, command.line_id),
         trades_store.state_key(tenant, trade_id),
         trades_store.terms_key(tenant, trade_id),
-        store.credit_funding_key(tenant, trade_id),
+        credit_funding_key(tenant, trade_id),
         banking_store.expected_key(tenant, reference_for(tenant, trade_id)),
     )
     return once(call, lambda found: _plan_drawdown(call, command, found), reads=reads)
@@ -127,8 +129,8 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     line = credit_store.take_line(found, tenant, command.line_id)
     terms = trades_store.take_terms(found, tenant, trade_id)
     trade = trades_store.take_trade(found, tenant, trade_id)
-    before = store.take_credit_funding(found, tenant, trade_id)
-    expected = store.take_expected(found, tenant, terms.reference)
+    before = take_credit_funding(found, tenant, trade_id)
+    expected = take_expected(found, tenant, terms.reference)
     funded = fund_by_credit(
         line.value, terms, trade.value, before.value if before else None, command.amount, on=call.now.date()
     )
@@ -144,8 +146,8 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
         entry,
         credit_store.replace_line(funded.drawdown.line, version=line.version),
         trades_store.save_trade(tenant, funded.trade, version=trade.version),
-        store.write_credit_funding(tenant, trade_id, funded.funding, before),
-        store.expect_more(expected, tenant, -command.amount),
+        write_credit_funding(tenant, trade_id, funded.funding, before),
+        expect_more(expected, tenant, -command.amount),
         data=_drawdown_facts(command, funded.trade),
     )
 

@@ -20,8 +20,9 @@ from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
 from chalicelib.ledger.store.entries import plan_entry
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import day_on_line, netted
+from chalicelib.settlement.domain.accounts import netted
+from chalicelib.settlement.domain.credit import day_on_line
+from chalicelib.settlement.store.expected import find_expectations, take_expected
 from chalicelib.storage.commit import Write
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -77,7 +78,7 @@ def _aim(tenant: str, movement: Movement) -> Aim:
         return Aim(None, "unknown_return")
     if movement.amount.minor < 0:
         return Aim(None, "unknown_debit")
-    known = store.find_expectations(tenant, movement.references)
+    known = find_expectations(tenant, movement.references)
     if len(known) != 1:
         return Aim(None, "several_references" if known else "unknown_reference")
     if known[0].currency != movement.amount.currency:
@@ -132,7 +133,7 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim, occurred_at: d
 
 
 def _take(call: Call, movement: Movement, found: Found, expected: ExpectedPayment) -> Taken:
-    record = store.take_expected(found, call.tenant, expected.reference)
+    record = take_expected(found, call.tenant, expected.reference)
     match expected.kind:
         case "trade":
             return _into_escrow(call, movement, found, record)

@@ -11,17 +11,17 @@ from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
 from chalicelib.ledger.domain import Purpose, purpose_account, purpose_account_id
 from chalicelib.ledger.store.accounts import open_account
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import party_account_id
+from chalicelib.settlement.domain.accounts import party_account_id
+from chalicelib.settlement.store.expected import check_banked
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.tables import Key, account_key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.opening import open_trade
+from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.templates import find_template
-from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 
 
 def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade) -> Outcome:
@@ -43,7 +43,7 @@ def open_with_expected_payment(call: Call, template_id: str, command: OpenTrade)
         terms, trade = open_trade(find_template(template_id), command, identity, now=call.now)
         for party_id in parties:
             banking_store.take_party(found, tenant, party_id)
-        store.check_banked(found, tenant, terms.currency)
+        check_banked(found, tenant, terms.currency)
         _check_accounts(found, tenant, parties, terms.currency)
         due = terms.provisional_amount
         escrow = purpose_account(tenant, Purpose.ESCROW, due.currency, name=f"Escrow {trade_id}", owner=trade_id)

@@ -11,7 +11,7 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.store.entries import load_entry
-from chalicelib.settlement.domain import party_account_id
+from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.kinds import PAID_OUT_AFTER
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch

@@ -14,17 +14,12 @@ from chalicelib.core.errors import Busy
 from chalicelib.credit import store as credit_store
 from chalicelib.ledger.domain import entry_of
 from chalicelib.ledger.store.entries import plan_entry
-from chalicelib.settlement import store
-from chalicelib.settlement.domain import (
-    CreditFunding,
-    Refund,
-    is_whole,
-    netted,
-    refund,
-    refund_postings,
-    share_postings,
-)
+from chalicelib.settlement.domain.accounts import netted
+from chalicelib.settlement.domain.credit import CreditFunding, is_whole
+from chalicelib.settlement.domain.division import Refund, refund, refund_postings, share_postings
 from chalicelib.settlement.kinds import RELEASED, SETTLED
+from chalicelib.settlement.store.credit import credit_funding_key, load_credit_funding, take_credit_funding
+from chalicelib.settlement.store.expected import expect_more, take_expected
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
@@ -44,11 +39,11 @@ def settle_finally(call: Call, trade_id: str) -> Outcome:
     """
     tenant = call.tenant
     # The line's key follows from the trade's credit funding, so that is read before; `decide` sees whether it moved.
-    funding = store.load_credit_funding(tenant, trade_id)
+    funding = load_credit_funding(tenant, trade_id)
     line_key = (credit_store.line_key(tenant, funding.line_id),) if funding else ()
     reads = (
         *trades_store.trade_keys(tenant, trade_id),
-        store.credit_funding_key(tenant, trade_id),
+        credit_funding_key(tenant, trade_id),
         banking_store.expected_key(tenant, reference_for(tenant, trade_id)),
         *line_key,
     )
@@ -95,15 +90,15 @@ def _plan_settlement(call: Call, trade_id: str, found: Found, funding: CreditFun
     tenant = call.tenant
     terms = trades_store.take_terms(found, tenant, trade_id)
     trade = trades_store.take_trade(found, tenant, trade_id)
-    expected = store.take_expected(found, tenant, terms.reference)
-    _check_read_at_once(trade.value, expected.value, store.take_credit_funding(found, tenant, trade_id), funding)
+    expected = take_expected(found, tenant, terms.reference)
+    _check_read_at_once(trade.value, expected.value, take_credit_funding(found, tenant, trade_id), funding)
     evidence = trades_store.take_evidence_of(found, tenant, trade.value)
     settled = final_settlement(terms, trade.value, evidence)
     save = trades_store.save_trade(tenant, settled.trade, version=trade.version)
     if settled.top_up.minor:
         facts = _settled_facts(settled, Refund(None, None, settled.refund))
         item = journal_item(call, "trade.top_up_due", subject=trade_id, data=facts)
-        return Plan(item, (save, store.expect_more(expected, tenant, settled.top_up)))
+        return Plan(item, (save, expect_more(expected, tenant, settled.top_up)))
     return _plan_division(call, terms, settled, found, funding, save)
 
 

@@ -1,25 +1,18 @@
-"""What ties capabilities together, as pure rules: whose account a share goes to, which line a trade was funded by, and
-where a refund goes.
-"""
+"""Which credit line a trade was funded by, how much it drew, and the day that a line books by."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.credit.domain import CreditLine, Drawdown, Repayment, draw, repay
-from chalicelib.credit.postings import repayment_postings
-from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
-from chalicelib.splits.domain.waterfall import Shares
+from chalicelib.credit.domain import CreditLine, Drawdown, draw
 from chalicelib.trades.domain.funding import fund
 from chalicelib.trades.domain.states import TRANSITIONS, Command
-from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +36,6 @@ class CreditFunded:
     drawdown: Drawdown
     trade: Trade
     funding: CreditFunding
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    """Where money that comes back to a buyer goes: first to the line that funded the trade, the rest to the buyer."""
-
-    line: CreditLine | None
-    repayment: Repayment | None
-    to_buyer: Money
-
-
-def party_account_id(tenant: str, party_id: str, currency: str) -> str:
-    """The account that holds what a party may be paid."""
-    return purpose_account_id(tenant, Purpose.PARTY, currency, party_id)
-
-
-def share_account_id(tenant: str, terms: Terms, role: str) -> str:
-    """The account a role's share goes to. A role without a party is the marketplace: its share is fee income."""
-    party_id = terms.parties.get(role)
-    if party_id is None:
-        return purpose_account_id(tenant, Purpose.FEE_INCOME, terms.currency)
-    return party_account_id(tenant, party_id, terms.currency)
-
-
-def share_postings(tenant: str, terms: Terms, shares: Shares) -> tuple[Posting, ...]:
-    """Out of the escrow, to each role's account; one posting for roles that share an account."""
-    legs = [(debit(terms.escrow_account_id, a), credit(share_account_id(tenant, terms, role), a)) for role, a in shares]
-    return netted(posting for pair in legs for posting in pair)
 
 
 def day_on_line(line: CreditLine, on: date) -> date:
@@ -109,35 +74,6 @@ def is_whole(trade: Trade, *, received_minor: int, funding: CreditFunding | None
     they agree, and the trade is still the same when the next commit is made, nothing has been missed.
     """
     return trade.funded_minor == received_minor + (funding.drawn_minor if funding else 0)
-
-
-def refund(line: CreditLine | None, amount: Money, on: date) -> Refund:
-    """How a refund is divided. A line that owes nothing any more gets nothing."""
-    if line is None or amount.minor == 0:
-        return Refund(line, None, amount)
-    repayment = repay(line, amount, day_on_line(line, on))
-    return Refund(repayment.line, repayment, repayment.excess)
-
-
-def refund_postings(tenant: str, terms: Terms, refunded: Refund) -> tuple[Posting, ...]:
-    """Out of the escrow, to the line and to the buyer."""
-    to_line: tuple[Posting, ...] = ()
-    if refunded.line is not None and refunded.repayment is not None:
-        to_line = repayment_postings(refunded.line, refunded.repayment, terms.escrow_account_id)
-    buyer = party_account_id(tenant, terms.buyer, terms.currency)
-    return (*to_line, debit(terms.escrow_account_id, refunded.to_buyer), credit(buyer, refunded.to_buyer))
-
-
-def netted(postings: Iterable[Posting]) -> tuple[Posting, ...]:
-    """One posting for each account, its legs netted; accounts that nothing is left for are left out."""
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    for posting in postings:
-        sums[posting.account_id, posting.amount.currency] += posting.signed
-    return tuple(
-        (debit if signed > 0 else credit)(account_id, Money(abs(signed), currency))
-        for (account_id, currency), signed in sums.items()
-        if signed
-    )
 
 
 def _check_wants(trade: Trade, amount: Money) -> None:

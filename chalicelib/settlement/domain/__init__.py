@@ -1,0 +1,1 @@
+"""What ties capabilities together, as pure rules, a module for each subject."""

@@ -1,0 +1,1 @@
+"""Commands that span capabilities, over HTTP, a module for each subject."""

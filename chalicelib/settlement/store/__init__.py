@@ -1,0 +1,1 @@
+"""What ties a trade to its siblings, kept in DynamoDB, a module for each subject."""
