@@ -1,26 +1,19 @@
 """Evidence: typed documents about what happened to the goods and the index, each kept by the digest of its content.
 
-Leaves to others: which of them a trade wants and when (`domain.py`), what is computed from them (`pricing.py`).
+Leaves to others: whether a document can be true (`checks.py`), which of them a trade wants and when (`proof.py`), what
+is computed from them (`pricing.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import Enum
 from hashlib import sha256
 
-from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text
-from chalicelib.core.money import MAX_MINOR, exponent
 from chalicelib.core.values import dataclass
-
-MOST_FIXINGS = 31
-FUTURE = timedelta(minutes=1)
-FIRST_ZONE = timedelta(hours=14)
-"""Where on earth a day begins first, ahead of UTC."""
 
 
 class EvidenceKind(Enum):
@@ -263,56 +256,12 @@ def place(kind: EvidenceKind, lot: str = "") -> str:
 
 
 def digest(document: Document) -> str:
-    """SHA-256 in hex of a document's kind and content, as JSON with sorted names."""
+    """SHA-256 in hex of a document's kind and content, as JSON with sorted names. An empty lot is not named."""
     content = {"type": kind_of(document).value} | asdict(document)
+    if not content.get("lot"):
+        content.pop("lot", None)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_time_text)
     return sha256(text.encode()).hexdigest()
-
-
-def check_document(document: Document, *, now: datetime) -> None:
-    """Check what a document says of itself. Raises InvalidInput `issued_in_future`, `quantity_not_positive`,
-    `quantity_too_large`, `unknown_currency`, `fixings_missing`, `too_many_fixings`, `fixing_date_twice`,
-    `fixing_not_positive` or `amount_too_large`."""
-    if isinstance(document, IndexFixings):
-        _check_fixings(document, today=(now + FIRST_ZONE).date())
-        return
-    if isinstance(document, ExchangeRate):
-        return
-    if document.issued_at > now + FUTURE:
-        raise InvalidInput("issued_in_future", "issued_at lies more than a minute ahead", field="document.issued_at")
-    if isinstance(document, WeightNote):
-        check_quantity(document.quantity_milli, "document.quantity_milli")
-
-
-def check_quantity(quantity_milli: int, field: str) -> None:
-    """Raises InvalidInput `quantity_not_positive` or `quantity_too_large`, naming `field`."""
-    if quantity_milli <= 0:
-        raise InvalidInput("quantity_not_positive", "a quantity is more than nothing", field=field)
-    if quantity_milli > MAX_MINOR:
-        raise InvalidInput("quantity_too_large", "more than 28 digits", field=field, maximum=MAX_MINOR)
-
-
-def _check_fixings(document: IndexFixings, *, today: date) -> None:
-    exponent(document.currency)
-    if not document.fixings:
-        raise InvalidInput("fixings_missing", "an average needs at least one fixing", field="document.fixings")
-    if len(document.fixings) > MOST_FIXINGS:
-        raise InvalidInput("too_many_fixings", "too many days", field="document.fixings", maximum=MOST_FIXINGS)
-    if twice := _twice([fixing.date for fixing in document.fixings]):
-        raise InvalidInput("fixing_date_twice", "a day is fixed once", field="document.fixings", date=twice.isoformat())
-    for i, fixing in enumerate(document.fixings):
-        if fixing.date > today:
-            raise InvalidInput("issued_in_future", "the day is still to come", field=f"document.fixings[{i}].date")
-        if fixing.minor <= 0:
-            raise InvalidInput(
-                "fixing_not_positive", "a fixing is a positive price", field=f"document.fixings[{i}].minor"
-            )
-        if fixing.minor > MAX_MINOR:
-            raise InvalidInput("amount_too_large", "more than 28 digits", field=f"document.fixings[{i}].minor")
-
-
-def _twice(days: Sequence[date]) -> date | None:
-    return next((day for day in days if days.count(day) > 1), None)
 
 
 def _time_text(value: object) -> str:

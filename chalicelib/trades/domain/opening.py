@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR, exponent
 from chalicelib.splits.domain.waterfall import divide
-from chalicelib.trades.domain.evidence import check_quantity
+from chalicelib.trades.domain.checks import check_quantity
 from chalicelib.trades.domain.states import Command, State
 from chalicelib.trades.domain.template import Part, PriceMode, Template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms

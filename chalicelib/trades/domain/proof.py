@@ -8,6 +8,7 @@ from datetime import datetime
 
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.values import dataclass
+from chalicelib.trades.domain.checks import check_document
 from chalicelib.trades.domain.clocks import clocked
 from chalicelib.trades.domain.evidence import (
     BillOfLading,
@@ -19,7 +20,6 @@ from chalicelib.trades.domain.evidence import (
     MeterReading,
     WarehouseReceipt,
     WeightNote,
-    check_document,
     digest,
     kind_of,
     lot_of,
