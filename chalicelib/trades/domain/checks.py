@@ -99,7 +99,7 @@ def _check_fixings(document: IndexFixings, *, today: date) -> None:
         raise InvalidInput("fixings_missing", "an average needs at least one fixing", field="document.fixings")
     if len(document.fixings) > MOST_FIXINGS:
         raise InvalidInput("too_many_fixings", "too many days", field="document.fixings", maximum=MOST_FIXINGS)
-    if twice := _twice([fixing.date for fixing in document.fixings]):
+    if (twice := _twice([fixing.date for fixing in document.fixings])) is not None:
         raise InvalidInput("fixing_date_twice", "a day is fixed once", field="document.fixings", date=twice.isoformat())
     for i, fixing in enumerate(document.fixings):
         _check_passed(fixing.date, f"document.fixings[{i}].date", today=today)
@@ -134,7 +134,7 @@ def _check_findings(findings: Sequence[Finding]) -> None:
         raise InvalidInput("findings_missing", "a certificate finds something", field="document.findings")
     if len(findings) > MOST_FINDINGS:
         raise InvalidInput("too_many_findings", "too many", field="document.findings", maximum=MOST_FINDINGS)
-    if twice := _twice([finding.property for finding in findings]):
+    if (twice := _twice([finding.property for finding in findings])) is not None:
         raise InvalidInput("finding_twice", "a property is found once", field="document.findings", property=twice)
     for i, finding in enumerate(findings):
         field = f"document.findings[{i}]"
