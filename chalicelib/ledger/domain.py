@@ -56,6 +56,7 @@ class Purpose(Enum):
     INTEREST_INCOME = "interest_income"
     PARTY = "party"
     ESCROW = "escrow"
+    SPLIT = "split"
     LOAN = "loan"
     INTEREST_RECEIVABLE = "interest_receivable"
     LENDER_UNDRAWN = "lender_undrawn"
@@ -72,6 +73,7 @@ KIND_OF_PURPOSE = {
     Purpose.INTEREST_INCOME: Kind.INCOME,
     Purpose.PARTY: Kind.LIABILITY,
     Purpose.ESCROW: Kind.LIABILITY,
+    Purpose.SPLIT: Kind.LIABILITY,
     Purpose.LOAN: Kind.ASSET,
     Purpose.INTEREST_RECEIVABLE: Kind.ASSET,
     Purpose.LENDER_UNDRAWN: Kind.LIABILITY,
@@ -94,8 +96,9 @@ OPEN_TO_CALLERS = frozenset(
         Purpose.FX_RESULT,
     }
 )
-"""The purposes that an entry made by hand may touch. The others (an escrow, a loan, a lender's money, payouts on their
-way) always equal what a trade, a line or a payout says, and move by those commands alone."""
+"""The purposes that an entry made by hand may touch. The others (an escrow, what a split holds, a loan, a lender's
+money, payouts on their way) always equal what a trade, a split, a line or a payout says, and move by those commands
+alone."""
 
 
 DEFERRED = "hot"

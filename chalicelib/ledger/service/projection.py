@@ -30,8 +30,8 @@ Run = list[Step]
 """Steps of one account of which each begins where the one before ended."""
 
 
-def project(images: Iterable[tuple[Item, Item]]) -> None:
-    """Write the lines that changes of accounts stand for, each told by its images before and after.
+def project(images: Iterable[tuple[Item | None, Item]]) -> None:
+    """Write the lines that changes of accounts stand for, each told by its images before and after (None: opened).
 
     Told again, it writes the same lines. Raises Busy `feed_behind` where a folded run of the feed is not shown yet.
     """

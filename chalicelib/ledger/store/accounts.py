@@ -18,7 +18,8 @@ MOST_PAGES = 10
 
 
 def open_account(tenant: str, account: Account, *, opened_by: Call) -> Write:
-    """Create an account at zero. Where one stands already the commit is refused with Conflict `account_exists`."""
+    """Create an account, at zero or (version 1) with what the entry of the same commit puts on it. Where one stands
+    already the commit is refused with Conflict `account_exists`."""
     debit_room, credit_room = rooms(account)
     item = AccountItem(
         pk=account_key(tenant, account.account_id).pk,
@@ -33,11 +34,11 @@ def open_account(tenant: str, account: Account, *, opened_by: Call) -> Write:
         labels=account.labels or None,
         floor=account.floor,
         ceiling=account.ceiling,
-        balance=0,
+        balance=account.balance,
         held=0,
         debit_room=debit_room,
         credit_room=credit_room,
-        version=0,
+        version=account.version,
         last_commit=opened_by.entry_id,
         last_at=instant_text(opened_by.now),
         closed_until=LONG_AGO,

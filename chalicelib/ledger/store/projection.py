@@ -42,9 +42,9 @@ class Behind:
     line: Line | None
 
 
-def step_of(before: Item, after: Item) -> Step | None:
-    """The step that two images of an account stand for; None where no entry moved it."""
-    version, balance = int(before["version"]["N"]), int(before["balance"]["N"])
+def step_of(before: Item | None, after: Item) -> Step | None:
+    """The step that two images of an account stand for (None before: it was opened); None where no entry moved it."""
+    version, balance, held = (int(before[name]["N"]) if before else 0 for name in ("version", "balance", "held"))
     lines = int(after["version"]["N"]) - version
     if not lines:
         return None
@@ -55,7 +55,7 @@ def step_of(before: Item, after: Item) -> Step | None:
         lines=lines,
         balance=balance,
         amount=int(after["balance"]["N"]) - balance,
-        held=int(after["held"]["N"]) - int(before["held"]["N"]),
+        held=int(after["held"]["N"]) - held,
         commit=after["last_commit"]["S"],
         as_of=int(after.get("as_of", {"N": "0"})["N"]),
     )

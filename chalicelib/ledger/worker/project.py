@@ -11,6 +11,4 @@ worker = Worker(__name__)
 @worker.stream("project", table="accounts")
 def project(records: list[StreamRecord]) -> None:
     """Write the lines that changed accounts stand for. A record that comes again writes the same line."""
-    projection.project(
-        (record.before, record.after) for record in records if record.before is not None and record.after is not None
-    )
+    projection.project((record.before, record.after) for record in records if record.after is not None)
