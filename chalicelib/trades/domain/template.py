@@ -52,9 +52,9 @@ class DeductionKind(Enum):
     """How a property found by the laboratory changes what is paid for.
 
     STEPS: each started `step_milli` over (or under) the standard takes `rate_bps`. LINEAR: each whole `step_milli`
-    takes `rate_bps`, parts of it in proportion. DRY_MATTER: net = gross x (100 - found)/(100 - standard). PAYABLE_METAL:
-    the metal that is paid for is the smaller of found x `rate_bps` and found less `unit_milli`. REJECT: beyond the
-    limit nothing is settled.
+    takes `rate_bps`, parts of it in proportion. DRY_MATTER: net = gross x (100 - found)/(100 - standard).
+    PAYABLE_METAL: the metal that is paid for is the smaller of found x `rate_bps` and found less `unit_milli`. REJECT:
+    beyond the standard nothing is settled.
     """
 
     STEPS = "steps"
@@ -176,8 +176,12 @@ class PriceRule:
 @dataclass(frozen=True, slots=True)
 class Deduction:
     """One rule of the deduction schedule, applied in the schedule's order. See DeductionKind for the fields' use.
-    `rate_minor` is what a step takes of the unit price where that is an amount and no ratio. `rounded_to_milli`: the
-    quantity is rounded to a multiple of it after this rule (0: not here)."""
+
+    `rate_minor` is what a step takes of the unit price where that is an amount and no ratio. A step counts once it is
+    begun, or (not `started`) once it is whole. No more than `most_milli` beyond the standard count (0: all of it). A
+    rule that `adds` gives what another would take: the increment for grain that is drier than the standard.
+    `rounded_to_milli`: the quantity is rounded, half to even, to a multiple of it after this rule (0: not here).
+    """
 
     property: str
     kind: DeductionKind
@@ -189,13 +193,16 @@ class Deduction:
     rate_bps: int = 0
     rate_minor: int = 0
     unit_milli: int = 0
+    most_milli: int = 0
+    started: bool = True
+    adds: bool = False
     rounded_to_milli: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ShareRule:
-    """A share of the split. A fixed one's amount, and the most a capped one gets where `cap_minor` is 0, are agreed deal
-    by deal, by role. `role` "kept" stays in the escrow; a share with `shares` divides what it gets by those."""
+    """A share of the split. A fixed one's amount, and the most a capped one gets where `cap_minor` is 0, are agreed
+    deal by deal, by role. `role` "kept" stays in the escrow; a share with `shares` divides what it gets by those."""
 
     role: str
     kind: ShareKind
