@@ -46,10 +46,10 @@ class ShareKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The part of an amount above the tier before, up to `up_to_minor` (None: all the rest), pays `bps`."""
+    """The part of an amount above the tier before, up to `up_to_minor` (None, or not said: all the rest), pays `bps`."""
 
-    up_to_minor: int | None
-    bps: int
+    up_to_minor: int | None = None
+    bps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
