@@ -20,7 +20,6 @@ from chalicelib.trades.domain.due import next_at
 from chalicelib.trades.domain.evidence import SHAPES, Evidence, EvidenceKind
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
-from chalicelib.trades.domain.trade import Trade
 
 _TRADE_ID = re.compile(r"trd_[0-9a-z]{26}")
 
@@ -59,9 +58,14 @@ def evidence_key(tenant: str, trade_id: str) -> Key:
     return _key(tenant, trade_id, "evidence")
 
 
+def deal_keys(tenant: str, trade_id: str) -> tuple[Key, Key]:
+    """State and terms: what most commands read. Raises NotFound `trade_not_found` for what is no trade's id."""
+    return state_key(tenant, trade_id), terms_key(tenant, trade_id)
+
+
 def trade_keys(tenant: str, trade_id: str) -> tuple[Key, Key, Key]:
-    """State, terms and evidence: what a final settlement reads. A release needs the first two, funding the first."""
-    return state_key(tenant, trade_id), terms_key(tenant, trade_id), evidence_key(tenant, trade_id)
+    """State, terms and evidence: what a final settlement reads. Raises as `deal_keys`."""
+    return (*deal_keys(tenant, trade_id), evidence_key(tenant, trade_id))
 
 
 def take_trade(found: Found, tenant: str, trade_id: str) -> Versioned[Trade]:
