@@ -46,7 +46,7 @@ class ShareKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """The part of an amount above the tier before, up to `up_to_minor` (None, or not said: all the rest), pays `bps`."""
+    """The part of an amount above the tier before, up to `up_to_minor` (None or not said: all the rest), pays `bps`."""
 
     up_to_minor: int | None = None
     bps: int = 0
