@@ -13,7 +13,7 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats chalicelib/ledger/account_life.py chalicelib/ledger/deferred.py chalicelib/ledger/documents.py chalicelib/ledger/exchange.py chalicelib/ledger/lines.py chalicelib/ledger/batches.py chalicelib/ledger/reversals.py chalicelib/ledger/commands.py chalicelib/ledger/conditions.py chalicelib/ledger/metadata.py chalicelib/ledger/transfers.py chalicelib/ledger/holds.py chalicelib/ledger/checkpoints.py chalicelib/ledger/merkle.py chalicelib/ledger/rebuild.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo up down reset test simulate check lint format types contracts templates bench bench-ledger rebuild openapi package deploy lock
+.PHONY: help env stack-env demo industries up down reset test simulate check lint format types contracts templates bench bench-ledger rebuild openapi package deploy lock
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ stack-env: env
 
 demo: env stack-env ## Run one steel trade from deposit to reconciled statement, on this machine
 	@$(RUN) -m infra.demo
+
+industries: env stack-env ## Run every industry's scenario through the API, on this machine, and print a table
+	@$(RUN) -m infra.industries
 
 up: env stack-env ## Start the local stack in the background and write out/stack.json
 	@$(RUN) -m infra.stack up
