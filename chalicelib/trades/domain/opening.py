@@ -15,6 +15,7 @@ from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 from chalicelib.trades.domain.trade import Trade, check_state, move
 
 MOST_LOTS = 50
+LONGEST_WINDOW = timedelta(days=366)
 
 
 def open_trade(template: Template, command: OpenTrade, identity: Identity, *, now: datetime) -> tuple[Terms, Trade]:
@@ -47,9 +48,10 @@ def agree_terms(template: Template, command: OpenTrade, identity: Identity, *, n
     Raises InvalidInput, in this order: `currency_not_allowed`, `price_currency_not_allowed`, `rate_missing`,
     `rate_without_price_currency`; `quantity_not_positive`, `quantity_too_large`, `price_not_positive`,
     `amount_too_large`, `premium_without_index`, `price_bounds_cross`, `window_missing`, `window_not_wanted`,
-    `window_backwards`; `too_many_lots`, `lot_twice`, `lots_do_not_add_up`; `unknown_role`, `party_missing`,
-    `buyer_is_receiver`; `unknown_share`, `share_amount_missing`, `share_invalid`; `amount_not_positive`. Then Conflict
-    `split_exceeds_amount` where the fixed shares leave nothing for the rest at the provisional price.
+    `window_backwards`, `window_too_long`; `too_many_lots`, `lot_twice`, `lots_do_not_add_up`; `unknown_role`,
+    `party_missing`, `buyer_is_receiver`; `unknown_share`, `share_amount_missing`, `share_invalid`;
+    `amount_not_positive`. Then Conflict `split_exceeds_amount` where the fixed shares leave nothing for the rest at the
+    provisional price.
     """
     _check_currencies(template, command)
     _check_price(template, command)
@@ -126,6 +128,8 @@ def _check_window(template: Template, command: OpenTrade) -> None:
         raise InvalidInput("window_not_wanted", "the template averages no prices in a window", field="window")
     if command.window.last < command.window.first:
         raise InvalidInput("window_backwards", "a window ends after it begins", field="window")
+    if command.window.last - command.window.first > LONGEST_WINDOW:
+        raise InvalidInput("window_too_long", "prices are averaged over a year at most", field="window")
 
 
 def _check_lots(command: OpenTrade) -> None:

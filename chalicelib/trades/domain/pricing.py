@@ -1,135 +1,111 @@
-"""From evidence to the final amount, exactly: which quantity counts, which unit price, and their product rounded once.
+"""From evidence to the final amount, exactly: which quantity counts, which unit price, what quality takes of both, and
+their product rounded once. Each step leaves a line with its inputs, so that a trader can check it by hand.
 
-Each step leaves a line with its inputs, so that a trader can check it by hand.
+The order is: quantity, unit price with its bounds, deductions, rounding of both, exchange rate, product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Collection, Sequence
 from fractions import Fraction
-from typing import TypeVar
 
-from chalicelib.core.errors import Conflict, Defect
-from chalicelib.core.money import Money, round_ratio
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.splits.domain.waterfall import Share, ShareKind, Shares, Waterfall
-from chalicelib.trades.domain.evidence import Evidence, IndexFixings, WeightNote
-from chalicelib.trades.domain.template import PER_MILLE, PriceMode, QuantityMode
-from chalicelib.trades.domain.terms import MILLI, Terms
-
-D = TypeVar("D", WeightNote, IndexFixings)
-Inputs = dict[str, int | str | list[int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One computed step: `rule` names what was done, `inputs` and `result` are integers by name (quantities in
-    thousandths, money in minor units, exact ratios as numerator and denominator) and the ids of the evidence."""
-
-    step: str
-    rule: str
-    inputs: Inputs = field(default_factory=dict)
-    result: dict[str, int] = field(default_factory=dict)
+from chalicelib.ledger.exchange import Rate
+from chalicelib.trades.domain.deductions import Worth, deducted
+from chalicelib.trades.domain.evidence import Evidence, ExchangeRate
+from chalicelib.trades.domain.goods import Goods, of_lot, whole
+from chalicelib.trades.domain.lines import Inputs, Line, ratio
+from chalicelib.trades.domain.quantity import counted, rounded, rounding_line
+from chalicelib.trades.domain.terms import Lot, Terms
+from chalicelib.trades.domain.unit_price import final_unit_price, whole_minor
 
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """The final amount and the lines that lead to it."""
+    """The final amount and the lines that lead to it. `rate` is what the price's currency was worth in the trade's,
+    where those are two."""
 
     amount: Money
     lines: tuple[Line, ...]
+    rate: Rate | None = None
 
 
-def price(terms: Terms, evidence: Sequence[Evidence]) -> Priced:
-    """The final amount: the quantity that counts times the final unit price, rounded half to even.
+def price(terms: Terms, evidence: Sequence[Evidence], *, recalled: Collection[str] = ()) -> Priced:
+    """The final amount of a deal, the sum of its lots where it has any. What was called back comes to nothing.
 
-    Raises Conflict `final_price_not_positive`, InvalidInput `amount_too_large`.
+    Raises Conflict: what `price_lot` raises.
     """
-    quantity_milli, quantity_line = _quantity(terms, evidence)
-    unit_price, price_line = _unit_price(terms, evidence)
-    exact = Fraction(quantity_milli, MILLI) * unit_price
-    amount = Money(round_ratio(exact.numerator, exact.denominator), terms.currency)
-    product = Line(
-        step="amount",
-        rule="quantity_times_price_half_even",
-        inputs={"quantity_milli": quantity_milli, **_ratio("unit_price", unit_price)},
-        result={"amount_minor": amount.minor},
-    )
-    return Priced(amount, (quantity_line, price_line, product))
+    if not terms.lots:
+        return _priced(whole(terms, evidence), recalled)
+    lots = [price_lot(terms, lot, evidence, recalled=recalled) for lot in terms.lots]
+    amount = Money(sum(one.amount.minor for one in lots), terms.currency)
+    total = Line("amount", "sum_of_lots", {"lots_minor": [one.amount.minor for one in lots]}, _result(amount))
+    rate = next((one.rate for one in lots if one.rate is not None), None)
+    return Priced(amount, (*(line for one in lots for line in one.lines), total), rate)
 
 
-def difference_line(*, held: Money, final: Money) -> Line:
-    """What is left over for the buyer, or still missing, once the final amount is known."""
-    inputs: Inputs = {"held_minor": held.minor, "final_minor": final.minor}
-    if held < final:
-        return Line("difference", "top_up_from_buyer", inputs, {"top_up_minor": (final - held).minor})
-    return Line("difference", "refund_to_buyer", inputs, {"refund_minor": (held - final).minor})
+def price_lot(terms: Terms, lot: Lot, evidence: Sequence[Evidence], *, recalled: Collection[str] = ()) -> Priced:
+    """The final amount of one lot, by its own documents; nothing where it was called back.
+
+    Raises Conflict: `evidence_missing`, `delivery_over_tolerance`, `delivery_under_tolerance`; what
+    `final_unit_price` raises; `property_missing`, `property_over_whole`, `quality_rejected`; InvalidInput
+    `currency_mismatch`, `amount_too_large`.
+    """
+    return _priced(of_lot(terms, lot, evidence), recalled)
 
 
-def share_lines(waterfall: Waterfall, amount: Money, shares: Shares) -> tuple[Line, ...]:
-    """How each share of the amount came about."""
-    return tuple(_share_line(rule, amount, part) for rule, (_, part) in zip(waterfall.shares, shares, strict=True))
+def _priced(goods: Goods, recalled: Collection[str]) -> Priced:
+    if "" in recalled or goods.lot in recalled:
+        nothing = Money(0, goods.terms.currency)
+        return Priced(nothing, (Line("amount", "called_back", {}, _result(nothing), goods.lot),))
+    quantity, lines = counted(goods)
+    unit_price, more = final_unit_price(goods)
+    net, deductions = deducted(goods, Worth(Fraction(quantity), unit_price))
+    counts = rounded(net.quantity, goods.terms.template.quantity.rounded_to_milli)
+    final, whole_line = whole_minor(goods, net.unit_price)
+    rate, rate_lines = _rate(goods)
+    amount, product = _product(goods, counts, final, rate)
+    lines += (*more, *deductions, *rounding_line(goods, net.quantity, counts), *whole_line, *rate_lines, product)
+    return Priced(amount, lines, rate)
 
 
-def _share_line(rule: Share, amount: Money, part: Money) -> Line:
-    inputs: Inputs = {"role": rule.role}
-    if rule.kind is ShareKind.BPS:
-        inputs |= {"bps": rule.bps, "amount_minor": amount.minor}
-    return Line("share", rule.kind.value, inputs, {"minor": part.minor})
+def _product(goods: Goods, quantity_milli: int, unit_price: Fraction, rate: Rate | None) -> tuple[Money, Line]:
+    """Quantity times unit price, and times the rate where there is one, rounded half to even."""
+    amount = goods.terms.amount(Fraction(quantity_milli), unit_price, rate)
+    inputs: Inputs = {"quantity_milli": quantity_milli, **ratio("unit_price", unit_price)}
+    rule = "quantity_times_price_half_even"
+    if rate is not None:
+        inputs |= {"rate_numerator": rate.numerator, "rate_denominator": rate.denominator}
+        rule = "quantity_times_price_times_rate_half_even"
+    return amount, Line("amount", rule, inputs, _result(amount), goods.lot)
 
 
-def _quantity(terms: Terms, evidence: Sequence[Evidence]) -> tuple[int, Line]:
-    """The weighed quantity counts where it lies outside the tolerance around the agreed one, else the agreed one."""
-    agreed = terms.quantity_milli
-    if terms.quantity.mode is QuantityMode.AGREED:
-        return agreed, Line("quantity", "agreed", {"agreed_milli": agreed}, {"quantity_milli": agreed})
-    evidence_id, note = _document(evidence, WeightNote)
-    weighed, tolerance = note.quantity_milli, terms.quantity.tolerance_per_mille
-    inside = abs(weighed - agreed) * PER_MILLE <= tolerance * agreed
-    counts = agreed if inside else weighed
-    line = Line(
-        step="quantity",
-        rule="agreed_within_tolerance" if inside else "weighed_beyond_tolerance",
-        inputs={
-            "agreed_milli": agreed,
-            "weighed_milli": weighed,
-            "difference_milli": weighed - agreed,
-            "tolerance_per_mille": tolerance,
-            "evidence_id": evidence_id,
-        },
-        result={"quantity_milli": counts},
-    )
-    return counts, line
+def _rate(goods: Goods) -> tuple[Rate | None, tuple[Line, ...]]:
+    """What one unit of the price's currency is worth in the trade's, by the rate that was fixed. The document may say
+    it either way round."""
+    ours, theirs = goods.terms.currency, goods.terms.price_currency
+    if ours == theirs:
+        return None, ()
+    evidence_id, document = goods.paper(ExchangeRate, of_whole=True)
+    if {document.base, document.quote} != {ours, theirs}:
+        facts = {"expected": f"{theirs}/{ours}", "given": f"{document.base}/{document.quote}"}
+        raise InvalidInput("currency_mismatch", "the rate is of other currencies", field="document.base", **facts)
+    rate = Rate(document.numerator, document.denominator)
+    if document.base == ours:
+        rate = Rate(document.denominator, document.numerator)
+    inputs: Inputs = {
+        "base": document.base,
+        "quote": document.quote,
+        "numerator": document.numerator,
+        "denominator": document.denominator,
+        "date": document.date.isoformat(),
+        "evidence_id": evidence_id,
+    }
+    result = {"rate_numerator": rate.numerator, "rate_denominator": rate.denominator}
+    return rate, (Line("rate", f"{theirs}_in_{ours}", inputs, result, goods.lot),)
 
 
-def _unit_price(terms: Terms, evidence: Sequence[Evidence]) -> tuple[Fraction, Line]:
-    """The agreed price, or the exact mean of the fixings plus the premium."""
-    if terms.price.mode is PriceMode.AGREED:
-        agreed = Fraction(terms.unit_price_minor)
-        inputs: Inputs = {"agreed_minor": terms.unit_price_minor}
-        return agreed, Line("unit_price", "agreed", inputs, _ratio("unit_price", agreed))
-    evidence_id, document = _document(evidence, IndexFixings)
-    fixings = [fixing.minor for fixing in document.fixings]
-    final = Fraction(sum(fixings), len(fixings)) + terms.premium_minor
-    if final <= 0:
-        facts = {"premium_minor": terms.premium_minor, "evidence_id": evidence_id}
-        raise Conflict("final_price_not_positive", "the discount eats up the index price", **facts)
-    line = Line(
-        step="unit_price",
-        rule="mean_of_fixings_plus_premium",
-        inputs={"fixings_minor": fixings, "premium_minor": terms.premium_minor, "evidence_id": evidence_id},
-        result=_ratio("unit_price", final),
-    )
-    return final, line
-
-
-def _document(evidence: Sequence[Evidence], shape: type[D]) -> tuple[str, D]:
-    for piece in evidence:
-        if isinstance(piece.document, shape):
-            return piece.evidence_id, piece.document
-    raise Defect(f"a milestone let the trade settle without its {shape.__name__}")
-
-
-def _ratio(name: str, value: Fraction) -> dict[str, int]:
-    return {f"{name}_numerator": value.numerator, f"{name}_denominator": value.denominator}
+def _result(amount: Money) -> dict[str, int]:
+    return {"amount_minor": amount.minor}
