@@ -15,6 +15,8 @@ SCOPES = {
     "parties:write": "register parties and their bank details",
     "trades:read": "read trades and templates",
     "trades:write": "open trades, give evidence, settle and release",
+    "splits:read": "read splits",
+    "splits:write": "divide amounts among accounts, take them back",
     "credit:read": "read credit lines",
     "credit:write": "open credit lines, draw on them",
     "banking:read": "read payouts and unmatched receipts",

@@ -12,7 +12,7 @@ where a waterfall comes from (`chalicelib.trades`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from itertools import pairwise
 
@@ -96,6 +96,11 @@ class Waterfall:
         if problem := _problem(self.shares):
             code, facts = problem
             raise InvalidInput(code, code.replace("_", " "), **facts)
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Every role that may be paid, the outermost first."""
+        return _receivers(_levels(_Level(self.shares)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +245,7 @@ Problem = tuple[str, dict[str, object]]
 def _problem(shares: tuple[Share, ...]) -> Problem | None:
     """The first rule the shares break, in the order callers are told of them."""
     levels = tuple(_levels(_Level(shares)))
-    receivers = [s.role for level in levels for s in level.shares if not s.shares and s.role != KEPT]
+    receivers = _receivers(levels)
     twice = _twice(levels, receivers)
     rules: tuple[tuple[str, bool, dict[str, object]], ...] = (
         ("split_empty", not shares, {}),
@@ -252,7 +257,11 @@ def _problem(shares: tuple[Share, ...]) -> Problem | None:
     return told or _unsound(levels)
 
 
-def _twice(levels: tuple[_Level, ...], receivers: list[str]) -> list[str]:
+def _receivers(levels: Iterable[_Level]) -> tuple[str, ...]:
+    return tuple(s.role for level in levels for s in level.shares if not s.shares and s.role != KEPT)
+
+
+def _twice(levels: tuple[_Level, ...], receivers: tuple[str, ...]) -> list[str]:
     """The names that stand more than once: receivers and groups in the whole, what is kept on one level."""
     groups = [share.role for level in levels for share in level.shares if share.shares and share.role]
     names = [name for name, times in Counter([*receivers, *groups]).items() if times > 1]
