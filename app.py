@@ -24,6 +24,7 @@ from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.recon import routes as recon
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import trades as settlement_trades
+from chalicelib.splits import routes as splits
 from chalicelib.trades.routes import evidence as trades_evidence
 from chalicelib.trades.routes import templates as trades_templates
 from chalicelib.trades.routes import trades
@@ -72,6 +73,7 @@ ROUTERS = (
     ledger_history.router,
     ledger_holds.router,
     ledger_checkpoints.router,
+    splits.router,
     trades.router,
     trades_templates.router,
     trades_evidence.router,
