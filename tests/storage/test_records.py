@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import field
+from typing import cast
+
 import pytest
 
 from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Failed, Stale, Write, commit
 from chalicelib.storage.reads import fetch
 from chalicelib.storage.records import Versioned, create, listing, load, replace, require, take
-from chalicelib.storage.tables import record_key
+from chalicelib.storage.tables import RecordItem, record_key
 from tests.storage.tills import Till, till_key
+
+
+@dataclass(frozen=True, slots=True)
+class Drawer:
+    """A part of a chest, with a field of each sort of default."""
+
+    name: str
+    coins: int = 0
+    slots: int = 3
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chest:
+    """A document within which documents stand."""
+
+    count: int
+    drawers: tuple[Drawer, ...] = ()
+    by_name: dict[str, Drawer] = field(default_factory=dict)
 
 
 def refusal_of(write: Write) -> Exception:
@@ -23,6 +46,17 @@ def test_a_document_is_read_as_it_was_written_digit_for_digit(tenant: str) -> No
     commit([create(till_key(tenant), Till(10**27), exists="till_exists")])
 
     assert load(till_key(tenant), Till, "till_not_found") == Versioned(Till(10**27), 1)
+
+
+def test_a_document_leaves_out_what_is_nothing_and_would_be_nothing_anyhow(tenant: str) -> None:
+    chest = Chest(0, (Drawer(""), Drawer("top", 2, 0, "tea")), {"left": Drawer("left", slots=3)})
+
+    commit([create(till_key(tenant), chest, exists="till_exists")])
+
+    item = cast("RecordItem", fetch([till_key(tenant)])[till_key(tenant)])
+    drawers = '{"name":"","slots":3},{"name":"top","coins":2,"slots":0,"label":"tea"}'
+    assert item.doc == f'{{"count":0,"drawers":[{drawers}],"by_name":{{"left":{{"name":"left","slots":3}}}}}}'
+    assert load(till_key(tenant), Chest, "till_not_found").value == chest
 
 
 def test_a_document_is_created_once(tenant: str) -> None:
