@@ -1,4 +1,5 @@
-"""The clocks of a trade: when silence becomes acceptance, stopped while there is a dispute.
+"""The clocks of a trade: when silence becomes acceptance, which stands still while there is a dispute, and the day the
+retention is kept until.
 
 Business days are whole days of the template's calendar, by UTC: five of them after a Monday have passed when the next
 Tuesday begins.
@@ -6,18 +7,22 @@ Tuesday begins.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from chalicelib.core.calendars import Calendar, add_business_days, business_days, calendar
 from chalicelib.trades.domain.milestones import Point, is_signed, keys_before, missing_evidence, points
-from chalicelib.trades.domain.states import IN_FULL
+from chalicelib.trades.domain.states import IN_FULL, State
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Progress, Trade
 
 
 def clocked(terms: Terms, trade: Trade, now: datetime) -> Trade:
-    """The trade with the clock begun of each milestone that only its signers keep waiting."""
+    """The trade with the clock begun of each milestone that only its signers keep waiting, and, once nothing but what
+    stays back is held, with the day of the retention."""
+    if trade.stage is State.RETAINED:
+        return _dated(terms, trade, now)
     if trade.stage not in IN_FULL or trade.dispute is not None:
         return trade
     begun = {
@@ -29,23 +34,39 @@ def clocked(terms: Terms, trade: Trade, now: datetime) -> Trade:
 
 
 def stopped(terms: Terms, trade: Trade, now: datetime) -> Trade:
-    """The trade with its clocks stopped: each keeps the business days that are left."""
-    days = calendar(terms.template.calendar)
-    return replace(trade, progress={key: _stopped(days, one, now) for key, one in trade.progress.items()})
+    """The trade with its clocks stopped: each keeps the business days that are left. One whose time was over by now has
+    become acceptance, whether or not a schedule has said so yet."""
+    return _each_clock(terms, trade, lambda days, one: _stopped(days, one, now))
 
 
 def resumed(terms: Terms, trade: Trade, now: datetime, since: datetime) -> Trade:
-    """The trade with its clocks running again: what was left of them still is, and the trade expires so much later as
-    it has stood still since."""
-    days = calendar(terms.template.calendar)
-    expires_at = trade.expires_at + (now - since) if trade.expires_at else None
-    progress = {key: _resumed(days, one, now) for key, one in trade.progress.items()}
-    return clocked(terms, replace(trade, progress=progress, expires_at=expires_at), now)
+    """The trade with its clocks running again: what was left of them still is. It expires, and its difference is drawn,
+    so much later as it has stood still since."""
+    later = now - since
+    running = replace(
+        _each_clock(terms, trade, lambda days, one: _resumed(days, one, now)),
+        expires_at=trade.expires_at + later if trade.expires_at else None,
+        top_up_at=trade.top_up_at + later if trade.top_up_at else None,
+    )
+    return clocked(terms, running, now)
 
 
 def day_begins(day: date) -> datetime:
     """The instant a day begins, by UTC."""
     return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def _each_clock(terms: Terms, trade: Trade, change: Callable[[Calendar, Progress], Progress]) -> Trade:
+    days = calendar(terms.template.calendar)
+    changed = {key: change(days, one) for key, one in trade.progress.items() if key not in trade.done}
+    return replace(trade, progress=trade.progress | changed)
+
+
+def _dated(terms: Terms, trade: Trade, now: datetime) -> Trade:
+    rule = terms.template.retention
+    if rule is None or not trade.retained_minor or trade.retained_until is not None:
+        return trade
+    return replace(trade, retained_until=(now + timedelta(days=rule.days)).date())
 
 
 def _waits_for_signers(terms: Terms, trade: Trade, one: Point) -> bool:
@@ -55,14 +76,15 @@ def _waits_for_signers(terms: Terms, trade: Trade, one: Point) -> bool:
 
 
 def _begun(terms: Terms, trade: Trade, one: Point, now: datetime) -> Progress:
-    last = add_business_days(calendar(terms.template.calendar), now.date(), one.milestone.deemed_days)
-    before = trade.progress.get(one.key, Progress())
-    return replace(before, ready_at=now, deemed_at=day_begins(last + timedelta(days=1)))
+    ends = _ends(calendar(terms.template.calendar), now, one.milestone.deemed_days)
+    return replace(trade.progress.get(one.key, Progress()), ready_at=now, deemed_at=ends)
 
 
 def _stopped(days: Calendar, progress: Progress, now: datetime) -> Progress:
     if progress.deemed_at is None or progress.accepted:
         return progress
+    if now >= progress.deemed_at:
+        return replace(progress, accepted=True)
     last = progress.deemed_at.date() - timedelta(days=1)
     left = len(business_days(days, now.date() + timedelta(days=1), last))
     return replace(progress, deemed_at=None, days_left=left)
@@ -71,5 +93,9 @@ def _stopped(days: Calendar, progress: Progress, now: datetime) -> Progress:
 def _resumed(days: Calendar, progress: Progress, now: datetime) -> Progress:
     if progress.days_left is None:
         return progress
-    last = add_business_days(days, now.date(), progress.days_left)
-    return replace(progress, deemed_at=day_begins(last + timedelta(days=1)), days_left=None)
+    return replace(progress, deemed_at=_ends(days, now, progress.days_left), days_left=None)
+
+
+def _ends(days: Calendar, now: datetime, n: int) -> datetime:
+    """The instant at which `n` business days after today have passed."""
+    return day_begins(add_business_days(days, now.date(), n) + timedelta(days=1))

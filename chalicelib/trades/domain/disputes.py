@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.splits.domain.waterfall import KEPT
+from chalicelib.splits.domain.waterfall import KEPT, Shares
 from chalicelib.trades.domain.clocks import resumed, stopped
+from chalicelib.trades.domain.lines import Line
+from chalicelib.trades.domain.portion import Parts, divided, rest
 from chalicelib.trades.domain.proof import check_party
+from chalicelib.trades.domain.releasing import nothing, rate_of
 from chalicelib.trades.domain.states import Command, State
 from chalicelib.trades.domain.template import DisputeRule, Part
 from chalicelib.trades.domain.terms import Terms
@@ -44,8 +48,7 @@ def dispute(terms: Terms, trade: Trade, command: OpenDispute, *, dispute_id: str
     """
     rule = _rule(terms)
     if command.role not in rule.by:
-        facts = {"role": command.role, "allowed": list(rule.by)}
-        raise InvalidInput("not_a_disputant", "this role cannot dispute", field="role", **facts)
+        raise InvalidInput("not_a_disputant", "this role cannot dispute", field="role", allowed=list(rule.by))
     check_party(terms, command.role, command.party_id)
     if command.minor <= 0:
         raise InvalidInput("amount_not_positive", "a dispute is about more than nothing", field="amount.minor")
@@ -57,15 +60,19 @@ def dispute(terms: Terms, trade: Trade, command: OpenDispute, *, dispute_id: str
         facts = {"requested": command.minor, "available": available}
         raise Conflict("dispute_exceeds_escrow", "the escrow holds less of it", **facts)
     retained = command.minor if command.of_retention else 0
-    opened = Dispute(dispute_id, command.role, command.minor, retained, now)
+    opened = Dispute(dispute_id, command.role, command.minor, retained, now, trade.stage)
     return move(stopped(terms, trade, now), Command.DISPUTE, trade.stage, dispute=opened)
 
 
 def resolve(terms: Terms, trade: Trade, command: Resolution, *, now: datetime) -> Division:
     """Divide the disputed amount as the arbiter says; who raised the dispute may give it up, and all stays as it was.
 
+    The parts are final: they bear no fees. What is kept goes on as if it had never been in dispute: where all
+    milestones have been reached meanwhile, it is divided at once as the last of them would have done.
+
     Refused, in this order: Conflict `no_disputes`; InvalidInput `arbiter_required`, `signer_without_role`,
-    `unknown_role`, `amount_negative`; Conflict `trade_state` (there is no dispute), `resolution_does_not_add_up`.
+    `unknown_role`, `amount_negative`; Conflict `trade_state` (there is no dispute), `resolution_does_not_add_up`, and
+    `split_exceeds_amount` or `fee_exceeds_share` of what is kept.
     """
     rule = _rule(terms)
     given_up = trade.dispute is not None and command.role == trade.dispute.role and set(command.division) == {KEPT}
@@ -84,29 +91,66 @@ def resolve(terms: Terms, trade: Trade, command: Resolution, *, now: datetime) -
 
 
 def _divided(terms: Terms, trade: Trade, ended: Dispute, division: Mapping[str, int], now: datetime) -> Division:
-    buyer = terms.template.buyer
+    """The arbiter's parts, and those of the split where what is kept goes on at once."""
     parts = {role: Money(minor, trade.currency) for role, minor in division.items() if minor}
-    refund = parts.pop(buyer, Money(0, trade.currency))
-    kept = parts.pop(KEPT, refund.of(0))
-    shares = tuple(parts.items())
-    gone = ended.minor - kept.minor
-    retained = trade.retained_minor - (gone if ended.retained_minor else 0)
-    held, released = trade.held_minor - gone, trade.released_minor + gone - refund.minor
-    if not held:
-        to = State.COMPLETED if released else State.REFUNDED
-    else:
-        to = State.RELEASING if released else trade.stage
+    refund = parts.pop(terms.template.buyer, nothing(trade))
+    kept = parts.pop(KEPT, nothing(trade))
+    decided = sum(part.minor for part in parts.values())
+    decision = (Line("decision", "share", {"role": role}, {"minor": one.minor}) for role, one in parts.items())
+    lines = (*decision, Line("decision", "refund", {}, {"refund_minor": refund.minor}))
+    settled = _as_decided(trade, ended, decided, refund.minor)
+    split, upto = _going_on(terms, settled, ended, kept.minor)
+    shares = _sums((*parts.items(), *split.shares))
     after = let_go(
         trade,
         Command.RESOLVE,
-        to,
         shares,
         refund,
+        otherwise=_stage_after(trade, shares),
         dispute=None,
-        retained_minor=retained,
-        conceded_minor=trade.conceded_minor + refund.minor,
+        retained_minor=settled.retained_minor,
+        conceded_minor=settled.conceded_minor,
+        charged_minor=upto,
+        by_split=split.by_split,
     )
-    return Division(resumed(terms, after, now, ended.opened_at), shares, refund)
+    running = resumed(terms, after, now, ended.opened_at)
+    return Division(running, shares, refund, (*lines, *split.lines), rate=rate_of(terms, after))
+
+
+def _as_decided(trade: Trade, ended: Dispute, decided: int, refund: int) -> Trade:
+    """The trade without the dispute, before its money moves: what was decided counts as charged with fees, since it
+    bears none; of a retention they were charged before."""
+    of_price = 0 if ended.retained_minor else decided
+    return replace(
+        trade,
+        dispute=None,
+        retained_minor=trade.retained_minor - (decided + refund if ended.retained_minor else 0),
+        charged_minor=max(trade.charged_minor, min(trade.charged_minor + of_price, trade.price_minor)),
+        conceded_minor=trade.conceded_minor + refund,
+    )
+
+
+def _going_on(terms: Terms, trade: Trade, ended: Dispute, kept: int) -> tuple[Parts, int]:
+    """What is kept of a dispute, divided where the last milestone was reached while it was open; and how much of the
+    price has been charged with fees then."""
+    missed = trade.stage is State.RETAINED and ended.stage is not State.RETAINED and not ended.retained_minor
+    if not (missed and kept):
+        return Parts((), trade.by_split, ()), trade.charged_minor
+    portion = rest(terms, trade, kept)
+    return divided(terms, trade, terms.closing.split, portion), portion.upto
+
+
+def _stage_after(trade: Trade, shares: Shares) -> State:
+    if trade.stage in {State.FUNDED, State.PERFORMING} and shares:
+        return State.RELEASING
+    return trade.stage
+
+
+def _sums(shares: Shares) -> Shares:
+    sums: dict[str, Money] = {}
+    for role, part in shares:
+        sums[role] = sums[role] + part if role in sums else part
+    return tuple(sums.items())
 
 
 def _rule(terms: Terms) -> DisputeRule:

@@ -66,9 +66,9 @@ def _acts(trade: Trade) -> Iterator[Act]:
         yield from _by_milestones(trade)
     if trade.retained_until is not None and _retained(trade):
         yield Act(Deed.RETENTION, day_begins(trade.retained_until))
-    if trade.top_up_at is not None and trade.stage is State.TOP_UP_DUE:
+    if trade.top_up_at is not None and trade.state is State.TOP_UP_DUE:
         yield Act(Deed.TOP_UP, trade.top_up_at)
-    if trade.expires_at is not None and Command.EXPIRE in TRANSITIONS[trade.state] and not trade.retained_minor:
+    if trade.expires_at is not None and Command.EXPIRE in TRANSITIONS[trade.state]:
         yield Act(Deed.EXPIRE, trade.expires_at)
 
 

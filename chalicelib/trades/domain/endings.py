@@ -1,7 +1,9 @@
 """How a trade ends other than by performance: refund, cancellation, expiry; what is forfeited, what becomes a claim.
 
 A forfeitable deposit follows articles 586 and 587 of the Civil Code of China: a buyer in default loses it, a seller in
-default returns it double: the escrow gives it back, and as much again is a claim on the seller.
+default returns it double: the escrow gives it back, and as much again is a claim on the seller. Once a trade has been
+performed in part, no more of it is at stake than is open of the price (Supreme People's Court, interpretation of the
+general provisions of the book on contracts, 2023, article 68).
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.core.errors import Conflict, InvalidInput
-from chalicelib.core.money import Money
+from chalicelib.core.money import Money, Rounding, round_ratio
 from chalicelib.core.values import dataclass
 from chalicelib.splits.domain.unwinding import unwind as unwind_shares
 from chalicelib.splits.domain.waterfall import Shares
-from chalicelib.trades.domain.lines import Line
-from chalicelib.trades.domain.milestones import points
-from chalicelib.trades.domain.states import Command, State
+from chalicelib.trades.domain.clocks import clocked
+from chalicelib.trades.domain.lines import Inputs, Line
+from chalicelib.trades.domain.releasing import rate_of
+from chalicelib.trades.domain.states import IN_FULL, Command, State
 from chalicelib.trades.domain.template import DepositKind, Fault
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Division, Trade, check_state, let_go, move
+from chalicelib.trades.domain.worth import paid_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class Unwound:
     parts: Shares
 
 
-def refund(terms: Terms, trade: Trade, amount: Money) -> Division:
+def refund(terms: Terms, trade: Trade, amount: Money, *, now: datetime) -> Division:
     """Give the buyer back a part of what is held, as the parties have agreed. It is not owed again.
 
     Raises InvalidInput `amount_not_positive`, `currency_mismatch`; Conflict `trade_state`, `refund_exceeds_escrow`.
@@ -40,11 +44,9 @@ def refund(terms: Terms, trade: Trade, amount: Money) -> Division:
     if amount.minor > trade.free_minor:
         facts = {"requested": amount.minor, "free": trade.free_minor}
         raise Conflict("refund_exceeds_escrow", "the escrow has less that is free", **facts)
-    to = trade.stage
-    if amount.minor == trade.held_minor:
-        to = State.COMPLETED if trade.stage is State.RELEASING else State.REFUNDED
     conceded = trade.conceded_minor + amount.minor
-    return Division(let_go(trade, Command.REFUND, to, (), amount, conceded_minor=conceded), (), amount)
+    after = let_go(trade, Command.REFUND, (), amount, otherwise=trade.stage, conceded_minor=conceded)
+    return Division(clocked(terms, after, now), (), amount)
 
 
 def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
@@ -61,22 +63,18 @@ def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
     received = tuple((role, one.minor) for role, one in trade.got.items())
     given_back = {role: one.back_minor for role, one in trade.got.items()}
     parts = unwind_shares(received, given_back, amount)
-    got = {
-        role: replace(trade.got[role], back_minor=trade.got[role].back_minor + part.minor) for role, part in parts
-    }
+    got = {role: replace(trade.got[role], back_minor=trade.got[role].back_minor + part.minor) for role, part in parts}
     return Unwound(move(trade, Command.UNWIND, trade.stage, got=trade.got | got), parts)
 
 
-def cancel(terms: Terms, trade: Trade, fault: Fault) -> Division:
-    """End a trade before it is performed. All that is free goes back to the buyer, but for a deposit that its default
-    forfeits to the seller; a seller's default adds a claim. What is retained waits for its day.
+def cancel(terms: Terms, trade: Trade, fault: Fault, *, now: datetime) -> Division:
+    """End a trade before it is performed. All that is free goes back to the buyer, but for what its default forfeits of
+    a deposit; a seller's default adds a claim. What is retained of what was performed waits for its day.
 
-    Raises Conflict `trade_state`, `nothing_to_cancel` where everything has been performed.
+    Raises Conflict `trade_state`.
     """
     check_state(trade, Command.CANCEL)
-    if trade.done and all(one.key in trade.done for one in points(terms)):
-        raise Conflict("nothing_to_cancel", "all of it has been performed", trade_id=trade.trade_id)
-    return _end(terms, trade, fault, Command.CANCEL, State.CANCELLED)
+    return _end(terms, trade, fault, Command.CANCEL, State.CANCELLED, now)
 
 
 def expire(terms: Terms, trade: Trade, *, now: datetime) -> Division:
@@ -90,11 +88,9 @@ def expire(terms: Terms, trade: Trade, *, now: datetime) -> Division:
     rule = terms.template.expiry
     if trade.stage is State.DRAFT:
         fault = Fault.NONE
-    elif trade.stage in {State.AGREED, State.FUNDING, State.DEPOSITED}:
-        fault = rule.funding_fault
     else:
-        fault = rule.performance_fault
-    return _end(terms, trade, fault, Command.EXPIRE, State.EXPIRED)
+        fault = rule.performance_fault if trade.stage in IN_FULL else rule.funding_fault
+    return _end(terms, trade, fault, Command.EXPIRE, State.EXPIRED, now)
 
 
 def settle_claim(trade: Trade, amount: Money) -> Trade:
@@ -108,7 +104,7 @@ def settle_claim(trade: Trade, amount: Money) -> Trade:
     return move(trade, Command.SETTLE_CLAIM, trade.stage, claim_minor=trade.claim_minor - amount.minor)
 
 
-def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: State) -> Division:
+def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: State, now: datetime) -> Division:
     deposit = _deposit_at_stake(terms, trade)
     forfeited = Money(min(deposit, trade.free_minor) if fault is Fault.BUYER else 0, trade.currency)
     claim = deposit if fault is Fault.SELLER else 0
@@ -117,25 +113,27 @@ def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: Stat
     after = let_go(
         trade,
         command,
-        State.RELEASING if trade.retained_minor else ended,
         shares,
         back,
+        otherwise=State.RETAINED,
+        emptied=ended,
         claim_minor=trade.claim_minor + claim,
-        conceded_minor=trade.conceded_minor + back.minor,
-        expires_at=None,
-        top_up_at=None,
     )
-    inputs: dict[str, int | str | list[int]] = {"fault": fault.value, "deposit_minor": deposit}
+    inputs: Inputs = {"fault": fault.value, "deposit_minor": deposit}
     result = {"forfeited_minor": forfeited.minor, "refund_minor": back.minor, "claim_minor": claim}
-    return Division(after, shares, back, (Line("ending", command.value, inputs, result),))
+    lines = (Line("ending", command.value, inputs, result),)
+    return Division(clocked(terms, after, now), shares, back, lines, rate=rate_of(terms, after))
 
 
 def _deposit_at_stake(terms: Terms, trade: Trade) -> int:
-    """What of the deposit has been paid, where it can be forfeited."""
+    """What of the deposit can be forfeited or is owed double: what of it has been paid, for the part of the price that
+    has not been performed."""
     rule = terms.template.deposit
-    if rule is None or rule.kind is not DepositKind.FORFEITABLE:
+    if rule is None or rule.kind is not DepositKind.FORFEITABLE or not trade.price_minor:
         return 0
-    return min(terms.deposit.minor, trade.funded_minor)
+    paid = min(terms.deposit.minor, paid_minor(trade))
+    open_minor = max(trade.price_minor - trade.charged_minor, 0)
+    return round_ratio(paid * open_minor, trade.price_minor, Rounding.FLOOR)
 
 
 def _check_amount(trade: Trade, amount: Money) -> None:

@@ -9,14 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from chalicelib.core.errors import Defect
-from chalicelib.core.money import Money, Rounding, round_ratio
+from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.splits.domain.waterfall import WHOLE_BPS
 from chalicelib.trades.domain.clocks import clocked
 from chalicelib.trades.domain.states import ENDED, TRANSITIONS, Command, State
 from chalicelib.trades.domain.template import Stray
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade, move
+from chalicelib.trades.domain.worth import part_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +32,12 @@ class Funding:
 
 def fund(terms: Terms, trade: Trade, amount: Money, *, now: datetime) -> Funding:
     """Take a payment towards what is due. Never refused: what is too much, in another currency, or comes when nothing
-    is due, is `returned` or `excess`, as the template says.
+    is due, is `returned` or `excess`, as the template says; money in another currency is never `returned`.
 
     Where the template accepts that, a payment over what is outstanding by no more than its tolerance (of what is due)
-    is taken whole. One that leaves no more than its tolerance outstanding counts as exact: the rest is conceded.
+    is taken whole: a final settlement gives it back, else the last milestone lets it go. One that leaves no more than
+    its tolerance outstanding counts as exact: the rest is conceded. A trade whose time is over takes money until the
+    schedule has ended it.
     """
     if amount.minor <= 0:
         raise Defect("a payment is more than nothing")
@@ -43,11 +45,11 @@ def fund(terms: Terms, trade: Trade, amount: Money, *, now: datetime) -> Funding
         return _stray(terms, trade, amount.of(0), amount)
     outstanding = trade.outstanding.minor
     rule = terms.template.funding
-    over = _part(trade.due_minor, rule.over_tolerance_bps) if rule.over is Stray.ACCEPT else 0
+    over = part_of(trade.due_minor, rule.over_tolerance_bps) if rule.over is Stray.ACCEPT else 0
     due = trade.due_minor + (amount.minor - outstanding if outstanding < amount.minor <= outstanding + over else 0)
     accepted = min(amount.minor, due - trade.funded_minor)
     funded = trade.funded_minor + accepted
-    short = due - funded if due - funded <= _part(trade.due_minor, rule.short_tolerance_bps) else 0
+    short = due - funded if due - funded <= part_of(trade.due_minor, rule.short_tolerance_bps) else 0
     after = replace(_funded(terms, trade, funded, due - short, now), conceded_minor=trade.conceded_minor + short)
     return _stray(terms, after, amount.of(accepted), amount.of(amount.minor - accepted))
 
@@ -64,7 +66,7 @@ def _funded(terms: Terms, trade: Trade, funded: int, due: int, now: datetime) ->
         to = trade.stage if trade.stage is State.TOP_UP_DUE else partly
         return move(trade, Command.FUND, to, funded_minor=funded, due_minor=due)
     if trade.stage is State.TOP_UP_DUE:
-        to = State.RELEASING if trade.done else State.FUNDED
+        to = State.RELEASING if trade.done or trade.released_minor else State.FUNDED
         return clocked(terms, move(trade, Command.FUND, to, funded_minor=funded, due_minor=due, top_up_at=None), now)
     days = terms.template.expiry.performance_days
     ends = now + timedelta(days=days) if days else None
@@ -79,7 +81,3 @@ def _stray(terms: Terms, trade: Trade, accepted: Money, rest: Money) -> Funding:
     if wanted is Stray.RETURN and rest.currency == trade.currency:
         return Funding(trade, accepted, nothing, rest)
     return Funding(trade, accepted, rest, nothing)
-
-
-def _part(due_minor: int, bps: int) -> int:
-    return round_ratio(due_minor * bps, WHOLE_BPS, Rounding.FLOOR)

@@ -52,19 +52,37 @@ def points(terms: Terms) -> Iterator[Point]:
             yield Point(milestone)
 
 
-def is_last(terms: Terms, trade: Trade, reached: Point) -> bool:
-    """Whether nothing but this point is still to be reached."""
-    return all(one.key in trade.done or one == reached for one in points(terms))
+def is_last(terms: Terms, trade: Trade, keys: tuple[str, ...]) -> bool:
+    """Whether nothing but the points of these keys is still to be reached."""
+    return all(one.key in trade.done or one.key in keys for one in points(terms))
+
+
+def is_recalled(terms: Terms, trade: Trade, reached: Point) -> bool:
+    """Whether all that a point is about was called back."""
+    lots = [lot.name for lot in terms.lots]
+    all_lots = bool(lots) and not reached.lot and all(lot in trade.recalled for lot in lots)
+    return all_lots or reached.lot in trade.recalled
+
+
+def keys_of_lot(terms: Terms, trade: Trade, reached: Point) -> tuple[str, ...]:
+    """The points that are still to be reached of a point's lot, or of all goods where it is of all."""
+    return tuple(one.key for one in points(terms) if one.key not in trade.done and reached.lot in {"", one.lot})
+
+
+def check_not_done(trade: Trade, reached: Point) -> None:
+    """Nothing where a point's money has not gone yet. Raises Conflict `milestone_done`."""
+    if reached.key in trade.done:
+        raise Conflict("milestone_done", "its money has gone already", milestone=reached.key)
 
 
 def check_open(terms: Terms, trade: Trade, reached: Point) -> None:
     """Nothing where a point's money has not gone yet and all before it is done. Raises Conflict `milestone_done`,
     `milestone_before_missing`."""
-    if reached.key in trade.done:
-        raise Conflict("milestone_done", "its money has gone already", milestone=reached.key)
+    check_not_done(trade, reached)
     before = [key for key in keys_before(terms, reached) if key not in trade.done]
     if before:
-        raise Conflict("milestone_before_missing", "another milestone comes first", milestone=reached.key, before=before)
+        facts = {"milestone": reached.key, "before": before}
+        raise Conflict("milestone_before_missing", "another milestone comes first", **facts)
 
 
 def check_reached(terms: Terms, trade: Trade, reached: Point) -> None:
@@ -88,7 +106,7 @@ def keys_before(terms: Terms, reached: Point) -> list[str]:
 
 def missing_evidence(terms: Terms, trade: Trade, reached: Point) -> list[str]:
     """The places of documents that a point still needs. A lot that was called back needs none."""
-    if reached.lot in trade.recalled and reached.lot:
+    if is_recalled(terms, trade, reached):
         return []
     lots = [reached.lot] if reached.lot else [lot.name for lot in terms.lots if lot.name not in trade.recalled]
     return [spot for kind in reached.milestone.needs for spot in _missing(trade, kind, lots, whole=not reached.lot)]
@@ -108,7 +126,6 @@ def needed(milestone: Milestone) -> int:
 
 
 def is_signed(trade: Trade, reached: Point) -> bool:
-    """Whether enough signers have signed, or were silent long enough; a lot that was called back needs nobody's word."""
+    """Whether enough signers of a point have signed, or were silent long enough."""
     progress = trade.progress.get(reached.key, Progress())
-    recalled = bool(reached.lot) and reached.lot in trade.recalled
-    return recalled or progress.accepted or len(progress.signed) >= needed(reached.milestone)
+    return progress.accepted or len(progress.signed) >= needed(reached.milestone)

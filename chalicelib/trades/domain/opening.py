@@ -13,13 +13,15 @@ from chalicelib.trades.domain.states import Command, State
 from chalicelib.trades.domain.template import Part, PriceMode, Template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 from chalicelib.trades.domain.trade import Trade, check_state, move
+from chalicelib.trades.domain.worth import part_of
 
 MOST_LOTS = 50
+LONGEST_NAME = 40
 LONGEST_WINDOW = timedelta(days=366)
 
 
 def open_trade(template: Template, command: OpenTrade, identity: Identity, *, now: datetime) -> tuple[Terms, Trade]:
-    """Open a trade under a template: its terms, and its state with nothing in the escrow. Refusals: see `agree_terms`."""
+    """Open a trade under a template: its terms, and its state with nothing in the escrow. Raises as `agree_terms`."""
     terms = agree_terms(template, command, identity, now=now)
     rule = template.expiry
     stage, days = (State.DRAFT, rule.draft_days) if command.draft else (State.AGREED, rule.funding_days)
@@ -45,13 +47,13 @@ def agree(terms: Terms, trade: Trade, *, now: datetime) -> Trade:
 def agree_terms(template: Template, command: OpenTrade, identity: Identity, *, now: datetime) -> Terms:
     """The terms of a deal under a template.
 
-    Raises InvalidInput, in this order: `currency_not_allowed`, `price_currency_not_allowed`, `rate_missing`,
-    `rate_without_price_currency`; `quantity_not_positive`, `quantity_too_large`, `price_not_positive`,
-    `amount_too_large`, `premium_without_index`, `price_bounds_cross`, `window_missing`, `window_not_wanted`,
-    `window_backwards`, `window_too_long`; `too_many_lots`, `lot_twice`, `lots_do_not_add_up`; `unknown_role`,
-    `party_missing`, `buyer_is_receiver`; `unknown_share`, `share_amount_missing`, `share_invalid`;
-    `amount_not_positive`. Then Conflict `split_exceeds_amount` where the fixed shares leave nothing for the rest at the
-    provisional price.
+    Raises InvalidInput, in this order: `unknown_currency`, `currency_not_allowed`, `price_currency_not_allowed`,
+    `rate_without_price_currency`, `rate_missing`; `quantity_not_positive`, `quantity_too_large`, `price_not_positive`,
+    `amount_too_large`, `premium_without_index`, `price_bounds_cross`; `window_missing`, `window_not_wanted`,
+    `window_backwards`, `window_too_long`; `too_many_lots`, `lot_name_invalid`, `lot_twice`, what a quantity and a price
+    are refused for, `lots_do_not_add_up`; `unknown_role`, `party_missing`, `buyer_is_receiver`; `unknown_share`,
+    `share_amount_missing`, `share_invalid`; `amount_not_positive`. Then Conflict `split_exceeds_amount` where the fixed
+    shares of a split leave nothing for the rest of what it divides at the provisional price.
     """
     _check_currencies(template, command)
     _check_price(template, command)
@@ -81,19 +83,19 @@ def agree_terms(template: Template, command: OpenTrade, identity: Identity, *, n
     )
     if terms.provisional_price.minor <= 0:
         raise InvalidInput("amount_not_positive", "quantity times price rounds to nothing", field="unit_price_minor")
-    divide(terms.waterfall(), terms.provisional_price)
+    _check_splits(terms)
     return terms
 
 
 def _check_currencies(template: Template, command: OpenTrade) -> None:
     exponent(command.currency)
     _check_allowed("currency", command.currency, template.currencies)
-    if not command.price_currency and not template.price.currencies:
-        if command.rate is not None:
-            raise InvalidInput("rate_without_price_currency", "the price is in the trade's currency", field="rate")
-        return
-    _check_allowed("price_currency", command.price_currency, template.price.currencies)
-    if command.price_currency != command.currency and command.rate is None:
+    if command.price_currency or template.price.currencies:
+        _check_allowed("price_currency", command.price_currency, template.price.currencies)
+    abroad = command.price_currency not in {"", command.currency}
+    if command.rate is not None and not abroad:
+        raise InvalidInput("rate_without_price_currency", "the price is in the trade's currency", field="rate")
+    if command.rate is None and abroad:
         raise InvalidInput("rate_missing", "prices in another currency need a provisional rate", field="rate")
 
 
@@ -137,11 +139,14 @@ def _check_lots(command: OpenTrade) -> None:
         raise InvalidInput("too_many_lots", f"at most {MOST_LOTS} lots", field="lots", maximum=MOST_LOTS)
     names = [lot.name for lot in command.lots]
     for i, lot in enumerate(command.lots):
-        if not lot.name or "/" in lot.name or names.index(lot.name) < i:
-            raise InvalidInput("lot_twice", "each lot has a name of its own, without a slash", field=f"lots[{i}].name")
+        if not 0 < len(lot.name) <= LONGEST_NAME or "/" in lot.name:
+            facts = {"field": f"lots[{i}].name", "maximum": LONGEST_NAME}
+            raise InvalidInput("lot_name_invalid", "a lot has a short name without a slash", **facts)
+        if names.index(lot.name) < i:
+            raise InvalidInput("lot_twice", "each lot has a name of its own", field=f"lots[{i}].name", lot=lot.name)
         check_quantity(lot.quantity_milli, f"lots[{i}].quantity_milli")
         if lot.unit_price_minor is not None and not 0 < lot.unit_price_minor <= MAX_MINOR:
-            raise InvalidInput("price_not_positive", "a unit price is more than nothing", field=f"lots[{i}]")
+            raise InvalidInput("price_not_positive", "1 to 10^27", field=f"lots[{i}].unit_price_minor")
     total = sum(lot.quantity_milli for lot in command.lots)
     if command.lots and total != command.quantity_milli:
         facts = {"field": "lots", "lots_milli": total, "quantity_milli": command.quantity_milli}
@@ -170,3 +175,15 @@ def _check_shares(template: Template, fixed_shares: Mapping[str, int]) -> None:
         if role not in fixed_shares:
             sentence = "a fixed share needs its amount"
             raise InvalidInput("share_amount_missing", sentence, field="fixed_shares", role=role)
+    for role, minor in fixed_shares.items():
+        if not 0 <= minor <= MAX_MINOR:
+            raise InvalidInput("share_invalid", "an amount is 0 to 10^27", field="fixed_shares", role=role)
+
+
+def _check_splits(terms: Terms) -> None:
+    """The template's split can divide the price, and a milestone's own split its part of it."""
+    price = terms.provisional_price
+    divide(terms.waterfall(), price)
+    for milestone in terms.template.milestones:
+        if milestone.split:
+            divide(terms.waterfall(milestone.split), price.of(part_of(price.minor, terms.bps_of(milestone))))

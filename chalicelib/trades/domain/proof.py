@@ -25,7 +25,7 @@ from chalicelib.trades.domain.evidence import (
     lot_of,
     place,
 )
-from chalicelib.trades.domain.milestones import WHOLE_ONLY, Point, check_open, point, points
+from chalicelib.trades.domain.milestones import WHOLE_ONLY, Point, check_open, needed, point, points
 from chalicelib.trades.domain.states import IN_FULL, Command, State
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Progress, Trade, check_state, move
@@ -71,7 +71,7 @@ def add_evidence(
 
 
 def sign(terms: Terms, trade: Trade, signature: Signature, *, now: datetime) -> Trade:
-    """Take a role's signature under a milestone.
+    """Take a role's signature under a milestone. Once enough have signed, nobody's silence is waited for.
 
     Refused, in this order: InvalidInput `unknown_milestone`, `lot_missing`, `lot_not_wanted`, `unknown_lot`,
     `not_a_signer`, `signer_without_role`; Conflict `trade_state`, `milestone_done`, `milestone_before_missing`,
@@ -88,6 +88,8 @@ def sign(terms: Terms, trade: Trade, signature: Signature, *, now: datetime) -> 
     if signature.role in progress.signed:
         raise Conflict("signed_twice", "this role has signed", milestone=reached.key, role=signature.role)
     signed = replace(progress, signed=(*progress.signed, signature.role))
+    if len(signed.signed) >= needed(reached.milestone):
+        signed = replace(signed, deemed_at=None, days_left=None)
     after = move(trade, Command.SIGN, _performing(trade), progress=trade.progress | {reached.key: signed})
     return clocked(terms, after, now)
 
@@ -123,7 +125,7 @@ def _check_wanted(terms: Terms, document: Document) -> None:
         raise InvalidInput("evidence_not_wanted", "no milestone needs it", field="document.type", **facts)
     if lot:
         terms.lot(lot)
-    elif kind is not EvidenceKind.RECALL_NOTICE and terms.lots and _all_by_lot(terms, kind):
+    elif terms.lots and (kind is EvidenceKind.RECALL_NOTICE or _all_by_lot(terms, kind)):
         raise InvalidInput("lot_missing", "each lot has its own", field="document.lot", type=kind.value)
     if isinstance(document, WeightNote | WarehouseReceipt | BillOfLading | MeterReading):
         _check_same("unit", terms.template.quantity.unit, document.unit)

@@ -19,6 +19,7 @@ class State(Enum):
     PERFORMING = "performing"
     TOP_UP_DUE = "top_up_due"
     RELEASING = "releasing"
+    RETAINED = "retained"
     DISPUTED = "disputed"
     COMPLETED = "completed"
     REFUNDED = "refunded"
@@ -50,15 +51,21 @@ class Command(Enum):
 ENDED = frozenset({State.COMPLETED, State.REFUNDED, State.CANCELLED, State.EXPIRED})
 """The states in which nothing is held any more."""
 
-IN_FULL = frozenset({State.FUNDED, State.PERFORMING, State.RELEASING})
-"""The states in which all that is due is there, or has been."""
+CLOSED = ENDED | {State.RETAINED}
+"""The states in which nothing is to be performed or paid in any more. In `retained` something still stays back."""
 
-_LETS_GO = (State.RELEASING, State.COMPLETED)
-_SETTLES = (State.TOP_UP_DUE, *_LETS_GO)
+IN_FULL = frozenset({State.FUNDED, State.PERFORMING, State.RELEASING})
+"""The states in which all that is due is there, or has been, and milestones are reached."""
+
+_EMPTY = (State.COMPLETED, State.REFUNDED)
+_RELEASED = (State.RELEASING, State.RETAINED, *_EMPTY)
+_SETTLED = (State.TOP_UP_DUE, *_RELEASED)
 _UNFUNDED = (State.FUNDING, State.DEPOSITED, State.FUNDED)
 
+Row = dict[Command, tuple[State, ...]]
 
-def _waiting(state: State, *funded: State) -> dict[Command, tuple[State, ...]]:
+
+def _waiting(state: State, *funded: State) -> Row:
     """A state in which money is still to come."""
     return {
         Command.FUND: funded,
@@ -70,46 +77,62 @@ def _waiting(state: State, *funded: State) -> dict[Command, tuple[State, ...]]:
     }
 
 
-def _working(state: State, after: State, empty: State) -> dict[Command, tuple[State, ...]]:
-    """A state in which all the money is there: `after` documents or signatures, `empty` once all is refunded."""
+def _working(state: State, after: State) -> Row:
+    """A state in which all the money is there: `after` documents or signatures."""
     return {
         Command.ADD_EVIDENCE: (after,),
         Command.SIGN: (after,),
         Command.ACCEPT: (after,),
-        Command.RELEASE: _LETS_GO,
-        Command.FINAL_SETTLEMENT: _SETTLES,
+        Command.RELEASE: _RELEASED,
+        Command.FINAL_SETTLEMENT: _SETTLED,
         Command.DISPUTE: (State.DISPUTED,),
-        Command.REFUND: (state, empty),
+        Command.REFUND: (state, State.REFUNDED),
         Command.CANCEL: (State.CANCELLED,),
         Command.EXPIRE: (State.EXPIRED,),
         Command.LINK: (state,),
     }
 
 
-TRANSITIONS: dict[State, dict[Command, tuple[State, ...]]] = {
+def _over(state: State) -> Row:
+    """A state in which nothing is held, though what was paid may be taken back, and a claim be paid."""
+    return {Command.UNWIND: (state,), Command.SETTLE_CLAIM: (state,)}
+
+
+TRANSITIONS: dict[State, Row] = {
     State.DRAFT: {
         Command.AGREE: (State.AGREED,),
         Command.CANCEL: (State.CANCELLED,),
         Command.EXPIRE: (State.EXPIRED,),
     },
     State.AGREED: _waiting(State.AGREED, *_UNFUNDED),
-    State.FUNDING: _waiting(State.FUNDING, *_UNFUNDED),
-    State.DEPOSITED: _waiting(State.DEPOSITED, State.DEPOSITED, State.FUNDED),
-    State.FUNDED: _working(State.FUNDED, State.PERFORMING, State.REFUNDED),
-    State.PERFORMING: _working(State.PERFORMING, State.PERFORMING, State.REFUNDED),
+    State.FUNDING: _waiting(State.FUNDING, *_UNFUNDED) | {Command.REFUND: (State.FUNDING, State.REFUNDED)},
+    State.DEPOSITED: _waiting(State.DEPOSITED, State.DEPOSITED, State.FUNDED)
+    | {Command.REFUND: (State.DEPOSITED, State.REFUNDED)},
+    State.FUNDED: _working(State.FUNDED, State.PERFORMING),
+    State.PERFORMING: _working(State.PERFORMING, State.PERFORMING),
     State.TOP_UP_DUE: {
         Command.FUND: (State.TOP_UP_DUE, State.FUNDED, State.RELEASING),
-        Command.CANCEL: (State.CANCELLED,),
+        Command.DISPUTE: (State.DISPUTED,),
+        Command.REFUND: (State.TOP_UP_DUE, State.RETAINED, *_EMPTY),
+        Command.UNWIND: (State.TOP_UP_DUE,),
+        Command.CANCEL: (State.CANCELLED, State.RETAINED),
         Command.LINK: (State.TOP_UP_DUE,),
     },
-    State.RELEASING: _working(State.RELEASING, State.RELEASING, State.COMPLETED)
+    State.RELEASING: _working(State.RELEASING, State.RELEASING)
     | {
-        Command.RELEASE_RETENTION: _LETS_GO,
+        Command.REFUND: _RELEASED,
         Command.UNWIND: (State.RELEASING,),
-        Command.CANCEL: (State.CANCELLED, State.RELEASING),
-        Command.EXPIRE: (State.EXPIRED, State.RELEASING),
+        Command.CANCEL: (State.CANCELLED, State.RETAINED),
+        Command.EXPIRE: (State.EXPIRED, State.RETAINED),
+    },
+    State.RETAINED: {
+        Command.RELEASE_RETENTION: (State.RETAINED, State.COMPLETED),
+        Command.DISPUTE: (State.DISPUTED,),
+        Command.REFUND: (State.RETAINED, *_EMPTY),
+        **_over(State.RETAINED),
     },
     State.DISPUTED: {
+        Command.FUND: (State.DISPUTED,),
         Command.ADD_EVIDENCE: (State.DISPUTED,),
         Command.SIGN: (State.DISPUTED,),
         Command.RELEASE: (State.DISPUTED,),
@@ -117,18 +140,21 @@ TRANSITIONS: dict[State, dict[Command, tuple[State, ...]]] = {
         Command.RELEASE_RETENTION: (State.DISPUTED,),
         Command.REFUND: (State.DISPUTED,),
         Command.UNWIND: (State.DISPUTED,),
-        Command.RESOLVE: (
-            State.FUNDED,
-            State.PERFORMING,
-            State.RELEASING,
-            State.COMPLETED,
-            State.REFUNDED,
-        ),
+        Command.RESOLVE: (State.FUNDED, State.PERFORMING, State.TOP_UP_DUE, *_RELEASED),
     },
-    State.COMPLETED: {Command.UNWIND: (State.COMPLETED,)},
+    State.COMPLETED: _over(State.COMPLETED),
     State.REFUNDED: {},
-    State.CANCELLED: {Command.UNWIND: (State.CANCELLED,), Command.SETTLE_CLAIM: (State.CANCELLED,)},
-    State.EXPIRED: {Command.UNWIND: (State.EXPIRED,), Command.SETTLE_CLAIM: (State.EXPIRED,)},
+    State.CANCELLED: _over(State.CANCELLED),
+    State.EXPIRED: _over(State.EXPIRED),
 }
 """State x command: the states it may lead to. What is not here is refused with `trade_state`. In a dispute a command is
 allowed where it is in the state that the dispute has interrupted as well."""
+
+
+def table_text() -> str:
+    """The table as Markdown: a line for each state and command that is allowed in it."""
+    lines = ["| state | command | leads to |", "| --- | --- | --- |"]
+    for state, row in TRANSITIONS.items():
+        for command, leads_to in row.items():
+            lines.append(f"| {state.value} | {command.value} | {', '.join(to.value for to in leads_to)} |")
+    return "\n".join(lines)

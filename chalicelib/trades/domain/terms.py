@@ -16,10 +16,11 @@ from chalicelib.core.money import Money, Rounding, exponent, round_ratio
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.exchange import Rate
 from chalicelib.splits.domain.fees import charge
-from chalicelib.splits.domain.waterfall import WHOLE_BPS, Share, ShareKind, Waterfall
+from chalicelib.splits.domain.waterfall import WHOLE_BPS, Share, ShareKind, Tier, Waterfall
 from chalicelib.trades.domain.template import Milestone, ShareRule, Template
 
 MILLI = 1000
+NOTHING_YET: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,23 @@ class Terms:
     def amount(self, quantity_milli: Fraction, unit_price: Fraction, rate: Rate | None) -> Money:
         """Quantity times unit price (minor units of the price's currency) in the trade's currency, rounded once, half
         to even. Raises InvalidInput `amount_too_large`."""
-        exact = quantity_milli * unit_price / MILLI
+        exact = quantity_milli * unit_price * Fraction(1, MILLI)
         if rate is not None:
             exact *= Fraction(rate.numerator, rate.denominator)
             exact *= Fraction(10) ** (exponent(self.currency) - exponent(self.price_currency))
         return Money(round_ratio(exact.numerator, exact.denominator), self.currency)
+
+    @property
+    def closing(self) -> Milestone:
+        """The milestone that takes the rest of the price: the one without `bps`, or the last where all have some. The
+        retention stays back from its money."""
+        milestones = self.template.milestones
+        return next((one for one in milestones if not one.bps), milestones[-1])
+
+    def bps_of(self, milestone: Milestone) -> int:
+        """The part of the price (of a lot's, where it is per lot) that a milestone lets go."""
+        others = sum(one.bps for one in self.template.milestones)
+        return milestone.bps or WHOLE_BPS - others
 
     def on_top(self, price: Money) -> Money:
         """The fees of a price that the buyer bears on top of it."""
@@ -158,18 +171,36 @@ class Terms:
                 return milestone
         raise InvalidInput("unknown_milestone", "the trade has no such milestone", field="milestone", milestone=name)
 
-    def waterfall(self, own: tuple[ShareRule, ...] = ()) -> Waterfall:
-        """The split with this deal's amounts: a milestone's own one, or (empty) the template's."""
-        return waterfall_of(own or self.template.split, self.fixed_shares)
+    def waterfall(
+        self, own: tuple[ShareRule, ...] = (), *, had: Mapping[str, int] = NOTHING_YET, upto: int = 0
+    ) -> Waterfall:
+        """The split with this deal's amounts: a milestone's own one, or (empty) the template's. See `waterfall_of`."""
+        return waterfall_of(own or self.template.split, self.fixed_shares, had=had, upto=upto)
 
 
-def waterfall_of(split: tuple[ShareRule, ...], agreed: Mapping[str, int]) -> Waterfall:
-    """A split with the amounts that a deal agreed on for its fixed and capped shares, by role."""
-    return Waterfall(tuple(_share(rule, agreed) for rule in split))
+def waterfall_of(
+    split: tuple[ShareRule, ...], agreed: Mapping[str, int], *, had: Mapping[str, int] = NOTHING_YET, upto: int = 0
+) -> Waterfall:
+    """A split with the amounts that a deal agreed on for its fixed and capped shares, by role.
+
+    Such amounts, and the tiers, are of the whole trade, however many parts it is released in: of an amount what a role
+    `had` before is taken off, and tiers begin where the price stands that was divided before (`upto`). Tiers within a
+    group begin anew with each part.
+    """
+    return Waterfall(tuple(_share(rule, agreed, had, upto) for rule in split))
 
 
-def _share(rule: ShareRule, agreed: Mapping[str, int]) -> Share:
+def _share(rule: ShareRule, agreed: Mapping[str, int], had: Mapping[str, int], upto: int) -> Share:
     by_deal = rule.kind is ShareKind.FIXED or (rule.kind is ShareKind.CAPPED and not rule.cap_minor)
     minor = agreed.get(rule.role, 0) if by_deal else rule.cap_minor
-    inner = tuple(_share(one, agreed) for one in rule.shares)
-    return Share(rule.role, rule.kind, minor, rule.bps, rule.tiers, inner)
+    inner = tuple(_share(one, agreed, had, 0) for one in rule.shares)
+    return Share(rule.role, rule.kind, max(minor - _had(rule, had), 0), rule.bps, _tiers_from(rule.tiers, upto), inner)
+
+
+def _had(rule: ShareRule, had: Mapping[str, int]) -> int:
+    return sum(_had(one, had) for one in rule.shares) if rule.shares else had.get(rule.role, 0)
+
+
+def _tiers_from(tiers: tuple[Tier, ...], upto: int) -> tuple[Tier, ...]:
+    ends = ((tier.up_to_minor, tier.bps) for tier in tiers)
+    return tuple(Tier(None if end is None else end - upto, bps) for end, bps in ends if end is None or end > upto)

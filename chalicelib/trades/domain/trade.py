@@ -15,7 +15,7 @@ from chalicelib.core.values import dataclass
 from chalicelib.ledger.exchange import Rate
 from chalicelib.splits.domain.waterfall import Shares
 from chalicelib.trades.domain.lines import Line
-from chalicelib.trades.domain.states import ENDED, TRANSITIONS, Command, State
+from chalicelib.trades.domain.states import CLOSED, ENDED, TRANSITIONS, Command, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """An amount that is frozen until an arbiter divides it; `retained` of it is of the retention. Raised by `role`."""
+    """An amount that is frozen until an arbiter divides it; `retained_minor` of it is of the retention. Raised by
+    `role`, in `stage`."""
 
     dispute_id: str
     role: str
     minor: int
     retained_minor: int
     opened_at: datetime
+    stage: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,15 @@ class Trade:
     """What changes about a trade, kept small. All amounts in minor units of `currency`.
 
     `due_minor` is what the buyer is asked for in all, `price_minor` the price as it is known now (provisional, then
-    final, lot by lot) and `final_minor` what settlements have fixed of it. funded = released + refunded + held; of what
-    is held `retained_minor` stays back against defects and the dispute's part is frozen. `charged_minor` is how much of
-    the price has been released, which the fees follow; `conceded_minor` what the buyer got back by agreement or
-    decision, which it does not owe again. `evidence` has the id of each document by its place, `done` the milestones
-    (`name` or `name/lot`) whose money went, `recalled` the lots that were called back, `got` what each role got.
+    final, lot by lot), `final_minor` what settlements have fixed of it, `worth` what each settled lot came to, `rate`
+    the final rate of exchange. funded = released + refunded + held; of what is held `retained_minor` stays back against
+    defects and the dispute's part is frozen. `charged_minor` is how much of the price has been let go or stays back,
+    which the fees follow; `conceded_minor` what the buyer got back, or need not pay, by agreement or decision: it does
+    not owe it again. `claim_minor` is what the seller owes the buyer outside the escrow.
+
+    `evidence` has the id of each document by its place, `done` the milestones (`name` or `name/lot`) whose money went,
+    `recalled` the lots that were called back (the empty name: all goods of a trade without lots), `got` what each role
+    got in all, and `by_split` what splits gave it before fees, kept while that limits what it still gets.
     """
 
     trade_id: str
@@ -73,13 +79,16 @@ class Trade:
     retained_minor: int = 0
     charged_minor: int = 0
     conceded_minor: int = 0
-    final_minor: int | None = None
     claim_minor: int = 0
+    final_minor: int | None = None
+    worth: dict[str, int] = field(default_factory=dict)
+    rate: Rate | None = None
     evidence: dict[str, str] = field(default_factory=dict)
     progress: dict[str, Progress] = field(default_factory=dict)
     done: tuple[str, ...] = ()
     recalled: tuple[str, ...] = ()
     got: dict[str, Got] = field(default_factory=dict)
+    by_split: dict[str, int] = field(default_factory=dict)
     dispute: Dispute | None = None
     retained_until: date | None = None
     expires_at: datetime | None = None
@@ -97,6 +106,7 @@ class Trade:
             ("ended: nothing is disputed", self.stage not in ENDED or self.dispute is None),
             ("a dispute is no stage of its own", self.stage is not State.DISPUTED),
             ("what roles got was released", sum(one.minor for one in self.got.values()) == self.released_minor),
+            ("nobody gave back more than it got", all(0 <= one.back_minor <= one.minor for one in self.got.values())),
         )
         for rule, holds in rules:
             if not holds:
@@ -124,14 +134,19 @@ class Trade:
         return self.held_minor - self.frozen_minor - (self.retained_minor - of_retention)
 
     @property
+    def frozen_price_minor(self) -> int:
+        """What is in dispute and not of the retention."""
+        return self.dispute.minor - self.dispute.retained_minor if self.dispute else 0
+
+    @property
     def held(self) -> Money:
         """What the escrow holds."""
         return Money(self.held_minor, self.currency)
 
     @property
     def outstanding(self) -> Money:
-        """What is still due from the buyer."""
-        return Money(self.due_minor - self.funded_minor, self.currency)
+        """What is still due from the buyer; nothing once the trade is closed."""
+        return Money(0 if self.stage in CLOSED else self.due_minor - self.funded_minor, self.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +154,7 @@ class Division:
     """What one command lets out of the escrow: `shares` to roles and `refund` to the buyer, and the trade after it.
 
     `lines` show how it was computed. Where `top_up` is more than nothing, nothing leaves: the buyer is asked for it.
-    `rate` is what shares of roles that are paid in the price's currency are exchanged at.
+    `rate` is what shares of roles that are paid in the price's currency are exchanged at, where that is another one.
     """
 
     trade: Trade
@@ -174,19 +189,38 @@ def move(trade: Trade, command: Command, to: State, **changes: Any) -> Trade:
     return after
 
 
-def let_go(trade: Trade, command: Command, to: State, shares: Shares, refund: Money, **changes: Any) -> Trade:
-    """The trade after money has left it: `shares` released to roles, `refund` given back to the buyer."""
-    got = dict(trade.got)
+def let_go(
+    trade: Trade,
+    command: Command,
+    shares: Shares,
+    refund: Money,
+    *,
+    otherwise: State,
+    emptied: State | None = None,
+    **changes: Any,
+) -> Trade:
+    """The trade after money has left it: `shares` released to roles, `refund` given back to the buyer.
+
+    An empty escrow ends it: as `emptied`, where that is said, else completed if anything was ever released, else
+    refunded. One that holds nothing but a retention is left with that. Else the trade comes to `otherwise`.
+    """
+    released = sum(part.minor for _, part in shares)
+    held = trade.held_minor - released - refund.minor
+    to = State.RETAINED if held == changes.get("retained_minor", trade.retained_minor) else otherwise
+    if not held:
+        to = emptied or (State.COMPLETED if trade.released_minor + released else State.REFUNDED)
+    if to in CLOSED:
+        changes |= {"expires_at": None, "top_up_at": None}
+    if to in ENDED:
+        changes |= {"by_split": {}}
+    amounts = {"released_minor": trade.released_minor + released, "refunded_minor": trade.refunded_minor + refund.minor}
+    return move(trade, command, to, **amounts, got=_more(trade.got, shares), **changes)
+
+
+def _more(got: dict[str, Got], shares: Shares) -> dict[str, Got]:
+    after = dict(got)
     for role, part in shares:
         if part.minor:
-            before = got.get(role, Got(0))
-            got[role] = replace(before, minor=before.minor + part.minor)
-    return move(
-        trade,
-        command,
-        to,
-        released_minor=trade.released_minor + sum(part.minor for _, part in shares),
-        refunded_minor=trade.refunded_minor + refund.minor,
-        got=got,
-        **changes,
-    )
+            before = after.get(role, Got(0))
+            after[role] = replace(before, minor=before.minor + part.minor)
+    return after
