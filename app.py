@@ -22,10 +22,12 @@ from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.recon import routes as recon
+from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.splits import routes as splits
 from chalicelib.trades.routes import evidence as trades_evidence
+from chalicelib.trades.routes import life as trades_life
 from chalicelib.trades.routes import templates as trades_templates
 from chalicelib.trades.routes import trades
 from chalicelib.web import openapi
@@ -77,10 +79,12 @@ ROUTERS = (
     trades.router,
     trades_templates.router,
     trades_evidence.router,
+    trades_life.router,
     credit.router,
     banking.router,
     recon.router,
     settlement_trades.router,
+    settlement_dividing.router,
     settlement_lending.router,
 )
 

@@ -2,7 +2,44 @@
 
 from __future__ import annotations
 
+from chalicelib.storage.journal import JournalItem
+
+OPENED = "trade.opened"
+MOVEMENT = "movement.booked"
 SETTLED = "trade.settled"
 RELEASED = "trade.released"
-PAID_OUT_AFTER = frozenset({SETTLED, RELEASED})
+RETENTION_RELEASED = "trade.retention_released"
+DISPUTE_RESOLVED = "trade.dispute_resolved"
+REFUNDED = "trade.refunded"
+TAKEN_BACK = "trade.taken_back"
+CANCELLED = "trade.cancelled"
+EXPIRED = "trade.expired"
+CLAIM_SETTLED = "trade.claim_settled"
+TOP_UP_DUE = "trade.top_up_due"
+FUNDED_BY_ACCOUNT = "trade.funded_by_account"
+FUNDED_BY_CREDIT = "trade.funded_by_credit"
+FUNDED_BY_TRADE = "trade.funded_by_trade"
+LINKED = "trade.linked"
+SET_ASIDE = "trade.due_set_aside"
+
+PAID_OUT_AFTER = frozenset(
+    {
+        SETTLED,
+        RELEASED,
+        RETENTION_RELEASED,
+        DISPUTE_RESOLVED,
+        REFUNDED,
+        TAKEN_BACK,
+        CANCELLED,
+        EXPIRED,
+        CLAIM_SETTLED,
+    }
+)
 """The kinds of entry whose parties are then paid by bank."""
+
+
+def is_paid_out_after(item: JournalItem) -> bool:
+    """Whether the parties that an entry credits are then paid by bank: after what lets a trade's money go, and after a
+    payment of which a part goes back."""
+    returned = item.kind == MOVEMENT and bool(item.data.get("returned_minor"))
+    return bool(item.legs) and (item.kind in PAID_OUT_AFTER or returned)

@@ -29,14 +29,16 @@ from chalicelib.ledger.store.accounts import load_accounts, open_account
 from chalicelib.security.sealing import Sealed
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
+from chalicelib.settlement.service.dividing import division_facts
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch
-from chalicelib.trades import service as trades
 from chalicelib.trades.domain.evidence import Document
 from chalicelib.trades.domain.terms import OpenTrade
 from chalicelib.trades.domain.trade import Trade
+from chalicelib.trades.service.evidence import RecordEvidence, record_evidence
+from chalicelib.trades.service.questions import get_trade
 from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details
 from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables
@@ -142,7 +144,7 @@ class Market:
     def evidence(self, deal: Deal, *documents: Document) -> None:
         """Documents on Thursday."""
         for document in documents:
-            trades.record_evidence(self.call(days=THURSDAY), trades.RecordEvidence(deal.trade_id, document))
+            record_evidence(self.call(days=THURSDAY), RecordEvidence(deal.trade_id, document))
 
     def weighed(self, deal: Deal, quantity_milli: int = 498_320, *fixings: int) -> None:
         """Weight note and index fixings: those of the worked numbers unless told."""
@@ -202,7 +204,7 @@ class Market:
     # ---- what the books say ------------------------------------------------------------------------------------------
 
     def trade(self, deal: Deal) -> Trade:
-        return trades.get_trade(self.tenant, deal.trade_id).trade
+        return get_trade(self.tenant, deal.trade_id).trade
 
     def credit_line(self, line: Line) -> CreditLine:
         return credit_store.load_line(self.tenant, line.line_id)
@@ -267,6 +269,11 @@ def market(name: str = "Steel Marketplace", *, iban: str = IBAN, currency: str =
     account = BankAccount(BANK, iban, tenant, currency)
     banking.link_bank_account(call(tenant=tenant), account)
     return Market(account, seal)
+
+
+def facts_of(outcome: Outcome) -> dict[str, Any]:
+    """What a division of an escrow let go, in full."""
+    return division_facts(outcome.item)
 
 
 def refusal(act: Callable[[], object]) -> Refusal:

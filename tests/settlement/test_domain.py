@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,11 @@ from chalicelib.core.money import Money
 from chalicelib.credit.domain import CreditLine, accrue, draw, interest_due
 from chalicelib.ledger.domain import Posting, Purpose, Side, credit, debit, entry_of, purpose_account_id
 from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id
-from chalicelib.settlement.domain.credit import CreditFunding, day_on_line, fund_by_credit, is_whole
+from chalicelib.settlement.domain.credit import CreditFunding, day_on_line, fund_by_credit
 from chalicelib.settlement.domain.division import refund, refund_postings, share_postings
 from chalicelib.splits.domain.waterfall import divide
-from chalicelib.trades.domain import State, Trade, fund
+from chalicelib.trades.domain.states import State
+from chalicelib.trades.domain.trade import Division, Got
 from tests.credit.lines import day, line_of
 from tests.support.calls import MONDAY, TENANT
 from tests.trades.deals import FIXED_PRICE, STEEL, cny, eur, funded, opened
@@ -73,11 +75,11 @@ def test_netting_keeps_currencies_apart() -> None:
 @given(st.integers(0, 10**12), st.integers(0, 10**6), st.integers(0, 10**6))
 def test_shares_leave_the_escrow_in_full_and_reach_their_accounts(rest: int, carrier: int, inspector: int) -> None:
     shares = {"carrier": carrier, "inspector": inspector, "warehouse": 0}
-    terms, _ = opened(FIXED_PRICE, "fixed-price", fixed_shares=shares, quantity_milli=10**7, unit_price_minor=10**9)
+    terms, trade = opened(FIXED_PRICE, "fixed-price", fixed_shares=shares, quantity_milli=10**7, unit_price_minor=10**9)
     amount = eur(2 * (carrier + inspector) + rest)
-    divided = divide(terms.waterfall, amount)
+    divided = divide(terms.waterfall(), amount)
 
-    postings = share_postings(TENANT, terms, divided)
+    postings = share_postings(TENANT, terms, Division(trade, divided, amount.of(0)))
 
     assert credited(postings, terms.escrow_account_id) == -amount.minor
     for role, share in divided:
@@ -95,9 +97,10 @@ def test_a_role_without_a_party_is_the_marketplaces_fee() -> None:
 
 
 def test_a_party_in_two_roles_is_credited_once_with_both_shares() -> None:
-    terms, _ = opened(STEEL, parties={"buyer": "pty_buyer", "mill": "pty_mill", "carrier": "pty_mill"})
+    terms, trade = opened(STEEL, parties={"buyer": "pty_buyer", "mill": "pty_mill", "carrier": "pty_mill"})
+    shares = divide(terms.waterfall(), cny(10_000_000))
 
-    postings = share_postings(TENANT, terms, divide(terms.waterfall, cny(10_000_000)))
+    postings = share_postings(TENANT, terms, Division(trade, shares, cny(0)))
 
     assert len(postings) == 3
     assert credited(postings, party_account_id(TENANT, "pty_mill", "CNY")) == 9_970_000
@@ -171,7 +174,7 @@ def test_a_drawdown_moves_line_trade_and_record_together() -> None:
     terms, trade = opened()
     before = CreditFunding("crl_one", 5)
 
-    funded_by = fund_by_credit(BORROWERS_LINE, terms, trade, before, cny(100), on=day(1))
+    funded_by = fund_by_credit(BORROWERS_LINE, terms, trade, before, cny(100), now=MONDAY + timedelta(days=1))
 
     assert funded_by.drawdown.line.principal == cny(100)
     assert (funded_by.trade.state, funded_by.trade.funded_minor) == (State.FUNDING, 100)
@@ -181,11 +184,13 @@ def test_a_drawdown_moves_line_trade_and_record_together() -> None:
 @pytest.mark.parametrize("state", [State.FUNDED, State.COMPLETED])
 def test_a_trade_that_takes_no_money_is_funded_by_no_line(state: State) -> None:
     terms, trade = opened()
-    released = trade.due_minor if state is State.COMPLETED else 0
-    full = replace(funded(terms, trade), state=state, released_minor=released)
+    full = funded(terms, trade)
+    if state is State.COMPLETED:
+        got = {"mill": Got(full.due_minor)}
+        full = replace(full, stage=state, released_minor=full.due_minor, got=got, expires_at=None)
 
     with pytest.raises(Conflict) as refused:
-        fund_by_credit(BORROWERS_LINE, terms, full, None, cny(1), on=day(0))
+        fund_by_credit(BORROWERS_LINE, terms, full, None, cny(1), now=MONDAY)
 
     assert refused.value.facts == {"state": state.value, "command": "fund"}
 
@@ -219,7 +224,7 @@ def tried(
         trade = funded(terms, trade)
     trade = replace(trade, currency=currency)
     with pytest.raises(Refusal) as refused:
-        fund_by_credit(line, terms, trade, CreditFunding(line_before, 0), cny(minor), on=day(0))
+        fund_by_credit(line, terms, trade, CreditFunding(line_before, 0), cny(minor), now=MONDAY)
     return refused.value
 
 
@@ -232,25 +237,3 @@ def test_a_drawdown_is_refused_in_this_order(code: str, wrong: dict[str, object]
 
 def test_more_than_outstanding_says_what_is() -> None:
     assert tried(minor=182_500_001).facts == {"requested": 182_500_001, "outstanding": 182_500_000}
-
-
-# ---- reading at once -------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**6)), min_size=1, max_size=8), st.data())
-def test_a_trade_read_apart_from_its_payments_is_noticed(payments: list[tuple[bool, int]], data: st.DataObject) -> None:
-    """A commit holds the trade to the version that was read. So where it was read at its last, and what paid for it at
-    any instant, the three agree if these were read at their last too, and not otherwise."""
-    _, trade = opened()
-    moments: list[tuple[Trade, int, int]] = [(trade, 0, 0)]
-    for by_bank, minor in payments:
-        trade, received, by_line = moments[-1]
-        after = fund(trade, cny(minor)).trade
-        moments.append((after, received + minor * by_bank, by_line + minor * (not by_bank)))
-    instant = st.integers(0, len(moments) - 1)
-    received, by_line = moments[data.draw(instant)][1], moments[data.draw(instant)][2]
-    funding = CreditFunding("crl_one", by_line) if by_line else None
-
-    whole = is_whole(moments[-1][0], received_minor=received, funding=funding)
-
-    assert whole == ((received, by_line) == moments[-1][1:])

@@ -45,7 +45,7 @@ def test_a_buyers_payment_goes_into_the_escrow(tables: Tables) -> None:
     facts = steel.pay(deal.reference, PAID).item.data
 
     assert (steel.bank, steel.escrow(deal), steel.suspense) == (PAID, PAID, 0)
-    assert (steel.trade(deal).state, steel.trade(deal).outstanding.minor) == (State.FUNDING, DRAWN)
+    assert (steel.trade(deal).state, steel.trade(deal).outstanding.minor) == (State.DEPOSITED, DRAWN)
     assert steel.expected(deal.reference).status == "short"
     assert (facts["received_minor"], facts["matched_minor"], facts["suspense_minor"]) == (PAID, PAID, 0)
     assert facts["payment_reference"] == deal.reference

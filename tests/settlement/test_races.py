@@ -21,6 +21,7 @@ from tests.settlement.market import (
     Market,
     day,
     deliverable,
+    facts_of,
     funded_by_credit,
     kinds,
     market,
@@ -147,7 +148,7 @@ def test_a_settlement_against_the_top_up_it_waits_for(tables: Tables) -> None:
         deal = steel.deal()
         steel.pay(deal.reference, DUE)
         steel.weighed(deal, 498_320, 370_000)
-        top_up = steel.settle(deal).item.data["top_up_minor"]
+        top_up = facts_of(steel.settle(deal))["top_up_minor"]
 
         settle, pay = at_once(partial(steel.settle, deal), payment(steel, deal, top_up + 5))
 
@@ -172,7 +173,7 @@ def test_a_settlement_against_the_last_payment_sees_all_of_it_or_none(tables: Ta
         assert isinstance(draw, Outcome)
         outcome = settle if isinstance(settle, Outcome) else steel.settle(deal)
         # Whichever came first: the refund is the line's, never the buyer's.
-        assert outcome.item.data["refund_to_principal_minor"] == 962_024
+        assert facts_of(outcome)["refund_to_principal_minor"] == 962_024
         assert steel.owed("buyer") == 0
 
 

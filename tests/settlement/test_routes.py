@@ -16,6 +16,7 @@ from tests.support.api import Api, Reply, signing, token_for
 from tests.support.dynamodb_local import Tables
 
 REPLAYED = "idempotent-replayed"
+REFUNDED = ("refund_minor", "refund_to_interest_minor", "refund_to_principal_minor", "refund_to_buyer_minor")
 
 
 @dataclass
@@ -79,6 +80,7 @@ def test_a_trade_is_opened(shop: Shop) -> None:
         "state",
         "currency",
         "due_minor",
+        "deposit_minor",
         "reference",
         "escrow_account_id",
     }
@@ -106,7 +108,7 @@ def test_a_drawdown_answers_what_the_trade_still_asks_for(shop: Shop) -> None:
 
     reply = twice(shop, f"/v1/credit-lines/{line.line_id}/drawdowns", body)
 
-    assert (reply.status, reply.body["trade_state"], reply.body["outstanding_minor"]) == (201, "funding", DUE - PAID)
+    assert (reply.status, reply.body["trade_state"], reply.body["outstanding_minor"]) == (201, "deposited", DUE - PAID)
     assert (reply.body["drawn_minor"], reply.body["line_id"]) == (PAID, line.line_id)
     assert reply.body["entry_id"].startswith("ent_")
 
@@ -137,6 +139,10 @@ def test_a_release_answers_the_shares(shop: Shop) -> None:
         "released_minor": 3_000_000,
         "currency": "CNY",
         "shares_minor": {},
+        "lot": "",
+        "lines": [],
+        **dict.fromkeys(REFUNDED, 0),
+        "upstream_minor": 0,
     }
     assert sum(reply.body["shares_minor"].values()) == 3_000_000
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.banking import store as banking_store
@@ -13,9 +15,10 @@ from chalicelib.settlement.store.credit import (
     take_credit_funding,
     write_credit_funding,
 )
-from chalicelib.settlement.store.expected import expect_more, find_expectations, take_expected
+from chalicelib.settlement.store.expected import find_expectations, follow_trade, take_expected
 from chalicelib.storage.commit import Failed, Stale, commit
 from chalicelib.storage.reads import fetch
+from chalicelib.trades.domain.states import State
 from tests.settlement.market import market
 from tests.support.calls import TENANT
 from tests.support.dynamodb_local import Tables
@@ -44,16 +47,23 @@ def test_an_expectation_that_a_batch_has_missed_is_read_again() -> None:
         take_expected({}, TENANT, "RF52D6BXM5S153QP0JCH")
 
 
-def test_expecting_more_and_less(tables: Tables) -> None:
+def test_the_bank_is_expected_to_send_what_the_trade_is_short_of(tables: Tables) -> None:
     steel = market()
     deal = steel.deal()
-    due = steel.trade(deal).due_minor
-    for more, expected in ((5, due + 5), (-due, 5)):
+    trade = steel.trade(deal)
+    more = replace(trade, due_minor=trade.due_minor + 5)
+    paid = replace(more, funded_minor=trade.due_minor, stage=State.FUNDING)
+    for before, after, by_bank, expected in (
+        (trade, more, False, (trade.due_minor + 5, 0)),
+        (more, paid, False, (5, 0)),
+        (paid, replace(paid, funded_minor=paid.due_minor), True, (5, 5)),
+    ):
         found = fetch((banking_store.expected_key(steel.tenant, deal.reference),))
         record = take_expected(found, steel.tenant, deal.reference)
-        commit((expect_more(record, steel.tenant, steel.money(more)),))
+        commit((follow_trade(record, steel.tenant, before, after, by_bank=by_bank),))
 
-        assert steel.expected(deal.reference).expected_minor == expected
+        now = steel.expected(deal.reference)
+        assert (now.expected_minor, now.received_minor) == expected
 
 
 def test_the_first_two_expectations_are_found_in_one_read_each(tables: Tables) -> None:

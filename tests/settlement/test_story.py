@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose
-from tests.settlement.market import DRAWN, LENT, PAID, funded_by_credit, market, trial_balance
+from tests.settlement.market import DRAWN, LENT, PAID, facts_of, funded_by_credit, market, trial_balance
 from tests.support.dynamodb_local import Tables
 
 
@@ -13,7 +13,7 @@ def test_the_steel_deal_comes_to_the_worked_numbers(tables: Tables) -> None:
     deal, line = funded_by_credit(steel)
     assert (steel.escrow(deal), steel.bank) == (PAID + DRAWN, LENT + PAID)
 
-    facts = steel.settle(deal).item.data
+    facts = facts_of(steel.settle(deal))
     assert facts["shares_minor"] == {"carrier": 4_250_000, "platform": 544_613, "mill": 176_743_363}
     assert (facts["final_amount_minor"], facts["refund_minor"]) == (181_537_976, 962_024)
     assert (facts["refund_to_interest_minor"], facts["refund_to_principal_minor"]) == (41_250, 920_774)

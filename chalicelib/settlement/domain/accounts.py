@@ -15,12 +15,19 @@ def party_account_id(tenant: str, party_id: str, currency: str) -> str:
     return purpose_account_id(tenant, Purpose.PARTY, currency, party_id)
 
 
+def share_currency(terms: Terms, role: str) -> str:
+    """The currency a role is paid in: the price's, where the template says so, else the trade's."""
+    abroad = any(one.name == role and one.paid_in_price_currency for one in terms.template.roles)
+    return terms.price_currency if abroad and role in terms.parties else terms.currency
+
+
 def share_account_id(tenant: str, terms: Terms, role: str) -> str:
-    """The account a role's share goes to. A role without a party is the marketplace: its share is fee income."""
+    """The account a role's share goes to, in the currency the role is paid in. A role without a party is the
+    marketplace: its share is fee income."""
     party_id = terms.parties.get(role)
     if party_id is None:
         return purpose_account_id(tenant, Purpose.FEE_INCOME, terms.currency)
-    return party_account_id(tenant, party_id, terms.currency)
+    return party_account_id(tenant, party_id, share_currency(terms, role))
 
 
 def netted(postings: Iterable[Posting]) -> tuple[Posting, ...]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.credit.domain import CreditLine, Drawdown, draw
-from chalicelib.trades.domain.funding import fund
-from chalicelib.trades.domain.states import TRANSITIONS, Command
+from chalicelib.settlement.domain.funding import check_wanted, fund_exactly
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
 
@@ -47,7 +46,7 @@ def day_on_line(line: CreditLine, on: date) -> date:
 
 
 def fund_by_credit(
-    line: CreditLine, terms: Terms, trade: Trade, before: CreditFunding | None, amount: Money, *, on: date
+    line: CreditLine, terms: Terms, trade: Trade, before: CreditFunding | None, amount: Money, *, now: datetime
 ) -> CreditFunded:
     """Draw an amount on its buyer's line into a trade's escrow.
 
@@ -57,29 +56,17 @@ def fund_by_credit(
     """
     if line.borrower_party_id != terms.buyer:
         raise Conflict("line_of_another_buyer", "the trade's buyer does not have this line", line_id=line.line_id)
-    drawdown = draw(line, amount, day_on_line(line, on))
-    _check_wants(trade, amount)
+    drawdown = draw(line, amount, day_on_line(line, now.date()))
+    check_wanted(trade, amount)
     funding = (before or CreditFunding(line.line_id, 0)).more(line.line_id, amount)
-    funded = fund(trade, amount)
-    if funded.excess.minor:
-        facts = {"requested": amount.minor, "outstanding": trade.outstanding.minor}
-        raise Conflict("more_than_outstanding", "the trade asks for less", **facts)
-    return CreditFunded(drawdown, funded.trade, funding)
+    return CreditFunded(drawdown, fund_exactly(terms, trade, amount, now=now), funding)
 
 
-def is_whole(trade: Trade, *, received_minor: int, funding: CreditFunding | None) -> bool:
-    """Whether a trade, what the bank has received for it and what its line has drawn for it were read at one instant.
-
-    Each payment changes the trade and one of the other two in one commit, and none of the three ever falls: so where
-    they agree, and the trade is still the same when the next commit is made, nothing has been missed.
-    """
-    return trade.funded_minor == received_minor + (funding.drawn_minor if funding else 0)
-
-
-def _check_wants(trade: Trade, amount: Money) -> None:
-    if amount.currency != trade.currency:
-        facts = {"expected": trade.currency, "given": amount.currency}
-        raise InvalidInput("currency_mismatch", "the trade is in another currency", field="amount.currency", **facts)
-    if Command.FUND not in TRANSITIONS[trade.state]:
-        sentence = f"a trade that is {trade.state.value} takes no more money"
-        raise Conflict("trade_state", sentence, state=trade.state.value, command=Command.FUND.value)
+def check_top_up_line(line: CreditLine, terms: Terms) -> None:
+    """Nothing where a deal may name a line for its difference. Raises Conflict `line_of_another_buyer`, InvalidInput
+    `currency_mismatch`."""
+    if line.borrower_party_id != terms.buyer:
+        raise Conflict("line_of_another_buyer", "the trade's buyer does not have this line", line_id=line.line_id)
+    if line.currency != terms.currency:
+        facts = {"expected": terms.currency, "given": line.currency}
+        raise InvalidInput("currency_mismatch", "the line is in another currency", field="top_up_line_id", **facts)

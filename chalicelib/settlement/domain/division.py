@@ -1,18 +1,25 @@
-"""Where what leaves an escrow goes: shares to roles, a refund first to the line that funded the trade."""
+"""Where what leaves an escrow goes: a share to its role; a refund to the line that funded the trade, then to the buyer.
+
+A role that is paid in the price's currency gets its share exchanged: the trade's currency goes to the tenant's position
+in it, and the other currency comes from the position in that.
+"""
 
 from __future__ import annotations
 
 from datetime import date
 
-from chalicelib.core.money import Money
+from chalicelib.core.errors import Defect
+from chalicelib.core.money import Money, exponent, round_ratio
 from chalicelib.core.values import dataclass
 from chalicelib.credit.domain import CreditLine, Repayment, repay
 from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.domain import Posting, credit, debit
-from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id
+from chalicelib.ledger.exchange import Rate, position_account_id
+from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id, share_currency
 from chalicelib.settlement.domain.credit import day_on_line
 from chalicelib.splits.domain.waterfall import Shares
 from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Division
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +31,25 @@ class Refund:
     to_buyer: Money
 
 
-def share_postings(tenant: str, terms: Terms, shares: Shares) -> tuple[Posting, ...]:
+def share_postings(tenant: str, terms: Terms, division: Division) -> tuple[Posting, ...]:
     """Out of the escrow, to each role's account; one posting for roles that share an account."""
-    legs = [(debit(terms.escrow_account_id, a), credit(share_account_id(tenant, terms, role), a)) for role, a in shares]
-    return netted(posting for pair in legs for posting in pair)
+    rate = division.rate or terms.rate
+    legs = (leg for role, part in division.shares for leg in _share_legs(tenant, terms, role, part, rate))
+    return netted(legs)
+
+
+def exchanged(amount: Money, rate: Rate, currency: str) -> Money:
+    """What an amount of a trade comes to in the price's currency, of which `rate` says what one unit is worth in the
+    trade's. Rounded half to even."""
+    numerator = amount.minor * rate.denominator * 10 ** exponent(currency)
+    return Money(round_ratio(numerator, rate.numerator * 10 ** exponent(amount.currency)), currency)
+
+
+def take_back_postings(tenant: str, terms: Terms, parts: Shares, refunded: Refund) -> tuple[Posting, ...]:
+    """Out of the accounts of those who were paid, to the line and to the buyer."""
+    buyer = party_account_id(tenant, terms.buyer, terms.currency)
+    legs = [(debit(share_account_id(tenant, terms, role), part), credit(buyer, part)) for role, part in parts]
+    return netted((*(leg for pair in legs for leg in pair), *_to_line(refunded, buyer)))
 
 
 def refund(line: CreditLine | None, amount: Money, on: date) -> Refund:
@@ -40,8 +62,27 @@ def refund(line: CreditLine | None, amount: Money, on: date) -> Refund:
 
 def refund_postings(tenant: str, terms: Terms, refunded: Refund) -> tuple[Posting, ...]:
     """Out of the escrow, to the line and to the buyer."""
-    to_line: tuple[Posting, ...] = ()
-    if refunded.line is not None and refunded.repayment is not None:
-        to_line = repayment_postings(refunded.line, refunded.repayment, terms.escrow_account_id)
-    buyer = party_account_id(tenant, terms.buyer, terms.currency)
-    return (*to_line, debit(terms.escrow_account_id, refunded.to_buyer), credit(buyer, refunded.to_buyer))
+    escrow, buyer = terms.escrow_account_id, party_account_id(tenant, terms.buyer, terms.currency)
+    return (*_to_line(refunded, escrow), debit(escrow, refunded.to_buyer), credit(buyer, refunded.to_buyer))
+
+
+def _to_line(refunded: Refund, paid_from: str) -> tuple[Posting, ...]:
+    if refunded.line is None or refunded.repayment is None:
+        return ()
+    return repayment_postings(refunded.line, refunded.repayment, paid_from)
+
+
+def _share_legs(tenant: str, terms: Terms, role: str, part: Money, rate: Rate | None) -> tuple[Posting, ...]:
+    out, account_id = debit(terms.escrow_account_id, part), share_account_id(tenant, terms, role)
+    currency = share_currency(terms, role)
+    if currency == terms.currency:
+        return out, credit(account_id, part)
+    if rate is None:
+        raise Defect(f"{terms.trade_id}: {role} is paid in {currency} and there is no rate")
+    given = exchanged(part, rate, currency)
+    return (
+        out,
+        credit(position_account_id(tenant, terms.currency), part),
+        debit(position_account_id(tenant, currency), given),
+        credit(account_id, given),
+    )

@@ -12,15 +12,16 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money, exponent
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
-from chalicelib.credit.domain import CreditLine, Terms, open_line
+from chalicelib.credit.domain import CreditLine, Drawdown, Terms, open_line
 from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts
 from chalicelib.ledger.domain import Purpose, entry_of, purpose_account_id
 from chalicelib.ledger.store.accounts import open_account
 from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.settlement.domain.accounts import netted
 from chalicelib.settlement.domain.credit import fund_by_credit
+from chalicelib.settlement.kinds import FUNDED_BY_CREDIT
 from chalicelib.settlement.store.credit import credit_funding_key, take_credit_funding, write_credit_funding
-from chalicelib.settlement.store.expected import check_banked, expect_more, take_expected
+from chalicelib.settlement.store.expected import check_banked, follow_trade, take_expected
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -40,11 +41,11 @@ class OpenLine:
 
 @dataclass(frozen=True, slots=True)
 class DrawIntoEscrow:
-    """Draw an amount on a line straight into a trade's escrow."""
+    """Draw an amount on a line straight into a trade's escrow; None: all that the trade still asks for."""
 
     line_id: str
     trade_id: str
-    amount: Money
+    amount: Money | None
 
 
 def open_lender(call: Call, party_id: str, currency: str) -> Outcome:
@@ -131,11 +132,10 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     trade = trades_store.take_trade(found, tenant, trade_id)
     before = take_credit_funding(found, tenant, trade_id)
     expected = take_expected(found, tenant, terms.reference)
-    funded = fund_by_credit(
-        line.value, terms, trade.value, before.value if before else None, command.amount, on=call.now.date()
-    )
+    amount = trade.value.outstanding if command.amount is None else command.amount
+    funded = fund_by_credit(line.value, terms, trade.value, before.value if before else None, amount, now=call.now)
     entry = entry_of(
-        "trade.funded_by_credit",
+        FUNDED_BY_CREDIT,
         netted(drawdown_postings(line.value, funded.drawdown, terms.escrow_account_id)),
         occurred_at=call.now,
         subject=trade_id,
@@ -147,17 +147,17 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
         credit_store.replace_line(funded.drawdown.line, version=line.version),
         trades_store.save_trade(tenant, funded.trade, version=trade.version),
         write_credit_funding(tenant, trade_id, funded.funding, before),
-        expect_more(expected, tenant, -command.amount),
-        data=_drawdown_facts(command, funded.trade),
+        follow_trade(expected, tenant, trade.value, funded.trade),
+        data=_drawdown_facts(command, funded.drawdown, funded.trade),
     )
 
 
-def _drawdown_facts(command: DrawIntoEscrow, trade: Trade) -> dict[str, Any]:
+def _drawdown_facts(command: DrawIntoEscrow, drawdown: Drawdown, trade: Trade) -> dict[str, Any]:
     return {
         "trade_id": command.trade_id,
         "line_id": command.line_id,
-        "drawn_minor": command.amount.minor,
-        "currency": command.amount.currency,
+        "drawn_minor": drawdown.amount.minor,
+        "currency": drawdown.amount.currency,
         "trade_state": trade.state.value,
         "outstanding_minor": trade.outstanding.minor,
     }

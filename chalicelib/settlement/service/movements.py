@@ -20,9 +20,10 @@ from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
 from chalicelib.ledger.store.entries import plan_entry
-from chalicelib.settlement.domain.accounts import netted
+from chalicelib.settlement.domain.accounts import netted, party_account_id
 from chalicelib.settlement.domain.credit import day_on_line
-from chalicelib.settlement.store.expected import find_expectations, take_expected
+from chalicelib.settlement.kinds import MOVEMENT
+from chalicelib.settlement.store.expected import find_expectations, follow_trade, take_expected
 from chalicelib.storage.commit import Write
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -30,8 +31,6 @@ from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import Key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.funding import fund
-
-KIND = "movement.booked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +43,14 @@ class Aim:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What of a movement found its place: the postings from the bank account on, and the writes that go with them."""
+    """What of a movement found its place: the postings from the bank account on, and the writes that go with them.
+    `returned` of it belongs to nothing and goes back to who sent it."""
 
     postings: tuple[Posting, ...]
     amount: Money
     writes: tuple[Write, ...]
     subject: str
+    returned: int = 0
 
 
 def book_movement(call: Call, movement: Movement) -> Outcome:
@@ -123,7 +124,7 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim, occurred_at: d
     if left.minor:
         writes.append(banking_store.create_receipt(call.tenant, _unmatched(call, movement, left, aim)))
     entry = entry_of(
-        KIND,
+        MOVEMENT,
         postings,
         occurred_at=occurred_at,
         subject=taken.subject or None,
@@ -147,19 +148,21 @@ def _into_escrow(call: Call, movement: Movement, found: Found, record: Versioned
     trade_id = record.value.subject_id
     terms = trades_store.take_terms(found, call.tenant, trade_id)
     trade = trades_store.take_trade(found, call.tenant, trade_id)
-    funded = fund(trade.value, movement.amount)
-    if not funded.accepted.minor:
+    funded = fund(terms, trade.value, movement.amount, now=call.now)
+    taken = funded.accepted + funded.returned
+    if not taken.minor:
         return _nothing(movement)
-    bank = movement.account.account_id
-    return Taken(
-        (debit(bank, funded.accepted), credit(terms.escrow_account_id, funded.accepted)),
-        funded.accepted,
-        (
-            trades_store.save_trade(call.tenant, funded.trade, version=trade.version),
-            banking_store.replace_expected(call.tenant, receive(record.value, funded.accepted), version=record.version),
-        ),
-        trade_id,
+    buyer = party_account_id(call.tenant, terms.buyer, terms.currency)
+    postings = (
+        debit(movement.account.account_id, taken),
+        credit(terms.escrow_account_id, funded.accepted),
+        credit(buyer, funded.returned),
     )
+    writes = (
+        trades_store.save_trade(call.tenant, funded.trade, version=trade.version),
+        follow_trade(record, call.tenant, trade.value, funded.trade, by_bank=True),
+    )
+    return Taken(postings, taken, writes if funded.accepted.minor else (), trade_id, funded.returned.minor)
 
 
 def _towards_line(call: Call, movement: Movement, found: Found, record: Versioned[ExpectedPayment]) -> Taken:
@@ -216,7 +219,8 @@ def _facts(movement: Movement, taken: Taken, left: Money, aim: Aim) -> dict[str,
         "booked_on": movement.booked_on.isoformat() if movement.booked_on else None,
         "currency": movement.amount.currency,
         "received_minor": movement.amount.minor,
-        "matched_minor": taken.amount.minor,
+        "matched_minor": taken.amount.minor - taken.returned,
+        "returned_minor": taken.returned,
         "suspense_minor": left.minor,
         "payment_reference": aim.expected.reference if aim.expected else None,
     }

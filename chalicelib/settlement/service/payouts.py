@@ -1,6 +1,6 @@
-"""Which payouts follow from an entry: every party that a settled or released trade credited is paid by bank.
+"""Which payouts follow from an entry: every party that it credited out of a trade is paid by bank.
 
-The release itself carries none of them. They follow by worker, each under a key of entry and party, so that asking
+The entry itself carries none of them. They follow by worker, each under a key of entry and party, so that asking
 twice pays once.
 """
 
@@ -12,7 +12,7 @@ from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.store.entries import load_entry
 from chalicelib.settlement.domain.accounts import party_account_id
-from chalicelib.settlement.kinds import PAID_OUT_AFTER
+from chalicelib.settlement.kinds import is_paid_out_after
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
 from chalicelib.trades import store as trades_store
@@ -20,26 +20,28 @@ from chalicelib.trades import store as trades_store
 
 @dataclass(frozen=True, slots=True)
 class PayoutDue:
-    """A party that an entry credited: how much it is to be paid, for which trade, under which reference."""
+    """A party that an entry credited: how much it is to be paid, for which trade, under which reference.
+    `in_price_currency`: the prices are in that currency and the trade is in another; a party may be paid in both."""
 
     party_id: str
     amount: Money
     trade_id: str
     reference: str
+    in_price_currency: bool = False
 
 
 def payouts_due(tenant: str, entry_id: str) -> tuple[PayoutDue, ...]:
     """The payouts that an entry asks for; none where it is of another kind. Raises NotFound `entry_not_found`."""
     item = load_entry(tenant, entry_id)
-    if item.kind not in PAID_OUT_AFTER or item.subject is None:
+    if not is_paid_out_after(item) or item.subject is None:
         return ()
     terms = trades_store.take_terms(fetch((trades_store.terms_key(tenant, item.subject),)), tenant, item.subject)
-    parties = dict.fromkeys(terms.parties.values())
-    credited = ((party_id, _credited(item, party_account_id(tenant, party_id, terms.currency))) for party_id in parties)
+    currencies = dict.fromkeys((terms.currency, terms.price_currency))
     return tuple(
-        PayoutDue(party_id, Money(minor, terms.currency), terms.trade_id, terms.reference)
-        for party_id, minor in credited
-        if minor > 0
+        PayoutDue(party_id, Money(minor, currency), terms.trade_id, terms.reference, currency != terms.currency)
+        for party_id in dict.fromkeys(terms.parties.values())
+        for currency in currencies
+        if (minor := _credited(item, party_account_id(tenant, party_id, currency))) > 0
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chalicelib.credit import store as credit_store
+from chalicelib.credit.domain import CreditLine
 from chalicelib.settlement.domain.credit import CreditFunding
 from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write
@@ -26,6 +28,20 @@ def load_credit_funding(tenant: str, trade_id: str) -> CreditFunding | None:
     """The line that funded a trade, read strongly; None: no line did."""
     record = take_credit_funding(fetch((credit_funding_key(tenant, trade_id),)), tenant, trade_id)
     return record.value if record else None
+
+
+def line_behind(found: Found, tenant: str, trade_id: str) -> Versioned[CreditLine] | None:
+    """The credit line that funded a trade; None: no line did. To be asked after the trade's state was read.
+
+    A trade never changes its line, so one that `found` has is the one. Where it has none, the record is read anew: each
+    drawdown changes it and the trade's state in one commit, so either it is seen here, or the commit to come is stale.
+    """
+    record = take_credit_funding(found, tenant, trade_id)
+    funding = record.value if record else load_credit_funding(tenant, trade_id)
+    if funding is None:
+        return None
+    key = credit_store.line_key(tenant, funding.line_id)
+    return credit_store.take_line(fetch((key,)), tenant, funding.line_id)
 
 
 def write_credit_funding(

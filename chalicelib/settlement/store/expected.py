@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.core.errors import Conflict
-from chalicelib.core.money import Money
+from chalicelib.settlement.domain.funding import asked_minor, expected_after
 from chalicelib.storage.commit import Stale, Write
-from chalicelib.storage.reads import Found
+from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Versioned
+from chalicelib.trades.domain.trade import Trade
 
 MOST_REFERENCES = 50
 """References of one movement that are looked at. A payer may write more, and so may a bank's batch of payments."""
@@ -24,10 +23,20 @@ def take_expected(found: Found, tenant: str, reference: str) -> Versioned[Expect
     return record
 
 
-def expect_more(record: Versioned[ExpectedPayment], tenant: str, more: Money) -> Write:
-    """Expect so much more (or, negative, less) to come by bank under a trade's reference."""
-    expected = replace(record.value, expected_minor=(record.value.expected_minor or 0) + more.minor)
+def follow_trade(
+    record: Versioned[ExpectedPayment], tenant: str, before: Trade, after: Trade, *, by_bank: bool = False
+) -> Write:
+    """Expect by bank what a trade is still short of, after a command has changed it. See `expected_after`."""
+    expected = expected_after(record.value, before, after, by_bank=by_bank)
     return banking_store.replace_expected(tenant, expected, version=record.version)
+
+
+def follow_trade_read(tenant: str, reference: str, before: Trade, after: Trade) -> tuple[Write, ...]:
+    """The same, where the payment was not read before; nothing where no other amount is expected."""
+    if asked_minor(before) == asked_minor(after):
+        return ()
+    found = fetch((banking_store.expected_key(tenant, reference),))
+    return (follow_trade(take_expected(found, tenant, reference), tenant, before, after),)
 
 
 def find_expectations(tenant: str, references: tuple[str, ...]) -> tuple[ExpectedPayment, ...]:

@@ -24,7 +24,8 @@ from chalicelib.messages.detect import read
 from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
 from chalicelib.queues import Message, Worker
 from chalicelib.queues.worker import MOST_RECEIVES
-from chalicelib.settlement.service.movements import KIND, account_at_bank, book_in_suspense, book_movement
+from chalicelib.settlement.kinds import MOVEMENT
+from chalicelib.settlement.service.movements import account_at_bank, book_in_suspense, book_movement
 from chalicelib.settlement.service.payouts import payout_tenant
 from chalicelib.storage import blobs
 from chalicelib.web import clock
@@ -171,7 +172,7 @@ def _book(message: BankMessage, account: BankAccount, at: At, entry: Entry) -> N
         refusal = contradiction
     else:
         return
-    if book_in_suspense(call, movement, refusal.code).item.kind != KIND:
+    if book_in_suspense(call, movement, refusal.code).item.kind != MOVEMENT:
         raise refusal
 
 

@@ -34,7 +34,7 @@ def pay(tenant: str, entry_id: str, *, now: datetime, entropy: bytes) -> None:
 def _attempt(tenant: str, entry_id: str, due: PayoutDue, now: datetime, entropy: bytes) -> Exception | None:
     call = worker_call(
         tenant=tenant,
-        key=f"payout:{entry_id}:{due.party_id}",
+        key=_key(entry_id, due),
         content={"party_id": due.party_id, "minor": due.amount.minor, "currency": due.amount.currency},
         now=now,
         entropy=entropy,
@@ -47,3 +47,9 @@ def _attempt(tenant: str, entry_id: str, due: PayoutDue, now: datetime, entropy:
     except Exception as failure:  # whatever it is, it is this payout's: nobody else waits for it
         return failure
     return None
+
+
+def _key(entry_id: str, due: PayoutDue) -> str:
+    """One payout for each party and currency; most trades know one currency only."""
+    currency = f":{due.amount.currency}" if due.in_price_currency else ""
+    return f"payout:{entry_id}:{due.party_id}{currency}"
