@@ -48,8 +48,7 @@ MOST_BYTES = 256 * 1024
 def preview_split(request: Request) -> SplitPreviewView:
     """Compute how an amount would be divided, without booking anything."""
     body: SplitPreviewBody = request.body
-    fees = fees_of(body.fees)
-    return preview_view(splitting.preview(body.amount.money, waterfall_of(body.shares), fees))
+    return preview_view(splitting.preview(body.amount.money, body.waterfall, fees_of(body.fees)))
 
 
 @router.endpoint("POST", "/v1/splits", scope=WRITE, body=SplitBody, answer=SplitDividedView, status=201, writes=True)

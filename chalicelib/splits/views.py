@@ -71,6 +71,11 @@ class SplitPreviewBody(Body):
     shares: list[ShareBody] = msgspec.field(default_factory=list)
     fees: list[SplitFeeBody] = msgspec.field(default_factory=list)
 
+    @property
+    def waterfall(self) -> Waterfall:
+        """The waterfall it asks for."""
+        return waterfall_of(self.shares) if self.shares else WHOLE
+
 
 class SplitBody(SplitPreviewBody, kw_only=True):
     """An amount that is taken from an account and divided. What is kept, without shares all of it, is held."""
@@ -82,7 +87,7 @@ class SplitBody(SplitPreviewBody, kw_only=True):
     def command(self) -> OpenSplit:
         """The command it asks for."""
         fees = fees_of(self.fees)
-        return OpenSplit(self.source_account_id, self.amount.money, waterfall_of(self.shares), fees, self.reference)
+        return OpenSplit(self.source_account_id, self.amount.money, self.waterfall, fees, self.reference)
 
 
 class SplitDivisionBody(Body):
@@ -244,8 +249,8 @@ class SplitDivisionPage(msgspec.Struct, frozen=True):
 
 
 def waterfall_of(shares: Sequence[ShareBody]) -> Waterfall:
-    """The waterfall of a body's shares; without any, one that keeps all. Raises what `Share` and `Waterfall` raise."""
-    return Waterfall(_shares(shares)) if shares else WHOLE
+    """The waterfall of a body's shares. Raises what `Share` and `Waterfall` raise."""
+    return Waterfall(_shares(shares))
 
 
 def fees_of(fees: Sequence[SplitFeeBody]) -> tuple[SplitFee, ...]:
