@@ -24,6 +24,7 @@ from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.recon import routes as recon
 from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
+from chalicelib.settlement.routes import netting as settlement_netting
 from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.splits import routes as splits
 from chalicelib.trades.routes import evidence as trades_evidence
@@ -86,6 +87,7 @@ ROUTERS = (
     settlement_trades.router,
     settlement_dividing.router,
     settlement_lending.router,
+    settlement_netting.router,
 )
 
 
