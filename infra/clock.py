@@ -14,9 +14,9 @@ from infra.bank.client import BankClient
 
 TABLE = "quittance-local-records"
 
-SCHEDULES = ("sweep", "accrue", "checkpoint")
-"""What runs after the clock was moved, in this order: what has expired is returned before days are accrued. The nightly
-proof is not among them: it wants the books at rest."""
+SCHEDULES = ("sweep", "accrue", "due", "checkpoint")
+"""What runs after the clock was moved, in this order: what has expired is returned, days are accrued, and only
+then trades draw on their lines or repay them. The nightly proof is not among them: it wants the books at rest."""
 
 
 class ScheduleFailed(Exception):

@@ -21,6 +21,7 @@ FUNCTIONS = {
     "sequence",
     "accrue",
     "sweep",
+    "due",
     "checkpoint",
     "prove",
     "operate",

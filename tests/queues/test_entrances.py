@@ -27,13 +27,14 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
     "sequence": ("chalicelib.ledger.worker.sequence", REMOVED, None),
     "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), NOTHING_SWEPT),
+    "due": ("chalicelib.settlement.worker.due", schedule_event(), {"records": 0, "acts": 0}),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
     "prove": ("chalicelib.ledger.worker.prove", schedule_event(), {"tenants": 1, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"sweep", "checkpoint", "prove"}
+OF_ALL_BOOKS = {"sweep", "due", "checkpoint", "prove"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """

@@ -1,0 +1,84 @@
+"""What time does to trades: which act is due, and that one which cannot be done is set aside with the reason.
+
+Leaves to others: when a trade is looked at (`chalicelib.settlement.worker.due`), and the acts, which are commands.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+
+from chalicelib.core.call import Call, worker_call
+from chalicelib.core.errors import Refusal
+from chalicelib.core.instants import instant_text
+from chalicelib.core.values import dataclass
+from chalicelib.settlement.kinds import SET_ASIDE
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Plan, once
+from chalicelib.storage.reads import Found, fetch
+from chalicelib.trades import store as trades_store
+from chalicelib.trades.domain.due import Act, due, set_aside
+from chalicelib.trades.domain.terms import Terms
+
+ACTOR = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An act that is due, with the trade's terms. `version` is that of the state it was seen in."""
+
+    trade_id: str
+    act: Act
+    version: int
+    terms: Terms
+
+
+class _Passed(Exception):
+    """The act is not due any more: somebody else has done it, or something that leaves nothing to do."""
+
+
+def next_task(tenant: str, trade_id: str, now: datetime) -> Task | None:
+    """What time is to do to a trade next, or None. Raises NotFound `trade_not_found`."""
+    found = fetch(trades_store.deal_keys(tenant, trade_id))
+    trade = trades_store.take_trade(found, tenant, trade_id)
+    act = due(trade.value, now)
+    return act and Task(trade_id, act, trade.version, trades_store.take_terms(found, tenant, trade_id))
+
+
+def task_call(tenant: str, task: Task, *, now: datetime, aside: bool = False) -> Call:
+    """The call that does a task, or sets it aside: whoever makes it, it is the same one.
+
+    Its key names the state's version. The same act may come due twice: a milestone's settlement asks for a difference
+    first, and settles when that is there.
+    """
+    act = task.act
+    name = f"due:{task.trade_id}:{task.version}:{act.deed.value}:{act.key}:{instant_text(act.at)}"
+    key = f"{name}:aside" if aside else name
+    entropy = sha256(key.encode()).digest()
+    return worker_call(tenant=tenant, key=key, content=None, now=now, entropy=entropy, actor=ACTOR)
+
+
+def set_task_aside(call: Call, task: Task, refusal: Refusal) -> bool:
+    """Have an act that was refused not be due any more, and keep why; it stays to be done by hand. Whether it was due
+    still: where something else has happened meanwhile, nothing is changed."""
+    tenant, trade_id, act = call.tenant, task.trade_id, task.act
+
+    def decide(found: Found) -> Plan:
+        trade = trades_store.take_trade(found, tenant, trade_id)
+        if due(trade.value, call.now) != act:
+            raise _Passed
+        facts = {
+            "deed": act.deed.value,
+            "milestone": act.key,
+            "due_at": instant_text(act.at),
+            "code": refusal.code,
+            "facts": refusal.facts,
+        }
+        item = journal_item(call, SET_ASIDE, subject=trade_id, reference=task.terms.reference, data=facts)
+        return Plan(item, (trades_store.save_trade(tenant, set_aside(trade.value, act), version=trade.version),))
+
+    try:
+        once(call, decide, reads=(trades_store.state_key(tenant, trade_id),))
+    except _Passed:
+        return False
+    return True
