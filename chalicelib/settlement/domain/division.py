@@ -33,9 +33,8 @@ class Refund:
 
 def share_postings(tenant: str, terms: Terms, division: Division) -> tuple[Posting, ...]:
     """Out of the escrow, to each role's account; one posting for roles that share an account."""
-    rate = division.rate or terms.rate
-    legs = (leg for role, part in division.shares for leg in _share_legs(tenant, terms, role, part, rate))
-    return netted(legs)
+    shares, rate = division.shares, division.rate
+    return netted(leg for role, part in shares for leg in _share_legs(tenant, terms, role, part, rate))
 
 
 def exchanged(amount: Money, rate: Rate, currency: str) -> Money:

@@ -13,7 +13,7 @@ from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.trades.domain.funding import fund
-from chalicelib.trades.domain.states import ENDED, Command
+from chalicelib.trades.domain.states import Command
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade, check_state
 
@@ -46,9 +46,4 @@ def expected_after(expected: ExpectedPayment, before: Trade, after: Trade, *, by
     """
     funded = after.funded_minor - before.funded_minor
     received = expected.received_minor + (funded if by_bank else 0)
-    return replace(expected, received_minor=received, expected_minor=received + asked_minor(after))
-
-
-def asked_minor(trade: Trade) -> int:
-    """What the buyer is still asked for: what is outstanding, and nothing once the trade has ended."""
-    return 0 if trade.stage in ENDED else trade.outstanding.minor
+    return replace(expected, received_minor=received, expected_minor=received + after.outstanding.minor)

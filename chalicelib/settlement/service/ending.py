@@ -31,7 +31,7 @@ def refund_from_escrow(call: Call, trade_id: str, amount: Money) -> Outcome:
     """Give the buyer back a part of what is held. Raises NotFound `trade_not_found` and what `refund` raises."""
 
     def rule(terms: Terms, trade: Trade, found: Found) -> Division:
-        return refund(terms, trade, amount)
+        return refund(terms, trade, amount, now=call.now)
 
     return divide_escrow(call, trade_id, Way(REFUNDED, rule, keys=_keys(call, trade_id)))
 
@@ -40,7 +40,7 @@ def cancel_trade(call: Call, trade_id: str, fault: Fault) -> Outcome:
     """End a trade before it is performed. Raises NotFound `trade_not_found` and what `cancel` raises."""
 
     def rule(terms: Terms, trade: Trade, found: Found) -> Division:
-        return cancel(terms, trade, fault)
+        return cancel(terms, trade, fault, now=call.now)
 
     return divide_escrow(call, trade_id, Way(CANCELLED, rule, {"fault": fault.value}, _keys(call, trade_id)))
 

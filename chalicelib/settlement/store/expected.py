@@ -5,7 +5,7 @@ from __future__ import annotations
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.core.errors import Conflict
-from chalicelib.settlement.domain.funding import asked_minor, expected_after
+from chalicelib.settlement.domain.funding import expected_after
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Versioned
@@ -33,7 +33,7 @@ def follow_trade(
 
 def follow_trade_read(tenant: str, reference: str, before: Trade, after: Trade) -> tuple[Write, ...]:
     """The same, where the payment was not read before; nothing where no other amount is expected."""
-    if asked_minor(before) == asked_minor(after):
+    if before.outstanding == after.outstanding:
         return ()
     found = fetch((banking_store.expected_key(tenant, reference),))
     return (follow_trade(take_expected(found, tenant, reference), tenant, before, after),)
