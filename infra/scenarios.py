@@ -33,6 +33,7 @@ from infra.paths import ROOT
 
 FOLDER = ROOT / "tests" / "scenarios"
 MORNING = time(9, tzinfo=UTC)
+DAY_SECONDS = 24 * 60 * 60
 NAME = re.compile(r"\$([a-z][a-z0-9_]*)", re.ASCII)
 IDS = {
     "accounts": "account_id",
@@ -116,7 +117,7 @@ def run(house: House, teller: Teller, scenario: Scenario) -> Outcome:
     """Tell a scenario in a fresh tenant, the stage's clock standing at its dates meanwhile. Raises ScenarioFailed."""
     with _clock_kept(house):
         told = Told(scenario.begins)
-        _set_clock(house, told)
+        clock.stand_at(house.dynamodb, datetime.combine(told.today, MORNING))
         market = open_marketplace(house, teller, scenario.title, (scenario.currency, *scenario.other_currencies))
         open_parties(market, scenario.parties)
         told.known |= set(put_in(market, scenario.opening))
@@ -137,7 +138,7 @@ def _do(house: House, market: Marketplace, told: Told, step: Step) -> None:
         _await(market, told, [step.postings or []])
     else:
         told.today += timedelta(days=step.days)
-        _set_clock(house, told)
+        clock.put_offset(house.dynamodb, clock.offset(house.dynamodb) + step.days * DAY_SECONDS)
         clock.run_schedule(house.functions, "due", datetime.combine(told.today, MORNING))
         _await(market, told, step.entries)
 
@@ -241,10 +242,6 @@ def _member(answer: Any, place: str) -> Any:
         except (KeyError, IndexError, TypeError, ValueError):
             raise ScenarioFailed(f"the answer has no {place}: {answer}") from None
     return answer
-
-
-def _set_clock(house: House, told: Told) -> None:
-    clock.stand_at(house.dynamodb, datetime.combine(told.today, MORNING))
 
 
 @contextmanager
