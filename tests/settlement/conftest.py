@@ -1,4 +1,4 @@
-"""A market with its bank at the other end, for the worker's tests."""
+"""A market with its bank at the other end, for the worker's tests; one of the test's own, for those of whole lives."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from chalicelib.storage.records import create
 from chalicelib.storage.tables import record_key
 from tests.banking.build import BUCKET, Cloud
 from tests.settlement.desk import Desk
+from tests.settlement.goods import Trading, trading
 from tests.settlement.market import market
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
@@ -41,3 +42,11 @@ def desk(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
             monkeypatch.setenv(f"QUITTANCE_{name}_QUEUE_URL", url)
             ends[name] = Cloud(s3, sqs, url)
         yield Desk(market(seal=True), tables, ends["CALLBACK"], ends["PAYOUT"])
+
+
+@pytest.fixture
+def place(session_tables: Tables, monkeypatch: pytest.MonkeyPatch) -> Trading:
+    """A market that nobody else has, in the tables that all share."""
+    monkeypatch.setenv("QUITTANCE_TABLE_PREFIX", session_tables.prefix)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", session_tables.endpoint)
+    return trading()

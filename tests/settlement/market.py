@@ -42,7 +42,8 @@ from chalicelib.trades.service.questions import get_trade
 from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details
 from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables
-from tests.trades.deals import FIXED_PRICE, STEEL, delivery_note, index_fixings, weight_note
+from tests.trades.deals import FIXED_PRICE, STEEL
+from tests.trades.papers import delivery_note, index_fixings, weight_note
 
 LIMIT = 200_000_000
 LENT = 200_000_000

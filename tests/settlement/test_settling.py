@@ -29,7 +29,8 @@ from tests.settlement.market import (
 )
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import Asked, Result, fault, watching
-from tests.trades.deals import STEEL, delivery_note
+from tests.trades.deals import STEEL
+from tests.trades.papers import delivery_note
 
 FINAL = 181_537_976
 REFUND = DUE - FINAL
