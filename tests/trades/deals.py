@@ -1,23 +1,26 @@
-"""Builders of deals, documents and trades at any point of their life, with sound defaults."""
+"""Builders of deals and trades at the points that many tests begin at, with sound defaults."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.core.money import Money
-from chalicelib.trades import domain
-from chalicelib.trades.domain.trade import Trade
-from chalicelib.trades.domain.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
-from chalicelib.trades.templates import find_template
+from chalicelib.trades.domain.evidence import Document, Evidence
+from chalicelib.trades.domain.funding import fund
+from chalicelib.trades.domain.opening import open_trade
+from chalicelib.trades.domain.proof import add_evidence, new_evidence
+from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
+from chalicelib.trades.domain.trade import Trade
+from chalicelib.trades.templates import find_template
 from tests.support.calls import MONDAY
+from tests.trades.papers import delivery_note, index_fixings, weight_note
 
 SERIAL = "01jnb3t2q0" + "0" * 16
 TRADE_ID = f"trd_{SERIAL}"
 THURSDAY = MONDAY + timedelta(days=3)
-LAST_FIXING = MONDAY.date()
 
 STEEL = OpenTrade(
     currency="CNY",
@@ -45,36 +48,21 @@ def eur(minor: int) -> Money:
 
 
 def opened(
-    command: OpenTrade = STEEL, template_id: str = "steel", *, trade_id: str = TRADE_ID, **changes: Any
+    command: OpenTrade = STEEL, template: str | Template = "steel", *, trade_id: str = TRADE_ID, **changes: Any
 ) -> tuple[Terms, Trade]:
     """A trade just opened: steel unless told, `changes` to the deal."""
     identity = Identity(trade_id, "acc_escrow", "QT7K2M9P4")
-    return domain.open_trade(find_template(template_id), replace(command, **changes), identity, now=MONDAY)
+    rules = find_template(template) if isinstance(template, str) else template
+    return open_trade(rules, replace(command, **changes), identity, now=MONDAY)
 
 
 def funded(terms: Terms, trade: Trade) -> Trade:
     """The trade with all that is outstanding paid."""
-    return domain.fund(trade, trade.outstanding).trade
-
-
-def weight_note(quantity_milli: int = 498_320, *, unit: str = "t", issued_at: datetime = MONDAY) -> WeightNote:
-    return WeightNote(unit, quantity_milli, "WB-2026-0117", issued_at)
-
-
-def index_fixings(*minors: int, currency: str = "CNY", until: date = LAST_FIXING) -> IndexFixings:
-    """Fixings of the days up to `until`; their mean is 3,628.00 unless told."""
-    values = minors or (362_500, 362_900, 363_000)
-    days = [until - timedelta(days=len(values) - 1 - i) for i in range(len(values))]
-    fixings = tuple(Fixing(day, minor) for day, minor in zip(days, values, strict=True))
-    return IndexFixings("Rebar HRB400 20 mm, Shanghai", currency, fixings)
-
-
-def delivery_note() -> DeliveryNote:
-    return DeliveryNote("DN-4711", MONDAY)
+    return fund(terms, trade, trade.outstanding, now=MONDAY).trade
 
 
 def piece(document: Document, evidence_id: str = "evd_1") -> Evidence:
-    return domain.new_evidence(document, evidence_id=evidence_id, recorded_by="cli_test", now=THURSDAY)
+    return new_evidence(document, evidence_id=evidence_id, recorded_by="cli_test", now=THURSDAY)
 
 
 def evidenced(terms: Terms, trade: Trade, *documents: Document) -> tuple[Trade, tuple[Evidence, ...]]:
@@ -82,7 +70,7 @@ def evidenced(terms: Terms, trade: Trade, *documents: Document) -> tuple[Trade, 
     evidence: tuple[Evidence, ...] = ()
     for document in documents:
         evidence_id = f"evd_{len(evidence) + 1}"
-        trade, evidence = domain.add_evidence(terms, trade, evidence, piece(document, evidence_id), now=THURSDAY)
+        trade, evidence = add_evidence(terms, trade, evidence, piece(document, evidence_id), now=THURSDAY)
     return trade, evidence
 
 

@@ -44,7 +44,8 @@ def dispute(terms: Terms, trade: Trade, command: OpenDispute, *, dispute_id: str
     """Freeze an amount until it is decided whose it is; the clocks of the trade stand still meanwhile.
 
     Refused, in this order: Conflict `no_disputes` (the template has none); InvalidInput `not_a_disputant`,
-    `signer_without_role`, `amount_not_positive`; Conflict `dispute_open`, `trade_state`, `dispute_exceeds_escrow`.
+    `signer_without_role`, `amount_not_positive`; Conflict `trade_state` (one dispute at a time),
+    `dispute_exceeds_escrow`.
     """
     rule = _rule(terms)
     if command.role not in rule.by:
@@ -52,8 +53,6 @@ def dispute(terms: Terms, trade: Trade, command: OpenDispute, *, dispute_id: str
     check_party(terms, command.role, command.party_id)
     if command.minor <= 0:
         raise InvalidInput("amount_not_positive", "a dispute is about more than nothing", field="amount.minor")
-    if trade.dispute is not None:
-        raise Conflict("dispute_open", "one dispute at a time", dispute_id=trade.dispute.dispute_id)
     check_state(trade, Command.DISPUTE)
     available = trade.retained_minor if command.of_retention else trade.free_minor
     if command.minor > available:

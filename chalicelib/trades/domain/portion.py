@@ -68,9 +68,11 @@ def portion_of(terms: Terms, trade: Trade, reached: Point) -> Portion:
         raise Conflict("amount_disputed", "what is not in dispute does not reach", **facts)
     price = min(whole, there)
     retained = min(_retained(terms, reached, worth), max(price - _taken(due), 0))
-    inputs: Inputs = {"worth_minor": worth, "bps": terms.bps_of(milestone), "free_minor": trade.free_minor}
-    line = Line("portion", "part_of_price" if price == whole else "all_that_is_left", inputs, {"minor": price})
-    return Portion(price - retained, retained, trade.charged_minor + price, (line,))
+    inputs: Inputs = {"worth_minor": worth, "bps": terms.bps_of(milestone)}
+    line = Line("portion", "part_of_price", inputs, {"minor": price})
+    if price < whole:
+        line = Line("portion", "all_that_is_left", {"free_minor": trade.free_minor}, {"minor": price})
+    return Portion(price - retained, retained, trade.charged_minor + price, (line, *_retention_line(retained, price)))
 
 
 def last_portion(terms: Terms, trade: Trade, reached: Point) -> Portion:
@@ -87,7 +89,8 @@ def rest(terms: Terms, trade: Trade, amount: int, *, retained: int = 0) -> Porti
     price = max(amount - _on_top(due), 0)
     retained = min(retained, max(price - _taken(due), 0))
     inputs: Inputs = {"free_minor": amount, "on_top_minor": _on_top(due)}
-    return Portion(price - retained, retained, upto, (Line("portion", "all_that_is_left", inputs, {"minor": price}),))
+    line = Line("portion", "all_that_is_left", inputs, {"minor": price})
+    return Portion(price - retained, retained, upto, (line, *_retention_line(retained, price)))
 
 
 def divided(terms: Terms, trade: Trade, own: tuple[ShareRule, ...], portion: Portion, lot: str = "") -> Parts:
@@ -104,7 +107,7 @@ def divided(terms: Terms, trade: Trade, own: tuple[ShareRule, ...], portion: Por
     due = fees_due(terms, trade, portion.upto)
     parts = _with_fees(split, due)
     shares = tuple((role, Money(minor, trade.currency)) for role, minor in parts.items() if minor)
-    lines = (*portion.lines, *_split_lines(steps), *_fee_lines(trade, portion, due))
+    lines = (*portion.lines, *_split_lines(trade, steps), *_fee_lines(trade, portion, due))
     return Parts(shares, _by_split(terms.template, trade, split), tuple(_of_lot(line, lot) for line in lines))
 
 
@@ -126,6 +129,10 @@ def fees_due(terms: Terms, trade: Trade, upto: int) -> tuple[Due, ...]:
 def _retained(terms: Terms, reached: Point, worth: int) -> int:
     rule = terms.template.retention
     return part_of(worth, rule.bps) if rule and reached.milestone == terms.closing else 0
+
+
+def _retention_line(retained: int, price: int) -> tuple[Line, ...]:
+    return (Line("retention", "stays_back", {"portion_minor": price}, {"minor": retained}),) if retained else ()
 
 
 def _on_top(due: tuple[Due, ...]) -> int:
@@ -167,12 +174,12 @@ def _flat(split: tuple[ShareRule, ...]) -> Iterator[ShareRule]:
         yield from _flat(rule.shares)
 
 
-def _split_lines(steps: tuple[Divided, ...]) -> Iterator[Line]:
+def _split_lines(trade: Trade, steps: tuple[Divided, ...]) -> Iterator[Line]:
     for step in steps:
         share = step.share
         inputs: Inputs = {"role": share.role}
         if share.kind in {ShareKind.FIXED, ShareKind.CAPPED}:
-            inputs["most_minor"] = share.minor
+            inputs |= {"most_minor": share.minor, "had_minor": trade.by_split.get(share.role, 0)}
         if share.kind not in {ShareKind.FIXED, ShareKind.REMAINDER}:
             inputs |= {"bps": share.bps} if not share.tiers else {"tiers_bps": [tier.bps for tier in share.tiers]}
             inputs["amount_minor"] = step.whole.minor
@@ -190,8 +197,6 @@ def _fee_lines(trade: Trade, portion: Portion, due: tuple[Due, ...]) -> Iterator
             "charged_upto_minor": portion.upto,
         }
         yield Line("fee", "of_price", inputs, {"on_top_minor": one.on_top, "taken_minor": one.taken})
-    if portion.retained:
-        yield Line("retention", "stays_back", {}, {"minor": portion.retained})
 
 
 def _of_lot(line: Line, lot: str) -> Line:
