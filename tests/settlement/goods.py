@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.ledger.domain import Purpose
-from chalicelib.settlement.service import claiming, ending, funding, linking, settling
+from chalicelib.settlement.service import claiming, ending, funding, linking, opening, settling
 from chalicelib.splits.domain.waterfall import ShareKind
 from chalicelib.storage.once import Outcome
 from chalicelib.trades.domain.disputes import OpenDispute, Resolution
@@ -122,6 +122,14 @@ class Trading(Market):
         with _in_house(template):
             return self.deal(replace(DEAL, **changes), template.id)
 
+    def between(self, buyer: str, seller: str, template: Template = GOODS, **changes: Any) -> Deal:
+        """A deal whose buyer and seller are these, by the names of their parties."""
+        parties = {role: self.party({"buyer": buyer, "seller": seller}.get(role, role)) for role in DEAL.parties}
+        command = replace(DEAL, currency=self.account.currency, parties=parties, **changes)
+        with _in_house(template):
+            facts = opening.open_with_expected_payment(self.call(), template.id, command).item.data
+        return Deal(facts["trade_id"], facts["reference"], parties)
+
     def paid(self, template: Template = GOODS, **changes: Any) -> Deal:
         """The same, paid for by bank."""
         deal = self.under(template, **changes)
@@ -143,7 +151,8 @@ class Trading(Market):
     def told_and_signed(self, deal: Deal) -> None:
         """Its delivery note and the buyer's signature."""
         self.told_of(deal, delivery_note())
-        self.sign(deal)
+        signature = Signature("delivery", "buyer", deal.buyer)
+        life.sign_milestone(self.call(), deal.trade_id, signature)
 
     def weighed_at(self, quantity_milli: int, *, template: Template = WEIGHED, **changes: Any) -> Deal:
         """A deal that is paid for, weighed and signed: it can be settled."""
