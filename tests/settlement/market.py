@@ -31,7 +31,7 @@ from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.settlement.service.dividing import division_facts
 from chalicelib.settlement.service.movements import book_movement
-from chalicelib.storage.journal import journal_item
+from chalicelib.storage.journal import JournalItem, from_wire, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch
 from chalicelib.trades.domain.evidence import Document
@@ -314,6 +314,12 @@ def trial_balance(tables: Tables, tenant: str) -> dict[str, int]:
 def kinds(tables: Tables, tenant: str) -> list[str]:
     """The kinds of a tenant's journal items, sorted."""
     return sorted(item["kind"]["S"] for item in _scanned(tables, "journal", tenant))
+
+
+def journal_of(tables: Tables, tenant: str) -> list[JournalItem]:
+    """A tenant's journal items, in the order they were recorded."""
+    items = (from_wire(item) for item in _scanned(tables, "journal", tenant))
+    return sorted(items, key=lambda item: item.recorded_at)
 
 
 def state_of(tables: Tables) -> dict[str, str]:

@@ -40,6 +40,9 @@ MOST_ROUNDS = 10
 CLOSED_MEANWHILE = "period_closed"
 """The books were closed up to after the instant of the act: it is done by the next run, later than that."""
 
+Ask = Callable[[], datetime]
+"""What says which instant it is."""
+
 worker = Worker(__name__)
 
 log = logging.getLogger("quittance.settlement")
@@ -55,14 +58,19 @@ class Failure:
 
 @worker.schedule("due", "rate(1 minute)")
 def due() -> dict[str, int]:
-    """Do what is due. Answers `{"records": looked at, "acts": done or set aside}`. Where a record failed the others are
-    done, and the run fails."""
+    """Do what is due. See `do_due`."""
+    return do_due(clock.now)
+
+
+def do_due(ask: Ask) -> dict[str, int]:
+    """Do what is due when `ask` is asked. Answers `{"records": looked at, "acts": done or set aside}`. Where a record
+    failed the others are done, and the run fails."""
     done, records = 0, 0
     failures: list[Failure] = []
-    for key in due_keys(clock.now(), limit=MOST_KEYS):
+    for key in due_keys(ask(), limit=MOST_KEYS):
         records += 1
         try:
-            done += _do(key)
+            done += _do(key, ask)
         except Exception as error:  # whatever it is, it is this record's: the others are done
             failures.append(Failure(key.pk, error))
     told = {"records": records, "acts": done}
@@ -74,23 +82,26 @@ def due() -> dict[str, int]:
     return told
 
 
-def _do(key: Key) -> int:
+def do_trade(tenant: str, trade_id: str, ask: Ask) -> int:
+    """Do what is due of a trade, act by act, each at the instant that is asked then; how many were done or set aside.
+
+    A run can take minutes, and what is recorded long before it is booked would change a past that was called final.
+    """
+    for done in range(MOST_ACTS):
+        now = ask()
+        task = next_task(tenant, trade_id, now)
+        if task is None or not _attempt(tenant, task, now):
+            return done
+    return MOST_ACTS
+
+
+def _do(key: Key, ask: Ask) -> int:
     """Do what is due of a record; how many acts that was."""
     tenant, record_id = key.pk.split("#", 1)
     kind = record_id.partition("_")[0]
     if kind not in _KINDS:
         raise Defect(f"nothing is known that is due of a {kind}")
-    return _KINDS[kind](tenant, record_id)
-
-
-def do_trade(tenant: str, trade_id: str) -> int:
-    """Do what is due of a trade, act by act; how many were done or set aside."""
-    for done in range(MOST_ACTS):
-        now = clock.now()
-        task = next_task(tenant, trade_id, now)
-        if task is None or not _attempt(tenant, task, now):
-            return done
-    return MOST_ACTS
+    return _KINDS[kind](tenant, record_id, ask)
 
 
 def _attempt(tenant: str, task: Task, now: datetime) -> bool:
@@ -137,18 +148,18 @@ _ACTS: dict[Deed, Callable[[Call, Task], None]] = {
 }
 
 
-def _advance(tenant: str, net_id: str) -> int:
+def _advance(tenant: str, net_id: str, ask: Ask) -> int:
     for done in range(1, MOST_ROUNDS + 1):
-        if not netting.advance(tenant, net_id, now=clock.now()):
+        if not netting.advance(tenant, net_id, now=ask()):
             return done
     return MOST_ROUNDS
 
 
-def _pay(tenant: str, split_id: str) -> int:
-    return pay_due(tenant, split_id, now=clock.now(), entropy=os.urandom(ENTROPY_BYTES))
+def _pay(tenant: str, split_id: str, ask: Ask) -> int:
+    return pay_due(tenant, split_id, now=ask(), entropy=os.urandom(ENTROPY_BYTES))
 
 
-_KINDS: dict[str, Callable[[str, str], int]] = {"trd": do_trade, "net": _advance, "spl": _pay}
+_KINDS: dict[str, Callable[[str, str, Ask], int]] = {"trd": do_trade, "net": _advance, "spl": _pay}
 """What is done of each kind of record, by the beginning of its id."""
 
 

@@ -17,15 +17,15 @@ from chalicelib.trades.domain.trade import Division, Trade, check_state, let_go
 
 def release_retention(terms: Terms, trade: Trade, *, now: datetime) -> Division:
     """Let the retention go, but for what of it is in dispute. It is the seller's unless the template divides it, and it
-    bears no fees: they were charged when it was kept.
+    bears no fees: they were charged when it was kept. One without a day was due, and was set aside.
 
     Raises Conflict `trade_state`, `nothing_retained`, `retention_not_due`, `amount_disputed`, `split_exceeds_amount`.
     """
     check_state(trade, Command.RELEASE_RETENTION)
     if not trade.retained_minor:
         raise Conflict("nothing_retained", "nothing stays back", trade_id=trade.trade_id)
-    if trade.retained_until is None or now.date() < trade.retained_until:
-        until = trade.retained_until.isoformat() if trade.retained_until else None
+    if trade.retained_until is not None and now.date() < trade.retained_until:
+        until = trade.retained_until.isoformat()
         raise Conflict("retention_not_due", "its day has not come", retained_until=until)
     disputed = trade.dispute.retained_minor if trade.dispute else 0
     amount = trade.retained_minor - disputed
