@@ -93,14 +93,14 @@ class Marketplace:
         self.teller.tell(Receipt(self.ibans[currency], currency, minor, reference, on))
 
     def label(self, account_id: str) -> str:
-        """The name of an account: see tests/scenarios/README.md."""
+        """The name of an account by its id."""
         if account_id not in self._labels:
-            self._labels[account_id] = self._name(self.api.get(f"/v1/accounts/{account_id}"))
+            self._labels[account_id] = self.name_of(self.api.get(f"/v1/accounts/{account_id}"))
         return self._labels[account_id]
 
     def accounts(self) -> dict[str, str]:
         """The id of every account, by its name."""
-        return {self._name(account): str(account["account_id"]) for account in self._trial()["accounts"]}
+        return {self.name_of(account): str(account["account_id"]) for account in self._trial()["accounts"]}
 
     def postings(self, entry: dict[str, Any]) -> tuple[str, ...]:
         """An entry as scenarios write it: `debit party:buyer 100`, sorted."""
@@ -125,7 +125,7 @@ class Marketplace:
         sums: dict[str, int] = defaultdict(int)
         for account in trial["accounts"]:
             if account["purpose"] not in AT_BANK:
-                sums[self._name(account)] += account["balance_minor"]
+                sums[self.name_of(account)] += account["balance_minor"]
         return {name: minor for name, minor in self._with_payouts(sums).items() if minor}
 
     def trades(self) -> list[dict[str, Any]]:
@@ -147,10 +147,11 @@ class Marketplace:
         for payout in self._listed("/v1/payouts", "payouts"):
             if payout["state"] not in LOST_PAYOUTS:
                 owner = {"purpose": "party", "owner": payout["party_id"], "currency": payout["currency"]}
-                sums[self._name(owner)] += payout["amount_minor"]
+                sums[self.name_of(owner)] += payout["amount_minor"]
         return sums
 
-    def _name(self, account: dict[str, Any]) -> str:
+    def name_of(self, account: dict[str, Any]) -> str:
+        """The name of an account that an answer shows: see tests/scenarios/README.md."""
         names = {value: name for name, value in self.ids.items()}
         if account.get("account_id") in names:
             return names[account["account_id"]]

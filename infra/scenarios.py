@@ -133,7 +133,7 @@ def _do(house: House, market: Marketplace, told: Told, step: Step) -> None:
     if step.call:
         _call(market, told, step)
     elif step.paid:
-        reference = _filled(step.reference, market.ids)
+        reference = filled(step.reference, market.ids)
         market.pay_in(step.paid, step.currency or market.currency, reference=reference, on=told.today)
         _await(market, told, [step.postings or []])
     else:
@@ -144,9 +144,9 @@ def _do(house: House, market: Marketplace, told: Told, step: Step) -> None:
 
 
 def _call(market: Marketplace, told: Told, step: Step) -> None:
-    method, _, path = _filled(step.call, market.ids).partition(" ")
+    method, _, path = filled(step.call, market.ids).partition(" ")
     try:
-        answer = market.api.get(path) if method == "GET" else market.api.post(path, _filled(step.body, market.ids))
+        answer = market.api.get(path) if method == "GET" else market.api.post(path, filled(step.body, market.ids))
     except ApiRefused as refused:
         if not step.refused:
             raise
@@ -154,8 +154,8 @@ def _call(market: Marketplace, told: Told, step: Step) -> None:
         answer = refused.problem
     else:
         _compare("refused", "", step.refused)
-    for place, wanted in _filled(step.expect, market.ids).items():
-        _compare(place, _member(answer, place), wanted)
+    for place, wanted in filled(step.expect, market.ids).items():
+        _compare(place, member(answer, place), wanted)
     _name(market, step, path, answer)
     if answer.get("entry_id"):
         _tell(market, told, market.api.get(f"/v1/entries/{answer['entry_id']}"), step.postings)
@@ -165,9 +165,9 @@ def _call(market: Marketplace, told: Told, step: Step) -> None:
 
 def _name(market: Marketplace, step: Step, path: str, answer: dict[str, Any]) -> None:
     if step.name:
-        market.ids[step.name] = str(_member(answer, IDS[path.rpartition("/")[2]]))
+        market.ids[step.name] = str(member(answer, IDS[path.rpartition("/")[2]]))
     for name, place in step.keep.items():
-        market.ids[name] = str(_member(answer, place))
+        market.ids[name] = str(member(answer, place))
 
 
 def _await(market: Marketplace, told: Told, wanted: list[list[str]]) -> None:
@@ -219,12 +219,12 @@ def _compare(what: str, found: object, wanted: object) -> None:
         raise ScenarioFailed(f"{what}: {found}, expected {wanted}")
 
 
-def _filled(value: Any, ids: dict[str, str]) -> Any:
-    """A body or a path with every `$name` replaced."""
+def filled(value: Any, ids: dict[str, str]) -> Any:
+    """A body or a path with every `$name` replaced. Raises ScenarioFailed where nothing has the name."""
     if isinstance(value, dict):
-        return {_filled(key, ids): _filled(one, ids) for key, one in value.items()}
+        return {filled(key, ids): filled(one, ids) for key, one in value.items()}
     if isinstance(value, list):
-        return [_filled(one, ids) for one in value]
+        return [filled(one, ids) for one in value]
     return NAME.sub(lambda found: _known(found[1], ids), value) if isinstance(value, str) else value
 
 
@@ -234,8 +234,8 @@ def _known(name: str, ids: dict[str, str]) -> str:
     return ids[name]
 
 
-def _member(answer: Any, place: str) -> Any:
-    """What stands at a dotted path: `trade.state`, `settlements.0.minor`."""
+def member(answer: Any, place: str) -> Any:
+    """What stands at a dotted path: `trade.state`, `settlements.0.minor`. Raises ScenarioFailed where nothing does."""
     for part in place.split("."):
         try:
             answer = answer[int(part)] if isinstance(answer, list) else answer[part]
