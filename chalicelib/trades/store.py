@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.core.errors import Busy, NotFound
+from chalicelib.core.errors import NotFound
 from chalicelib.core.values import dataclass
-from chalicelib.storage.commit import Write
+from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Due, Listing, Versioned, create, listing, replace, require
 from chalicelib.storage.tables import Item, Key, record_key
@@ -88,11 +88,11 @@ def take_evidence_of(found: Found, tenant: str, trade: Trade) -> tuple[Evidence,
     """The evidence that the state read in the same batch speaks of.
 
     A batch is no snapshot: where the evidence was read before a commit and the state after it, some is missing. Raises
-    Busy `try_again` then.
+    Stale then.
     """
     pieces = take_evidence(found, tenant, trade.trade_id).value
     if set(trade.evidence.values()) - {piece.evidence_id for piece in pieces}:
-        raise Busy("try_again", "evidence came in at this moment: retry with the same key")
+        raise Stale
     return pieces
 
 
