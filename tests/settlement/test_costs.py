@@ -1,17 +1,24 @@
-"""What a release costs: one read, one commit, and 16 write units, since every item of it is billed as one kilobyte."""
+"""What commands cost: a release one read, one commit and 16 write units, since every item is billed as one kilobyte."""
 
 from __future__ import annotations
 
+import json
 import uuid
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
+
+import pytest
 
 from chalicelib.core.call import Call
 from chalicelib.settlement.service import settling
 from chalicelib.storage.once import Outcome
+from tests.settlement.goods import DEPOSIT, PRICE, RETAINED, WEIGHED, Trading
 from tests.settlement.market import Market, deliverable, market
 from tests.support.dynamodb_local import Tables
-from tests.support.faults import watching
+from tests.support.faults import Asked, Result, fault, watching
+from tests.trades.papers import weight_note
 
 KILOBYTE = 1024
 PER_TRANSACTED_KILOBYTE = 2
@@ -70,3 +77,134 @@ def test_a_release_of_five_parties_costs_sixteen_write_units(tables: Tables) -> 
     written = [journal, trade, *accounts]
     assert [item for item in written if item_size(item) > KILOBYTE] == []
     assert len(written) * PER_TRANSACTED_KILOBYTE == 16
+
+
+# ---- the other commands of a trade -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Bill:
+    """What a command asked of DynamoDB: how often it read, and the items of its commits."""
+
+    reads: int = 0
+    items: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, asked: Asked, send: Callable[[], Result]) -> Result:
+        """Put a call on the bill and let it pass."""
+        if asked.operation == "dynamodb.TransactWriteItems":
+            self.items += json.loads(asked.body)["TransactItems"]
+        else:
+            self.reads += 1
+        return send()
+
+    @property
+    def write_units(self) -> int:
+        """Two for each item, of which none is over a kilobyte."""
+        sizes = [item_size(item["Put"]["Item"]) for item in self.items if "Put" in item]
+        return len(self.items) * PER_TRANSACTED_KILOBYTE if max(sizes) <= KILOBYTE else -1
+
+
+Act = Callable[[], object]
+
+
+def signing(place: Trading) -> Act:
+    return partial(place.sign, place.delivered())
+
+
+def disputing(place: Trading) -> Act:
+    return partial(place.dispute, place.paid(), 100)
+
+
+def resolving(place: Trading) -> Act:
+    deal = place.paid()
+    place.dispute(deal, 100)
+    return partial(place.resolve, deal, buyer=50, seller=50)
+
+
+def refunding(place: Trading) -> Act:
+    return partial(place.refund, place.paid(), 100)
+
+
+def cancelling(place: Trading) -> Act:
+    return partial(place.cancel, place.paid())
+
+
+def taking_back(place: Trading) -> Act:
+    deal = place.signed()
+    place.release(deal)
+    return partial(place.take_back, deal, 1_000)
+
+
+def claiming(place: Trading) -> Act:
+    deal = place.paid(RETAINED)
+    place.expire(deal, days=20)
+    place.owe("seller", DEPOSIT)
+    return partial(place.claim, deal, DEPOSIT)
+
+
+def funding(place: Trading) -> Act:
+    deal = place.under()
+    place.owe("buyer", PRICE)
+    return partial(place.fund, deal, PRICE)
+
+
+def linking(place: Trading) -> Act:
+    return partial(place.link, place.between("factory", "farm"), place.between("pharmacy", "factory"))
+
+
+def feeding(place: Trading) -> Act:
+    upstream = place.between("factory", "farm", unit_price_minor=50_000)
+    downstream = place.between("pharmacy", "factory")
+    place.link(upstream, downstream)
+    place.pay(downstream.reference, PRICE)
+    place.told_and_signed(downstream)
+    return partial(place.release, downstream)
+
+
+def settling_with_a_refund(place: Trading) -> Act:
+    deal = place.paid(WEIGHED)
+    place.told_of(deal, weight_note(9_000, unit="unit"))
+    place.sign(deal)
+    return partial(place.settle, deal)
+
+
+def releasing_retained(place: Trading) -> Act:
+    deal = place.signed(RETAINED)
+    place.release(deal)
+    return partial(place.release_retained, deal, days=40)
+
+
+BILLS: list[tuple[Callable[[Trading], Act], int, int]] = [
+    (signing, 1, 4),
+    (disputing, 1, 4),
+    (linking, 1, 6),
+    (releasing_retained, 1, 8),
+    (refunding, 2, 8),
+    (cancelling, 2, 8),
+    (claiming, 1, 8),
+    (funding, 1, 10),
+    (resolving, 2, 10),
+    (taking_back, 2, 12),
+    (feeding, 2, 20),
+]
+
+
+@pytest.mark.parametrize(("prepared", "reads", "units"), BILLS, ids=[row[0].__name__ for row in BILLS])
+def test_a_command_costs_so_many_reads_and_write_units(
+    place: Trading, prepared: Callable[[Trading], Act], reads: int, units: int
+) -> None:
+    act, bill = prepared(place), Bill()
+
+    with fault(bill.take, times=100):
+        act()
+
+    assert (bill.reads, bill.write_units) == (reads, units)
+
+
+def test_a_settlement_is_one_entry_whose_lines_take_what_they_take(place: Trading) -> None:
+    act, bill = settling_with_a_refund(place), Bill()
+
+    with fault(bill.take, times=100):
+        act()
+
+    assert (bill.reads, len(bill.items)) == (2, 7)
