@@ -21,8 +21,8 @@ from chalicelib.settlement.routes.netting_views import (
     window_detail,
     window_view,
 )
-from chalicelib.settlement.routes.trades import FixedShares, Parties
 from chalicelib.settlement.service import netting, netting_windows
+from chalicelib.trades.deal_bodies import FixedShares, Parties
 from chalicelib.web.endpoint import Answer, Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
 from chalicelib.web.parse import Body, Currency, Id, MoneyBody
