@@ -15,7 +15,7 @@ from chalicelib.web.parse import Body, Id, MoneyBody
 router = Router(__name__)
 
 
-class TradeBody(DealBody):
+class TradeBody(DealBody, kw_only=True):
     """A deal under a template (its newest version unless told), with the party of each role. A difference that the
     buyer does not pay in time is drawn from `top_up_line_id`. A `draft` binds nobody until it is agreed to."""
 
