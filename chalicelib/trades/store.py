@@ -1,10 +1,15 @@
 """Where a trade is kept: three documents under one key. `state` is small and changes, `terms` never change, `evidence`
-grows. A command reads those it needs in one batch and replaces what it changed under the version it read."""
+grows. A command reads those it needs in one batch and replaces what it changed under the version it read.
+
+Beside them the templates that a tenant has published: each version under a key of its own, for ever, and the newest
+once more under one that needs no version.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace as changed
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +19,15 @@ from chalicelib.core.errors import NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found
-from chalicelib.storage.records import Due, Listing, Versioned, create, listing, replace, require
+from chalicelib.storage.records import Due, Listing, Versioned, create, listing, replace, require, take
 from chalicelib.storage.tables import Item, Key, record_key
+from chalicelib.trades.domain.checking import ID
 from chalicelib.trades.domain.due import next_at
 from chalicelib.trades.domain.evidence import SHAPES, Evidence, EvidenceKind
+from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
+from chalicelib.trades.templates import house_template
 
 _TRADE_ID = re.compile(r"trd_[0-9a-z]{26}")
 
@@ -41,6 +49,15 @@ class EvidenceFile:
     """All evidence of a trade, in the order it came."""
 
     pieces: tuple[StoredEvidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A version of a template that a tenant has published."""
+
+    template: Template
+    published_by: str
+    published_at: datetime
 
 
 def state_key(tenant: str, trade_id: str) -> Key:
@@ -127,6 +144,59 @@ def save_evidence(tenant: str, trade_id: str, pieces: Sequence[Evidence], *, ver
 def list_trades(tenant: str, *, after: Item | None, limit: int) -> Listing[Trade]:
     """One page of a tenant's trades, the newest first."""
     return listing(_list_key(tenant), Trade, after=after, limit=limit, newest_first=True)
+
+
+def template_key(tenant: str, template_id: str, version: int | None = None) -> Key:
+    """Where a tenant's own template is kept: a version of it, or the newest. Raises NotFound `template_not_found` for
+    what is no template's id."""
+    if not ID.fullmatch(template_id):
+        raise _no_template(template_id, version)
+    return record_key(tenant, f"tpl_{template_id}", "newest" if version is None else f"version.{version}")
+
+
+def take_template(found: Found, tenant: str, template_id: str, version: int | None = None) -> Template:
+    """The tenant's own template that a batch found at `template_key`, or the house's: the newest version unless told.
+    Raises NotFound `template_not_found`."""
+    own = take(found, template_key(tenant, template_id, version), Published)
+    if own is not None:
+        return own.value.template
+    house = house_template(template_id)
+    if house is None or version not in {None, house.version}:
+        raise _no_template(template_id, version)
+    return house
+
+
+def take_newest(found: Found, tenant: str, template_id: str) -> Versioned[Published] | None:
+    """The newest version that the tenant has published under an id, or None."""
+    return take(found, template_key(tenant, template_id), Published)
+
+
+def publish_template(tenant: str, published: Published, before: Versioned[Published] | None) -> tuple[Write, Write]:
+    """Write the next version of a template beside the `before` that was read; where another has come first, decide
+    again."""
+    template = published.template
+    newest = template_key(tenant, template.id)
+    version = template_key(tenant, template.id, template.version)
+    if before is None:
+        first = create(newest, published, exists="", list_key=_templates_key(tenant), list_sort=template.id)
+        head = changed(first, refuse=lambda _: Stale())
+    else:
+        head = replace(newest, published, version=before.version)
+    return head, create(version, published, exists="template_version_exists")
+
+
+def list_templates(tenant: str, *, after: Item | None, limit: int) -> Listing[Published]:
+    """One page of the templates that a tenant has published, in their newest versions, by id."""
+    return listing(_templates_key(tenant), Published, after=after, limit=limit)
+
+
+def _no_template(template_id: str, version: int | None) -> NotFound:
+    facts = {"template_id": template_id} | ({} if version is None else {"version": version})
+    return NotFound("template_not_found", "no such template", **facts)
+
+
+def _templates_key(tenant: str) -> str:
+    return f"{tenant}#templates"
 
 
 def _key(tenant: str, trade_id: str, part: str) -> Key:

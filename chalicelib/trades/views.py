@@ -1,60 +1,17 @@
-"""Trades as requests and answers have them: typed documents in, state and evidence out."""
+"""Trades and templates as answers have them: where a trade stands, its terms, its evidence; templates and previews."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import date, datetime
 
 import msgspec
 
-from chalicelib.core.instants import parse_date, parse_instant
-from chalicelib.trades.domain.evidence import DeliveryNote, Document, Evidence, Fixing, IndexFixings, WeightNote
+from chalicelib.core.instants import instant_text
+from chalicelib.trades.documents import AnyDocumentBody, document_body
+from chalicelib.trades.domain.evidence import Evidence
 from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Terms
-from chalicelib.trades.domain.trade import Trade
-from chalicelib.web.parse import Body
-
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
-Time = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
-
-
-class WeightNoteBody(Body, tag_field="type", tag="weight_note"):
-    """What the weighbridge found, in whole thousandths of `unit`. `issued_at` is an ISO 8601 instant."""
-
-    unit: Text
-    quantity_milli: int
-    document_reference: Text
-    issued_at: Time
-
-
-class FixingBody(Body):
-    """The index on one day (ISO 8601 date), in minor units for one unit of the goods."""
-
-    date: Time
-    minor: int
-
-
-class IndexFixingsBody(Body, tag_field="type", tag="index_fixings"):
-    """An index on the days of the pricing window."""
-
-    index: Text
-    currency: str
-    fixings: list[FixingBody]
-
-
-class DeliveryNoteBody(Body, tag_field="type", tag="delivery_note"):
-    """The receiver's word that the goods are there. `issued_at` is an ISO 8601 instant."""
-
-    document_reference: Text
-    issued_at: Time
-
-
-AnyDocumentBody = WeightNoteBody | IndexFixingsBody | DeliveryNoteBody
-
-
-class EvidenceBody(Body):
-    """A document, told apart by its `type`."""
-
-    document: AnyDocumentBody
+from chalicelib.trades.domain.trade import Dispute, Progress, Trade
 
 
 class EvidenceReceipt(msgspec.Struct, frozen=True):
@@ -79,21 +36,70 @@ class EvidenceView(msgspec.Struct, frozen=True):
     document: AnyDocumentBody
 
 
+class MilestoneView(msgspec.Struct, frozen=True):
+    """How far a milestone (`name`, or `name/lot`) has come. From `ready_at` on only its signers keep it waiting, and at
+    `deemed_at` their silence is acceptance; a dispute stops that clock with `days_left` business days on it."""
+
+    milestone: str
+    signed: list[str]
+    accepted: bool
+    ready_at: str | None
+    deemed_at: str | None
+    days_left: int | None
+
+
+class DisputeView(msgspec.Struct, frozen=True):
+    """An amount that is frozen until it is divided, `retained_minor` of it from the retention."""
+
+    dispute_id: str
+    role: str
+    minor: int
+    retained_minor: int
+    opened_at: str
+
+
+class GotView(msgspec.Struct, frozen=True):
+    """What a role got out of the escrow in all, and what of it refunds have taken back."""
+
+    role: str
+    minor: int
+    back_minor: int
+
+
 class TradeView(msgspec.Struct, frozen=True):
-    """Where a trade stands, in minor units of its currency. `due_minor` is what the buyer owes the escrow in all,
-    `outstanding_minor` what of it is still to come; funded = released + refunded + held."""
+    """Where a trade stands, in minor units of its currency. In a dispute `stage` is where it was interrupted.
+
+    `due_minor` is what the buyer owes the escrow in all, `outstanding_minor` what of it is still to come;
+    funded = released + refunded + held. Of what is held `retained_minor` stays back against defects and
+    `disputed_minor` is frozen. `price_minor` is the price as it is known now, `final_minor` what settlements have fixed
+    of it; `claim_minor` is what the seller owes the buyer outside the escrow. Times are null where nothing is to come.
+    """
 
     trade_id: str
     state: str
+    stage: str
     currency: str
     due_minor: int
     outstanding_minor: int
+    price_minor: int
+    final_minor: int | None
     funded_minor: int
     held_minor: int
+    retained_minor: int
+    disputed_minor: int
     released_minor: int
     refunded_minor: int
-    final_minor: int | None
+    conceded_minor: int
+    claim_minor: int
+    milestones: list[MilestoneView]
     milestones_released: list[str]
+    lots_recalled: list[str]
+    shares: list[GotView]
+    dispute: DisputeView | None
+    retained_until: str | None
+    expires_at: str | None
+    top_up_at: str | None
+    funds_trade_id: str | None
 
 
 class TradeDetail(msgspec.Struct, frozen=True):
@@ -112,46 +118,35 @@ class TradePage(msgspec.Struct, frozen=True):
 
 
 class TemplateView(msgspec.Struct, frozen=True):
-    """A template, as its author wrote it."""
+    """A template, as its author wrote it; `house`: everybody has it."""
 
     template: Template
+    house: bool
 
 
-class TemplateList(msgspec.Struct, frozen=True):
-    """Every template."""
+class TemplateSummary(msgspec.Struct, frozen=True):
+    """A template's newest version, in short."""
 
-    templates: list[Template]
-
-
-def document_of(body: AnyDocumentBody) -> Document:
-    """The document a body describes. Raises InvalidInput `invalid_instant`, `invalid_date`."""
-    if isinstance(body, WeightNoteBody):
-        issued_at = parse_instant(body.issued_at, "document.issued_at")
-        return WeightNote(body.unit, body.quantity_milli, body.document_reference, issued_at)
-    if isinstance(body, DeliveryNoteBody):
-        return DeliveryNote(body.document_reference, parse_instant(body.issued_at, "document.issued_at"))
-    fixings = (
-        Fixing(parse_date(fixing.date, f"document.fixings[{i}].date"), fixing.minor)
-        for i, fixing in enumerate(body.fixings)
-    )
-    return IndexFixings(body.index, body.currency, tuple(fixings))
+    id: str
+    version: int
+    title: str
+    currencies: list[str]
+    house: bool
 
 
-def document_body(document: Document) -> AnyDocumentBody:
-    """A document as answers show it: the form it was sent in."""
-    if isinstance(document, WeightNote):
-        return WeightNoteBody(
-            unit=document.unit,
-            quantity_milli=document.quantity_milli,
-            document_reference=document.document_reference,
-            issued_at=document.issued_at.isoformat(),
-        )
-    if isinstance(document, DeliveryNote):
-        return DeliveryNoteBody(
-            document_reference=document.document_reference, issued_at=document.issued_at.isoformat()
-        )
-    fixings = [FixingBody(date=fixing.date.isoformat(), minor=fixing.minor) for fixing in document.fixings]
-    return IndexFixingsBody(index=document.index, currency=document.currency, fixings=fixings)
+class TemplatePage(msgspec.Struct, frozen=True):
+    """The house's templates, on the first page, and then a page of the tenant's own, by id."""
+
+    templates: list[TemplateSummary]
+    next_cursor: str | None
+
+
+class TemplatePublishedView(msgspec.Struct, frozen=True):
+    """A template as it was published: what was sent, under the next version of its id. It never changes."""
+
+    template_id: str
+    version: int
+    published_at: str
 
 
 def evidence_view(piece: Evidence) -> EvidenceView:
@@ -170,13 +165,54 @@ def trade_view(trade: Trade) -> TradeView:
     return TradeView(
         trade_id=trade.trade_id,
         state=trade.state.value,
+        stage=trade.stage.value,
         currency=trade.currency,
         due_minor=trade.due_minor,
         outstanding_minor=trade.outstanding.minor,
+        price_minor=trade.price_minor,
+        final_minor=trade.final_minor,
         funded_minor=trade.funded_minor,
         held_minor=trade.held_minor,
+        retained_minor=trade.retained_minor,
+        disputed_minor=trade.frozen_minor,
         released_minor=trade.released_minor,
         refunded_minor=trade.refunded_minor,
-        final_minor=trade.final_minor,
+        conceded_minor=trade.conceded_minor,
+        claim_minor=trade.claim_minor,
+        milestones=[_milestone_view(key, one) for key, one in trade.progress.items()],
         milestones_released=list(trade.done),
+        lots_recalled=list(trade.recalled),
+        shares=[GotView(role, got.minor, got.back_minor) for role, got in trade.got.items()],
+        dispute=_dispute_view(trade.dispute) if trade.dispute else None,
+        retained_until=_text(trade.retained_until),
+        expires_at=_text(trade.expires_at),
+        top_up_at=_text(trade.top_up_at),
+        funds_trade_id=trade.funds,
     )
+
+
+def template_summary(template: Template, *, house: bool) -> TemplateSummary:
+    """A template as lists show it."""
+    return TemplateSummary(template.id, template.version, template.title, list(template.currencies), house)
+
+
+def _milestone_view(key: str, progress: Progress) -> MilestoneView:
+    return MilestoneView(
+        milestone=key,
+        signed=list(progress.signed),
+        accepted=progress.accepted,
+        ready_at=_text(progress.ready_at),
+        deemed_at=_text(progress.deemed_at),
+        days_left=progress.days_left,
+    )
+
+
+def _dispute_view(dispute: Dispute) -> DisputeView:
+    opened_at = instant_text(dispute.opened_at)
+    return DisputeView(dispute.dispute_id, dispute.role, dispute.minor, dispute.retained_minor, opened_at)
+
+
+def _text(time: datetime | date | None) -> str | None:
+    if isinstance(time, datetime):
+        return instant_text(time)
+    return None if time is None else time.isoformat()

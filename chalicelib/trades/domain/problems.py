@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import field
 
 from chalicelib.core.values import dataclass
 
@@ -20,7 +20,7 @@ class Problem:
     code: str
     broken: bool
     field: str
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
 Problems = Iterator[Problem]

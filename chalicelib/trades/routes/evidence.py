@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from chalicelib.storage.once import Outcome
+from chalicelib.trades.documents import EvidenceBody, document_of
 from chalicelib.trades.service import evidence
-from chalicelib.trades.views import EvidenceBody, EvidenceReceipt, document_of
+from chalicelib.trades.views import EvidenceReceipt
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 
 router = Router(__name__)
