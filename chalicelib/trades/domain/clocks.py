@@ -19,10 +19,7 @@ from chalicelib.trades.domain.trade import Progress, Trade
 
 
 def clocked(terms: Terms, trade: Trade, now: datetime) -> Trade:
-    """The trade with the clock begun of each milestone that only its signers keep waiting, and, once nothing but what
-    stays back is held, with the day of the retention."""
-    if trade.stage is State.RETAINED:
-        return _dated(terms, trade, now)
+    """The trade with the clock begun of each milestone that only its signers keep waiting."""
     if trade.stage not in IN_FULL or trade.dispute is not None:
         return trade
     begun = {
@@ -31,6 +28,15 @@ def clocked(terms: Terms, trade: Trade, now: datetime) -> Trade:
         if one.milestone.deemed_days and _waits_for_signers(terms, trade, one)
     }
     return replace(trade, progress=trade.progress | begun) if begun else trade
+
+
+def gone_on(terms: Terms, before: Trade, after: Trade, now: datetime) -> Trade:
+    """The trade after money has left it, with its clocks begun: that of the retention where nothing else is held from
+    now on."""
+    rule = terms.template.retention
+    if rule and after.retained_minor and State.RETAINED is after.stage is not before.stage:
+        return replace(after, retained_until=(now + timedelta(days=rule.days)).date())
+    return clocked(terms, after, now)
 
 
 def stopped(terms: Terms, trade: Trade, now: datetime) -> Trade:
@@ -60,13 +66,6 @@ def _each_clock(terms: Terms, trade: Trade, change: Callable[[Calendar, Progress
     days = calendar(terms.template.calendar)
     changed = {key: change(days, one) for key, one in trade.progress.items() if key not in trade.done}
     return replace(trade, progress=trade.progress | changed)
-
-
-def _dated(terms: Terms, trade: Trade, now: datetime) -> Trade:
-    rule = terms.template.retention
-    if rule is None or not trade.retained_minor or trade.retained_until is not None:
-        return trade
-    return replace(trade, retained_until=(now + timedelta(days=rule.days)).date())
 
 
 def _waits_for_signers(terms: Terms, trade: Trade, one: Point) -> bool:

@@ -10,7 +10,7 @@ from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.splits.domain.waterfall import KEPT, Shares
-from chalicelib.trades.domain.clocks import resumed, stopped
+from chalicelib.trades.domain.clocks import gone_on, resumed, stopped
 from chalicelib.trades.domain.lines import Line
 from chalicelib.trades.domain.portion import Parts, divided, rest
 from chalicelib.trades.domain.proof import check_party
@@ -113,7 +113,9 @@ def _divided(terms: Terms, trade: Trade, ended: Dispute, division: Mapping[str, 
         by_split=split.by_split,
     )
     running = resumed(terms, after, now, ended.opened_at)
-    return Division(running, shares, refund, (*lines, *split.lines), rate=rate_of(terms, after))
+    return Division(
+        gone_on(terms, trade, running, now), shares, refund, (*lines, *split.lines), rate=rate_of(terms, after)
+    )
 
 
 def _as_decided(trade: Trade, ended: Dispute, decided: int, refund: int) -> Trade:

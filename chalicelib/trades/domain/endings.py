@@ -16,7 +16,7 @@ from chalicelib.core.money import Money, Rounding, round_ratio
 from chalicelib.core.values import dataclass
 from chalicelib.splits.domain.unwinding import unwind as unwind_shares
 from chalicelib.splits.domain.waterfall import Shares
-from chalicelib.trades.domain.clocks import clocked
+from chalicelib.trades.domain.clocks import gone_on
 from chalicelib.trades.domain.lines import Inputs, Line
 from chalicelib.trades.domain.releasing import rate_of
 from chalicelib.trades.domain.states import IN_FULL, Command, State
@@ -46,7 +46,7 @@ def refund(terms: Terms, trade: Trade, amount: Money, *, now: datetime) -> Divis
         raise Conflict("refund_exceeds_escrow", "the escrow has less that is free", **facts)
     conceded = trade.conceded_minor + amount.minor
     after = let_go(trade, Command.REFUND, (), amount, otherwise=trade.stage, conceded_minor=conceded)
-    return Division(clocked(terms, after, now), (), amount)
+    return Division(gone_on(terms, trade, after, now), (), amount)
 
 
 def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
@@ -122,7 +122,7 @@ def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: Stat
     inputs: Inputs = {"fault": fault.value, "deposit_minor": deposit}
     result = {"forfeited_minor": forfeited.minor, "refund_minor": back.minor, "claim_minor": claim}
     lines = (Line("ending", command.value, inputs, result),)
-    return Division(clocked(terms, after, now), shares, back, lines, rate=rate_of(terms, after))
+    return Division(gone_on(terms, trade, after, now), shares, back, lines, rate=rate_of(terms, after))
 
 
 def _deposit_at_stake(terms: Terms, trade: Trade) -> int:

@@ -12,7 +12,7 @@ from datetime import datetime
 from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money
 from chalicelib.ledger.exchange import Rate
-from chalicelib.trades.domain.clocks import clocked
+from chalicelib.trades.domain.clocks import gone_on
 from chalicelib.trades.domain.lines import Line
 from chalicelib.trades.domain.milestones import (
     Point,
@@ -121,7 +121,7 @@ def pay(
         done=(*trade.done, *done),
         by_split=parts.by_split,
     )
-    return Division(clocked(terms, after, now), parts.shares, refund, parts.lines, rate=rate_of(terms, after))
+    return Division(gone_on(terms, trade, after, now), parts.shares, refund, parts.lines, rate=rate_of(terms, after))
 
 
 def rate_of(terms: Terms, trade: Trade) -> Rate | None:

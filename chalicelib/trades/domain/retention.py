@@ -6,7 +6,6 @@ from datetime import datetime
 
 from chalicelib.core.errors import Conflict
 from chalicelib.splits.domain.waterfall import ShareKind
-from chalicelib.trades.domain.clocks import clocked
 from chalicelib.trades.domain.portion import Parts, Portion, divided
 from chalicelib.trades.domain.releasing import nothing, rate_of
 from chalicelib.trades.domain.states import Command, State
@@ -41,7 +40,7 @@ def release_retention(terms: Terms, trade: Trade, *, now: datetime) -> Division:
         retained_minor=disputed,
         by_split=parts.by_split,
     )
-    return Division(clocked(terms, after, now), parts.shares, nothing(trade), parts.lines, rate=rate_of(terms, after))
+    return Division(after, parts.shares, nothing(trade), parts.lines, rate=rate_of(terms, after))
 
 
 def _parts(terms: Terms, trade: Trade, amount: int) -> Parts:
