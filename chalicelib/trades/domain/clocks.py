@@ -49,12 +49,11 @@ def resumed(terms: Terms, trade: Trade, now: datetime, since: datetime) -> Trade
     """The trade with its clocks running again: what was left of them still is. It expires, and its difference is drawn,
     so much later as it has stood still since."""
     later = now - since
-    running = replace(
+    return replace(
         _each_clock(terms, trade, lambda days, one: _resumed(days, one, now)),
         expires_at=trade.expires_at + later if trade.expires_at else None,
         top_up_at=trade.top_up_at + later if trade.top_up_at else None,
     )
-    return clocked(terms, running, now)
 
 
 def day_begins(day: date) -> datetime:

@@ -112,10 +112,8 @@ def _divided(terms: Terms, trade: Trade, ended: Dispute, division: Mapping[str, 
         charged_minor=upto,
         by_split=split.by_split,
     )
-    running = resumed(terms, after, now, ended.opened_at)
-    return Division(
-        gone_on(terms, trade, running, now), shares, refund, (*lines, *split.lines), rate=rate_of(terms, after)
-    )
+    running = gone_on(terms, trade, resumed(terms, after, now, ended.opened_at), now)
+    return Division(running, shares, refund, (*lines, *split.lines), rate=rate_of(terms, after))
 
 
 def _as_decided(trade: Trade, ended: Dispute, decided: int, refund: int) -> Trade:
