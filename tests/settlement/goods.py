@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.service import claiming, ending, funding, linking, opening, settling
 from chalicelib.splits.domain.waterfall import ShareKind
+from chalicelib.storage.commit import commit
 from chalicelib.storage.once import Outcome
 from chalicelib.trades.domain.disputes import OpenDispute, Resolution
 from chalicelib.trades.domain.evidence import Document, EvidenceKind
@@ -40,7 +39,7 @@ from chalicelib.trades.domain.terms import OpenTrade
 from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.service import life
 from chalicelib.trades.service.evidence import RecordEvidence, record_evidence
-from chalicelib.trades.templates import all_templates
+from chalicelib.trades.store import Published, publish_template
 from tests.settlement.market import Deal, Market, market
 from tests.support.calls import MONDAY
 from tests.trades.papers import delivery_note, weight_note
@@ -117,17 +116,25 @@ _numbers = itertools.count(1)
 class Trading(Market):
     """A market and every command of its trades."""
 
+    published: set[str] = field(default_factory=set)
+
+    def publish(self, template: Template) -> None:
+        """A template of the marketplace's own, if it is not there yet."""
+        if template.id not in self.published:
+            commit(publish_template(self.tenant, Published(template, "cli_test", MONDAY), None))
+            self.published.add(template.id)
+
     def under(self, template: Template = GOODS, **changes: Any) -> Deal:
         """A deal under a template of the tests' own."""
-        with _in_house(template):
-            return self.deal(replace(DEAL, **changes), template.id)
+        self.publish(template)
+        return self.deal(replace(DEAL, **changes), template.id)
 
     def between(self, buyer: str, seller: str, template: Template = GOODS, **changes: Any) -> Deal:
         """A deal whose buyer and seller are these, by the names of their parties."""
         parties = {role: self.party({"buyer": buyer, "seller": seller}.get(role, role)) for role in DEAL.parties}
         command = replace(DEAL, currency=self.account.currency, parties=parties, **changes)
-        with _in_house(template):
-            facts = opening.open_with_expected_payment(self.call(), template.id, command).item.data
+        self.publish(template)
+        facts = opening.open_with_expected_payment(self.call(), template.id, command).item.data
         return Deal(facts["trade_id"], facts["reference"], parties)
 
     def paid(self, template: Template = GOODS, **changes: Any) -> Deal:
@@ -231,17 +238,6 @@ def trading(currency: str = "CNY", *, seal: bool = False) -> Trading:
     number = next(_numbers)
     place = market(f"Market {uuid.uuid4()}", iban=f"622{uuid.uuid4().int % 10**12:012}{number}", currency=currency)
     return Trading(place.account, seal)
-
-
-@contextmanager
-def _in_house(template: Template) -> Iterator[None]:
-    """A template as one of the house's own, while a deal is opened under it."""
-    known = all_templates()
-    known[template.id] = template
-    try:
-        yield
-    finally:
-        del known[template.id]
 
 
 def after(days: int) -> datetime:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app import app
-from chalicelib.settlement.routes import lending, trades
-from chalicelib.settlement.routes.trades import MOST_ROLES
+from chalicelib.settlement.routes import dividing, lending, trades
+from chalicelib.trades.domain.checking import MOST_ROLES
 from tests.settlement.market import DUE, PAID, Market, deliverable, funded_by_credit, market, state_of
 from tests.support.api import Api, Reply, signing, token_for
 from tests.support.dynamodb_local import Tables
@@ -238,6 +238,6 @@ def test_another_marketplace_finds_nothing_of_it(shop: Shop, tables: Tables) -> 
 
 
 def test_every_route_writes_under_a_key_and_a_scope_of_writing() -> None:
-    routes = [*trades.router.routes, *lending.router.routes]
+    routes = [*trades.router.routes, *dividing.router.routes, *lending.router.routes]
     assert {(route.method, route.writes) for route in routes} == {("POST", True)}
     assert {route.scope for route in routes} == {"trades:write", "credit:write"}

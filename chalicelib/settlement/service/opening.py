@@ -9,7 +9,7 @@ from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.banking.references import reference_for
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict, NotFound
+from chalicelib.core.errors import Conflict
 from chalicelib.credit import store as credit_store
 from chalicelib.ledger.domain import Purpose, purpose_account, purpose_account_id
 from chalicelib.ledger.exchange import position_account_id
@@ -24,10 +24,9 @@ from chalicelib.storage.reads import Found
 from chalicelib.storage.tables import Key, account_key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.opening import open_trade
-from chalicelib.trades.domain.template import Part, Template
+from chalicelib.trades.domain.template import Part
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 from chalicelib.trades.domain.trade import Trade
-from chalicelib.trades.templates import find_template
 
 
 def open_with_expected_payment(
@@ -50,7 +49,8 @@ def open_with_expected_payment(
     )
 
     def decide(found: Found) -> Plan:
-        terms, trade = open_trade(_template(template_id, version), command, identity, now=call.now)
+        template = trades_store.take_template(found, tenant, template_id, version)
+        terms, trade = open_trade(template, command, identity, now=call.now)
         _check_stands(found, tenant, terms)
         escrow = purpose_account(tenant, Purpose.ESCROW, terms.currency, name=f"Escrow {trade_id}", owner=trade_id)
         expected = ExpectedPayment(terms.reference, "trade", trade_id, terms.currency, trade.due_minor)
@@ -61,14 +61,8 @@ def open_with_expected_payment(
         )
         return Plan(journal_item(call, OPENED, subject=trade_id, data=_facts(terms, trade)), writes)
 
-    return once(call, decide, reads=_reads(tenant, command))
-
-
-def _template(template_id: str, version: int | None) -> Template:
-    template = find_template(template_id)
-    if version not in {None, template.version}:
-        raise NotFound("template_not_found", "no such version", template_id=template_id, version=version)
-    return template
+    reads = (trades_store.template_key(tenant, template_id, version), *_reads(tenant, command))
+    return once(call, decide, reads=reads)
 
 
 def _reads(tenant: str, command: OpenTrade) -> tuple[Key, ...]:
