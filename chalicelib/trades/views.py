@@ -103,10 +103,12 @@ class TradeView(msgspec.Struct, frozen=True):
 
 
 class TradeDetail(msgspec.Struct, frozen=True):
-    """A trade: where it stands, what was agreed, and the evidence so far."""
+    """A trade: where it stands, what was agreed, and the evidence so far. `deposit_minor` of the agreed price are paid
+    first."""
 
     trade: TradeView
     terms: Terms
+    deposit_minor: int
     evidence: list[EvidenceView]
 
 

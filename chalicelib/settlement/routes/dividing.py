@@ -22,7 +22,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
 OneLot = Annotated[str, msgspec.Meta(max_length=60)]
 
 
-class NoBody(Body):
+class RetentionReleaseBody(Body):
     """An empty object."""
 
 
@@ -39,7 +39,7 @@ class ReleaseBody(Body):
     lot: OneLot = ""
 
 
-class ResolutionBody(Body):
+class DecisionBody(Body):
     """What of the disputed amount each role gets, in minor units: the buyer's part is refunded, and what is `kept`
     stays in the escrow as it was. `party_id` is the deciding role's; the marketplace has none."""
 
@@ -135,7 +135,7 @@ def release_trade(request: Request, trade_id: str) -> Answer:
     "POST",
     "/v1/trades/{trade_id}/retention-release",
     scope="trades:write",
-    body=NoBody,
+    body=RetentionReleaseBody,
     answer=DivisionView,
     writes=True,
 )
@@ -148,13 +148,13 @@ def release_retention(request: Request, trade_id: str) -> Answer:
     "POST",
     "/v1/trades/{trade_id}/dispute-resolution",
     scope="trades:write",
-    body=ResolutionBody,
+    body=DecisionBody,
     answer=DivisionView,
     writes=True,
 )
 def resolve_dispute(request: Request, trade_id: str) -> Answer:
     """Decide a dispute: divide the disputed amount."""
-    body: ResolutionBody = request.body
+    body: DecisionBody = request.body
     command = Resolution(body.role, body.party_id or "", body.division)
     return division_answer(ending.resolve_dispute(request.call, trade_id, command))
 

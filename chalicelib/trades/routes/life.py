@@ -60,7 +60,7 @@ class DisputeBody(Body):
     of_retention: bool = False
 
 
-class DisputeView(msgspec.Struct, frozen=True):
+class DisputeOpenedView(msgspec.Struct, frozen=True):
     """A dispute: nobody gets `disputed_minor` until it is decided."""
 
     trade_id: str
@@ -107,7 +107,7 @@ def sign_milestone(request: Request, trade_id: str) -> Answer:
     "/v1/trades/{trade_id}/disputes",
     scope="trades:write",
     body=DisputeBody,
-    answer=DisputeView,
+    answer=DisputeOpenedView,
     status=201,
     writes=True,
 )
@@ -116,7 +116,7 @@ def open_dispute(request: Request, trade_id: str) -> Answer:
     body: DisputeBody = request.body
     command = OpenDispute(body.role, body.party_id, body.amount.minor, body.of_retention)
     outcome = life.open_dispute(request.call, trade_id, command, currency=body.amount.currency, reason=body.reason)
-    return _answer(outcome, DisputeView)
+    return _answer(outcome, DisputeOpenedView)
 
 
 def _answer(outcome: Outcome, view: type[msgspec.Struct]) -> Answer:

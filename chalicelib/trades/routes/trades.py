@@ -22,4 +22,5 @@ def list_trades(request: Request) -> TradePage:
 def get_trade(request: Request, trade_id: str) -> TradeDetail:
     """Read a trade: where it stands, its terms and its evidence."""
     file = questions.get_trade(request.tenant, trade_id)
-    return TradeDetail(trade_view(file.trade), file.terms, [evidence_view(piece) for piece in file.evidence])
+    evidence = [evidence_view(piece) for piece in file.evidence]
+    return TradeDetail(trade_view(file.trade), file.terms, file.terms.deposit.minor, evidence)
