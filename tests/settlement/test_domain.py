@@ -11,14 +11,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.core.errors import Conflict, InvalidInput, Refusal
 from chalicelib.core.money import Money
 from chalicelib.credit.domain import CreditLine, accrue, draw, interest_due
 from chalicelib.ledger.domain import Posting, Purpose, Side, credit, debit, entry_of, purpose_account_id
 from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id
+from chalicelib.settlement.domain.back_to_back import Deal, feed, link
 from chalicelib.settlement.domain.credit import CreditFunding, day_on_line, fund_by_credit
 from chalicelib.settlement.domain.division import refund, refund_postings, share_postings
+from chalicelib.settlement.domain.funding import expected_after
 from chalicelib.splits.domain.waterfall import divide
+from chalicelib.trades.domain.funding import fund
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.trade import Division, Got
 from tests.credit.lines import day, line_of
@@ -237,3 +241,51 @@ def test_a_drawdown_is_refused_in_this_order(code: str, wrong: dict[str, object]
 
 def test_more_than_outstanding_says_what_is() -> None:
     assert tried(minor=182_500_001).facts == {"requested": 182_500_001, "outstanding": 182_500_000}
+
+
+# ---- what the bank should send ---------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**8)), max_size=8), st.integers(0, 10**6))
+def test_the_bank_is_asked_for_what_is_outstanding_and_no_more(payments: list[tuple[bool, int]], more: int) -> None:
+    terms, trade = opened()
+    expected = ExpectedPayment(terms.reference, "trade", terms.trade_id, "CNY", trade.due_minor)
+    banked = 0
+    for by_bank, minor in payments:
+        funding = fund(terms, trade, cny(minor), now=MONDAY)
+        expected = expected_after(expected, trade, funding.trade, by_bank=by_bank)
+        trade, banked = funding.trade, banked + funding.accepted.minor * by_bank
+        assert expected.received_minor == banked
+        assert expected.expected_minor == banked + trade.outstanding.minor
+    dearer = replace(trade, due_minor=trade.due_minor + more)
+
+    assert (expected_after(expected, trade, dearer).expected_minor or 0) == banked + dearer.outstanding.minor
+
+
+# ---- back to back ----------------------------------------------------------------------------------------------------
+
+
+def test_trades_in_two_currencies_are_not_linked() -> None:
+    upstream = Deal(*opened(STEEL, currency="EUR"))
+    downstream = Deal(*opened(STEEL))
+
+    with pytest.raises(Conflict) as refused:
+        link(upstream, downstream, None)
+
+    assert (refused.value.code, refused.value.facts) == (
+        "link_currency_differs",
+        {"upstream": "EUR", "downstream": "CNY"},
+    )
+
+
+@given(st.integers(0, 200_000_000), st.integers(0, 182_500_000))
+def test_what_goes_upstream_is_neither_more_than_the_share_nor_than_is_asked(share: int, paid: int) -> None:
+    terms, trade = opened()
+    before = fund(terms, trade, cny(paid), now=MONDAY).trade if paid else trade
+    division = Division(trade, (("mill", cny(share)), ("carrier", cny(7))), cny(0))
+
+    after, amount = feed(terms, division, Deal(terms, before), now=MONDAY)
+
+    assert amount.minor == min(share, before.outstanding.minor)
+    assert after.funded_minor == before.funded_minor + amount.minor
+    assert after.outstanding.minor == before.outstanding.minor - amount.minor
