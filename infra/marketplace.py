@@ -24,7 +24,6 @@ WAIT_SECONDS = 60
 POLL_SECONDS = 0.2
 PAGE = 100
 ACCEPTED = 202
-LOST_PAYOUTS = {"rejected", "returned"}
 ALIASES = {"fee_income": "fees", "fx_position": "fx"}
 """How scenarios call a purpose where that is another word."""
 AT_BANK = {"bank", "payouts_in_transit"}
@@ -86,7 +85,7 @@ class Marketplace:
     currency: str
     ibans: dict[str, str]
     ids: dict[str, str] = field(default_factory=dict)
-    _labels: dict[str, str] = field(default_factory=dict)
+    _views: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def pay_in(self, minor: int, currency: str, *, reference: str, on: date) -> None:
         """The bank tells of money, once; nobody waits until it is booked."""
@@ -94,9 +93,7 @@ class Marketplace:
 
     def label(self, account_id: str) -> str:
         """The name of an account by its id."""
-        if account_id not in self._labels:
-            self._labels[account_id] = self.name_of(self.api.get(f"/v1/accounts/{account_id}"))
-        return self._labels[account_id]
+        return self.name_of(self._view(account_id))
 
     def accounts(self) -> dict[str, str]:
         """The id of every account, by its name."""
@@ -116,39 +113,45 @@ class Marketplace:
             after = entries[-1]["number"]
         return found
 
-    def balances(self) -> dict[str, int]:
-        """Every account's balance by its name, on its own side, payouts counted as their party's. Raises
-        MarketplaceFailed where debits and credits differ."""
-        trial = self._trial()
-        if any(trial["differences"].values()):
-            raise MarketplaceFailed(f"the trial balance is {trial['differences']}")
-        sums: dict[str, int] = defaultdict(int)
-        for account in trial["accounts"]:
-            if account["purpose"] not in AT_BANK:
-                sums[self.name_of(account)] += account["balance_minor"]
-        return {name: minor for name, minor in self._with_payouts(sums).items() if minor}
+    def whole_feed(self) -> list[dict[str, Any]]:
+        """Every entry, once they come to the balances of all accounts. Raises MarketplaceFailed where they do not in a
+        minute, or where debits and credits differ."""
+
+        def whole() -> list[dict[str, Any]] | None:
+            entries = self.feed()
+            return entries if self._is_whole(entries) else None
+
+        return wait_for("the whole feed", whole)
+
+    def balances(self, entries: Iterable[dict[str, Any]]) -> dict[str, int]:
+        """What entries come to by account, on its own side; those of payouts and accounts at the bank are left out."""
+        own = [entry for entry in entries if not is_payout(entry)]
+        sums = {account_id: minor for account_id, minor in _sums(own).items() if minor}
+        views = {account_id: self._view(account_id) for account_id in sums}
+        return {
+            self.name_of(view): sums[account_id] * _side(view)
+            for account_id, view in views.items()
+            if view["purpose"] not in AT_BANK
+        }
 
     def trades(self) -> list[dict[str, Any]]:
         """Every trade."""
         return self._listed("/v1/trades", "trades")
 
-    def is_settled(self, entries: Iterable[dict[str, Any]]) -> bool:
-        """Whether these entries are all there are: they come to the balances of all accounts."""
-        sums: dict[str, int] = defaultdict(int)
-        for entry in entries:
-            for leg in entry["postings"]:
-                sums[leg["account_id"]] += leg["minor"] if leg["side"] == "debit" else -leg["minor"]
-        return all(sums[one["account_id"]] == _signed(one) for one in self._trial()["accounts"])
+    def _is_whole(self, entries: Iterable[dict[str, Any]]) -> bool:
+        trial = self._trial()
+        if any(trial["differences"].values()):
+            raise MarketplaceFailed(f"the trial balance is {trial['differences']}")
+        sums = _sums(entries)
+        return all(sums[one["account_id"]] == one["balance_minor"] * _side(one) for one in trial["accounts"])
 
     def _trial(self) -> dict[str, Any]:
         return wait_for("the books to hold still", lambda: _unless_busy(self.api, "/v1/trial-balance"))
 
-    def _with_payouts(self, sums: dict[str, int]) -> dict[str, int]:
-        for payout in self._listed("/v1/payouts", "payouts"):
-            if payout["state"] not in LOST_PAYOUTS:
-                owner = {"purpose": "party", "owner": payout["party_id"], "currency": payout["currency"]}
-                sums[self.name_of(owner)] += payout["amount_minor"]
-        return sums
+    def _view(self, account_id: str) -> dict[str, Any]:
+        if account_id not in self._views:
+            self._views[account_id] = self.api.get(f"/v1/accounts/{account_id}")
+        return self._views[account_id]
 
     def name_of(self, account: dict[str, Any]) -> str:
         """The name of an account that an answer shows: see tests/scenarios/README.md."""
@@ -219,6 +222,11 @@ def put_in(market: Marketplace, opening: dict[str, int]) -> list[str]:
     return made
 
 
+def is_payout(entry: dict[str, Any]) -> bool:
+    """Whether an entry is one of those by which a party is paid by bank."""
+    return str(entry["kind"]).startswith("payout.")
+
+
 def wait_for(what: str, ask: Callable[[], T | None]) -> T:
     """What `ask` answers, once it answers something true. Raises MarketplaceFailed after a minute."""
     deadline = time.monotonic() + WAIT_SECONDS
@@ -245,10 +253,18 @@ def _unless_busy(api: ApiClient, path: str) -> dict[str, Any] | None:
         return None
 
 
-def _signed(account: dict[str, Any]) -> int:
-    """Debits less credits."""
-    debit_normal = account["kind"] in {"asset", "expense"}
-    return int(account["balance_minor"]) * (1 if debit_normal else -1)
+def _sums(entries: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Debits less credits by account."""
+    sums: dict[str, int] = defaultdict(int)
+    for entry in entries:
+        for leg in entry["postings"]:
+            sums[leg["account_id"]] += leg["minor"] if leg["side"] == "debit" else -leg["minor"]
+    return sums
+
+
+def _side(account: dict[str, Any]) -> int:
+    """1 where debits raise an account's own balance, -1 where credits do."""
+    return 1 if account["kind"] in {"asset", "expense"} else -1
 
 
 def _notification(message_id: str, receipt: Receipt) -> dict[str, Any]:

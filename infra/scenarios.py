@@ -24,6 +24,7 @@ from infra.marketplace import (
     Marketplace,
     MarketplaceFailed,
     Teller,
+    is_payout,
     open_marketplace,
     open_parties,
     put_in,
@@ -44,7 +45,6 @@ IDS = {
     "trades": "trade_id",
 }
 """The member that has the id of what a POST to a path with this end has made."""
-PAYOUT_KINDS = "payout."
 
 Entry = tuple[str, ...]
 """The postings of an entry, as text, sorted."""
@@ -64,7 +64,7 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"nam
     keep: dict[str, str] = {}
     expect: dict[str, Any] = {}
     refused: str = ""
-    postings: list[str] | None = None
+    postings: list[str] = []
     paid: int = 0
     reference: str = ""
     currency: str = ""
@@ -135,7 +135,7 @@ def _do(house: House, market: Marketplace, told: Told, step: Step) -> None:
     elif step.paid:
         reference = filled(step.reference, market.ids)
         market.pay_in(step.paid, step.currency or market.currency, reference=reference, on=told.today)
-        _await(market, told, [step.postings or []])
+        _await(market, told, [step.postings])
     else:
         told.today += timedelta(days=step.days)
         clock.put_offset(house.dynamodb, clock.offset(house.dynamodb) + step.days * DAY_SECONDS)
@@ -183,26 +183,20 @@ def _await(market: Marketplace, told: Told, wanted: list[list[str]]) -> None:
         _tell(market, told, entry, postings)
 
 
-def _tell(market: Marketplace, told: Told, entry: dict[str, Any], wanted: list[str] | None) -> None:
+def _tell(market: Marketplace, told: Told, entry: dict[str, Any], wanted: list[str]) -> None:
     found = market.postings(entry)
-    if wanted is not None:
-        _compare("postings", found, tuple(sorted(wanted)))
+    _compare("postings", found, tuple(sorted(wanted)))
     told.known.add(entry["entry_id"])
     if found:
         told.entries.append(found)
 
 
 def _close(market: Marketplace, told: Told, scenario: Scenario) -> Outcome:
-    """Read the whole feed, once it has everything, and compare what is left."""
-
-    def whole() -> list[dict[str, Any]] | None:
-        entries = market.feed()
-        return entries if market.is_settled(entries) else None
-
+    """Read the whole feed, and compare what no step has shown, and what is left."""
     try:
-        more = [market.postings(entry) for entry in wait_for("the whole feed", whole) if _is_new(entry, told)]
-        _compare("entries that no step made", more, [])
-        balances = market.balances()
+        entries = market.whole_feed()
+        _compare("entries of no step", [market.postings(entry) for entry in entries if _is_new(entry, told)], [])
+        balances = market.balances(entries)
         _compare("closing", balances, {name: minor for name, minor in scenario.closing.items() if minor})
     except (MarketplaceFailed, ScenarioFailed) as failure:
         raise ScenarioFailed(f"in the end: {failure}") from failure
@@ -210,8 +204,7 @@ def _close(market: Marketplace, told: Told, scenario: Scenario) -> Outcome:
 
 
 def _is_new(entry: dict[str, Any], told: Told) -> bool:
-    own = entry["entry_id"] in told.known or entry["kind"].startswith(PAYOUT_KINDS)
-    return bool(entry["postings"]) and not own
+    return bool(entry["postings"]) and not is_payout(entry) and entry["entry_id"] not in told.known
 
 
 def _compare(what: str, found: object, wanted: object) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from infra.industries import house_of, row
 from infra.marketplace import House, Teller, new_teller
-from infra.scenarios import FOLDER, load, names, run
+from infra.scenarios import FOLDER, ScenarioFailed, load, names, run
 from tests.support.local_stack import LocalStack
 
 INDUSTRIES = (
@@ -60,3 +61,19 @@ def test_a_scenario_told_twice_makes_the_same_postings(house: House, teller: Tel
 
     assert first.entries == second.entries
     assert first.balances == second.balances
+
+
+def test_what_differs_is_named_with_its_step(house: House, teller: Teller) -> None:
+    scenario = load(FOLDER / "steel.toml")
+    paid = scenario.steps[1]
+    bent = msgspec.structs.replace(paid, postings=[paid.postings[0], paid.postings[1].replace("18250000", "18250001")])
+
+    with pytest.raises(ScenarioFailed, match=r"step 2 \(.*\): postings: .*18250000.*expected.*18250001"):
+        run(house, teller, msgspec.structs.replace(scenario, steps=[scenario.steps[0], bent]))
+
+
+def test_money_that_no_step_accounts_for_is_named(house: House, teller: Teller) -> None:
+    scenario = load(FOLDER / "steel.toml")
+
+    with pytest.raises(ScenarioFailed, match="in the end: closing: .*escrow:outside"):
+        run(house, teller, msgspec.structs.replace(scenario, steps=scenario.steps[:2]))
