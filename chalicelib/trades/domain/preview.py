@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import field, replace
 from datetime import datetime
 
-from chalicelib.core.errors import Defect
+from chalicelib.core.errors import Defect, about
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.exchange import Rate
@@ -118,11 +118,12 @@ def _as_agreed(terms: Terms) -> Terms:
 def _with_documents(
     terms: Terms, trade: Trade, documents: Sequence[Document], now: datetime
 ) -> tuple[Trade, tuple[Evidence, ...]]:
-    """The trade with the documents, each refused as it would be of a trade."""
+    """The trade with the documents. One is refused as it would be of a trade, and the refusal says which."""
     evidence: tuple[Evidence, ...] = ()
-    for i, document in enumerate(documents, 1):
-        piece = new_evidence(document, evidence_id=f"{SAMPLE}-{i}", recorded_by=SAMPLE, now=now)
-        trade, evidence = add_evidence(terms, trade, evidence, piece, now=now)
+    for i, document in enumerate(documents):
+        piece = new_evidence(document, evidence_id=f"{SAMPLE}-{i + 1}", recorded_by=SAMPLE, now=now)
+        with about("evidence", i):
+            trade, evidence = add_evidence(terms, trade, evidence, piece, now=now)
     return trade, evidence
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from chalicelib.core.errors import InvalidInput
+from chalicelib.core.errors import InvalidInput, about
 from chalicelib.core.instants import instant_text
 from chalicelib.trades.deal_bodies import deal_of
-from chalicelib.trades.documents import document_of
+from chalicelib.trades.documents import EvidenceBody, document_of
+from chalicelib.trades.domain.evidence import Document
 from chalicelib.trades.preview_view import PreviewView, preview_view
 from chalicelib.trades.service import templates
 from chalicelib.trades.template_bodies import PreviewBody, TemplateBody, template_of
@@ -64,11 +65,16 @@ def get_trade_template(request: Request, template_id: str) -> TemplateView:
 def preview_trade(request: Request, template_id: str) -> PreviewView:
     """Compute a whole settlement from sample evidence, without booking anything."""
     body: PreviewBody = request.body
-    documents = tuple(document_of(one.document) for one in body.evidence)
+    documents = [_document(one, i) for i, one in enumerate(body.evidence)]
     previewed = templates.preview_deal(
         request.tenant, template_id, deal_of(body.deal), documents, version=body.version, now=clock.now()
     )
     return preview_view(previewed)
+
+
+def _document(body: EvidenceBody, index: int) -> Document:
+    with about("evidence", index):
+        return document_of(body.document)
 
 
 def _version(query: dict[str, str]) -> int | None:
