@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.e2e.bank import CURRENCY, XML, Line, statement
+from tests.e2e.clearing import clearing_commands, clearing_questions, prepare_clearing
 from tests.e2e.command import Command
 from tests.e2e.ledger import prepare_ledger
 from tests.e2e.ledger_commands import ledger_commands
@@ -19,10 +22,12 @@ from tests.e2e.market import (
     transfer_body,
     wait_for,
 )
+from tests.e2e.trade_commands import prepare_trades, trade_commands, trade_questions
 
 
-def prepare(market: Market) -> None:
-    """Make a new marketplace one that every command can be done in: once each, for they use up what they need."""
+def prepare(market: Market, dynamodb: Any) -> None:
+    """Make a new marketplace one that every command can be done in: once each, for they use up what they need.
+    `dynamodb` is a client with the deployer's credentials."""
     open_parties(market)
     ids, web = market.ids, market.web
     lender = web.made("/v1/lenders", {"party_id": ids["lender"], "currency": CURRENCY})
@@ -36,6 +41,8 @@ def prepare(market: Market) -> None:
     for number in (1, 2):
         ids[f"break_{number}"] = _break(market, number)
     prepare_ledger(market)
+    prepare_clearing(market)
+    prepare_trades(market, dynamodb)
 
 
 def commands(market: Market) -> dict[str, Command]:
@@ -49,6 +56,8 @@ def commands(market: Market) -> dict[str, Command]:
     resolution = {"account_id": ids["capital"], "comment": "the bank's interest"}
     return {
         **ledger_commands(market),
+        **clearing_commands(market),
+        **trade_commands(market),
         "POST /v1/accounts": Command("/v1/accounts", account, account | {"name": "chest"}),
         "POST /v1/transfers": Command("/v1/transfers", transfer_body(ids, 5), transfer_body(ids, 6)),
         "POST /v1/entries": Command("/v1/entries", {"postings": legs}, {"postings": legs, "reference": "x"}),
@@ -92,6 +101,11 @@ def commands(market: Market) -> dict[str, Command]:
             f"/v1/breaks/{ids['break_2']}/rematch", {}, other_path=f"/v1/breaks/{ids['break_1']}/rematch"
         ),
     }
+
+
+def questions(market: Market) -> dict[str, Command]:
+    """One of each route that takes a body and writes nothing."""
+    return trade_questions(market) | clearing_questions(market)
 
 
 def _fund(market: Market, name: str, minor: int = DUE) -> None:

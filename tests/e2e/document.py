@@ -73,6 +73,20 @@ def _operation(method: str, path: str, told: dict[str, Any]) -> Operation:
     )
 
 
+Names = tuple[str, ...]
+
+
+def named(schema: dict[str, Any]) -> str:
+    """The name of the shape that a schema refers to, of several the first; else nothing."""
+    first = schema["anyOf"][0] if "anyOf" in schema else schema
+    return str(first.get("$ref", "")).rpartition("/")[2]
+
+
+def repeats(schema: dict[str, Any], within: Names) -> bool:
+    """Whether a schema refers to a shape that it stands in."""
+    return bool(named(schema)) and named(schema) in within
+
+
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema itself, not where it stands; of several, the first."""
     while "$ref" in schema or "anyOf" in schema:
@@ -83,16 +97,18 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def sample(schema: dict[str, Any]) -> Any:
-    """A value of the right shape with every field there is. What it says makes no sense."""
-    schema = resolved(schema)
+def sample(schema: dict[str, Any], within: Names = ()) -> Any:
+    """A value of the right shape with every field there is. What it says makes no sense. A shape that is within one of
+    its own kind (`within` names those around) is left out of its list."""
+    name, schema = named(schema), resolved(schema)
+    around = (*within, name)
     if "enum" in schema:
         return schema["enum"][0]
     match schema["type"]:
         case "object":
-            return {name: sample(part) for name, part in _fields(schema).items()}
+            return {field: sample(part, around) for field, part in _fields(schema).items()}
         case "array":
-            return [sample(schema["items"])]
+            return [] if repeats(schema["items"], around) else [sample(schema["items"], around)]
         case "string":
             return "CNY" if schema.get("maxLength") == 3 or str(schema.get("pattern")).startswith("^[A-Z]{3}") else "x1"
         case "integer":
@@ -110,14 +126,14 @@ def _fields(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
 Place = tuple[str | int, ...]
 
 
-def places(schema: dict[str, Any], place: Place = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
+def places(schema: dict[str, Any], place: Place = (), within: Names = ()) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Every value in a sample of the schema, the whole included: where it stands, and its own schema, not resolved."""
     yield place, schema
-    shape = resolved(schema)
+    shape, around = resolved(schema), (*within, named(schema))
     for name, part in _fields(shape).items() if shape.get("type") == "object" else ():
-        yield from places(part, (*place, name))
-    if shape.get("type") == "array":
-        yield from places(shape["items"], (*place, 0))
+        yield from places(part, (*place, name), around)
+    if shape.get("type") == "array" and not repeats(shape["items"], around):
+        yield from places(shape["items"], (*place, 0), around)
 
 
 def required(schema: dict[str, Any]) -> Iterator[Place]:

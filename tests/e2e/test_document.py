@@ -17,10 +17,11 @@ def test_the_deployed_api_serves_the_committed_document(open_web: Web) -> None:
     assert open_web.get("/v1/openapi.json").json == DOCUMENT
 
 
-def test_every_command_asks_for_a_key_token_and_callbacks_aside() -> None:
+def test_every_command_asks_for_a_key_token_callbacks_and_previews_aside() -> None:
     without = {operation.name for operation in operations() if operation.method == "POST" and not operation.writes}
 
-    assert without == {"POST /v1/oauth/token", "POST /v1/banks/{bank_id}/callbacks"}
+    previews = {"POST /v1/trade-templates/{template_id}/preview", "POST /v1/splits/preview"}
+    assert without == {"POST /v1/oauth/token", "POST /v1/banks/{bank_id}/callbacks", *previews}
 
 
 def test_every_route_but_the_open_five_asks_for_a_scope() -> None:
