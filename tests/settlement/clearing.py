@@ -74,6 +74,12 @@ class Clearing:
         return {(roster[one.payer], roster[one.payee]): one.minor for one in whole.netted.transfers}
 
 
+def new_market() -> Market:
+    """A marketplace that no other test knows."""
+    number = next(_numbers)
+    return market(f"Clearing {number}", iban=f"6299{number:012}")
+
+
 def window(place: Market, mode: Mode = Mode.BILATERAL, **changes: Any) -> OpenWindow:
     """A window that closes on Tuesday, `changes` to what is asked for."""
     usual: dict[str, Any] = {
@@ -89,8 +95,7 @@ def window(place: Market, mode: Mode = Mode.BILATERAL, **changes: Any) -> OpenWi
 
 def clearing(mode: Mode = Mode.BILATERAL, *, place: Market | None = None, **changes: Any) -> Clearing:
     """A window in a marketplace of its own, unless one is given."""
-    number = next(_numbers)
-    where = place or market(f"Clearing {number}", iban=f"6299{number:012}")
+    where = place or new_market()
     asked = window(where, mode, **changes)
     opened = netting_windows.open_netting_window(where.call(), asked)
     return Clearing(where, opened.item.data["net_id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +17,15 @@ from chalicelib.settlement.domain.netting import Stage
 from chalicelib.settlement.service import netting, netting_windows
 from chalicelib.settlement.store import netting as store
 from chalicelib.storage import records
+from chalicelib.storage.commit import commit
+from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.tables import account_key, physical_name
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.trade import Trade
-from tests.settlement.clearing import CLOSES_AT, LATER, Clearing, Owed, books, clearing, window
-from tests.settlement.market import market, refusal
+from chalicelib.trades.store import Published, publish_template
+from chalicelib.trades.templates import find_template
+from tests.settlement.clearing import CLOSES_AT, LATER, Clearing, Owed, books, clearing, new_market, window
+from tests.settlement.market import refusal
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
 
@@ -85,11 +90,8 @@ def test_a_trade_of_a_window_asks_for_the_amount_and_is_funded_like_any_other() 
     assert place.place.expected(terms.reference).received_minor == 500
 
 
-def records_of(place: Clearing, trade: Trade) -> Any:
-    key = trades_store.terms_key(place.tenant, trade.trade_id)
-    item = records.get(key)
-    assert item is not None
-    return {key: item}
+def records_of(place: Clearing, trade: Trade) -> Found:
+    return fetch((trades_store.terms_key(place.tenant, trade.trade_id),))
 
 
 def test_the_same_call_adds_once_and_gets_the_same_answer() -> None:
@@ -216,9 +218,9 @@ def test_closing_goes_on_in_steps_of_which_each_call_does_some(monkeypatch: pyte
     assert place.paid() == {("a", "b"): 301, ("c", "a"): 70}
 
 
-def carried(place: Clearing | None = None) -> Clearing:
+def carried() -> Clearing:
     """A window under a template with fixed shares of 30 in all."""
-    where = market("Carried", iban="6299888800001111")
+    where = new_market()
     roles = ("carrier", "inspector", "warehouse")
     parties = {role: where.party(role) for role in roles}
     return clearing(place=where, template_id="fixed-price", parties=parties, fixed_shares=dict.fromkeys(roles, 10))
@@ -321,7 +323,7 @@ OPENING: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("code", "changes"), OPENING, ids=[code for code, _ in OPENING])
 def test_a_window_that_cannot_be_is_not_opened(code: str, changes: dict[str, Any]) -> None:
-    place = market("Refusing", iban="6299888800002222")
+    place = new_market()
     asked = window(place, **changes)
 
     assert refusal(lambda: netting_windows.open_netting_window(place.call(), asked)).code == code
@@ -329,9 +331,26 @@ def test_a_window_that_cannot_be_is_not_opened(code: str, changes: dict[str, Any
 
 
 def test_a_party_of_another_role_must_be_there_and_have_its_account() -> None:
-    place = market("Refusing", iban="6299888800002222")
+    place = new_market()
     parties = {"carrier": "pty_x", "inspector": place.party("i"), "warehouse": place.party("w")}
     shares = dict.fromkeys(parties, 1)
     asked = window(place, template_id="fixed-price", parties=parties, fixed_shares=shares)
 
     assert refusal(lambda: netting_windows.open_netting_window(place.call(), asked)).code == "party_not_found"
+
+
+def test_a_window_keeps_the_version_of_its_template_that_it_was_opened_under() -> None:
+    where = new_market()
+    own = replace(find_template("netted"), id="own", title="First")
+    commit(publish_template(where.tenant, Published(own, "cli_test", MONDAY), None))
+    place = clearing(place=where, template_id="own")
+    first = trades_store.take_newest(fetch((trades_store.template_key(where.tenant, "own"),)), where.tenant, "own")
+    later = replace(own, version=2, title="Second")
+    commit(publish_template(where.tenant, Published(later, "cli_test", MONDAY), first))
+    place.add([("a", "b", 5)])
+
+    place.finish()
+
+    [trade] = trades(place)
+    terms = trades_store.take_terms(records_of(place, trade), place.tenant, trade.trade_id)
+    assert (terms.template.version, terms.template.title) == (1, "First")

@@ -111,7 +111,7 @@ ADDING = [
     ("amount_too_large", InvalidInput, [owed(amount=Money(MOST_MINOR + 1, "CNY"), payee="pty_a")], 0),
     ("payer_is_payee", InvalidInput, [GOOD, owed(payee="pty_a")], 1),
     ("reference_twice", InvalidInput, [GOOD, owed("s-2"), owed(details={"Bad": "x"})], 2),
-    ("invalid_metadata", InvalidInput, [GOOD, owed("s-2", details={"Bad": "x"})], 1),
+    ("invalid_details", InvalidInput, [GOOD, owed("s-2", details={"Bad": "x"})], 1),
 ]
 
 

@@ -203,8 +203,8 @@ def check_obligations(obligations: Sequence[Obligation]) -> None:
     """Nothing, where these obligations may be added as far as they themselves tell.
 
     Raises InvalidInput `too_few_obligations`, TooLarge `too_many_obligations`; of the first that breaks a rule
-    InvalidInput with its place: `amount_not_positive`, `amount_too_large`, `payer_is_payee`, `reference_twice`, what
-    `check_metadata` raises of its details; then TooLarge `too_many_parties`.
+    InvalidInput with its place: `amount_not_positive`, `amount_too_large`, `payer_is_payee`, `reference_twice`,
+    `invalid_details` where `check_metadata` refuses them; then TooLarge `too_many_parties`.
     """
     if not obligations:
         raise InvalidInput("too_few_obligations", "one obligation at least", field="obligations", minimum=1)
@@ -230,7 +230,15 @@ def _check_obligation(obligation: Obligation, references: set[str]) -> None:
         raise InvalidInput("payer_is_payee", "nobody owes itself", field="payee_party_id")
     if obligation.reference in references:
         raise InvalidInput("reference_twice", "each obligation has a reference of its own", field="reference")
-    check_metadata(obligation.details)
+    _check_details(obligation.details)
+
+
+def _check_details(details: Mapping[str, str]) -> None:
+    """They stand in the obligation's own item, and have the limits of what may be written on an entry."""
+    try:
+        check_metadata(details)
+    except InvalidInput as refusal:
+        raise InvalidInput("invalid_details", refusal.sentence, field="details", limit=refusal.code) from refusal
 
 
 def take_obligations(window: Window, roster: Roster, obligations: Sequence[Obligation], *, now: datetime) -> Roster:

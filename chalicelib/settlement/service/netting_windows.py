@@ -33,7 +33,7 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Due, Listing
 from chalicelib.storage.tables import Item, Key, account_key
-from chalicelib.trades.templates import find_template
+from chalicelib.trades import store as trades_store
 
 OPENED = "netting_window.opened"
 ADDED = "netting_window.obligations_added"
@@ -70,7 +70,8 @@ def open_netting_window(call: Call, command: OpenWindow) -> Outcome:
     parties = tuple(dict.fromkeys(command.parties.values()))
 
     def decide(found: Found) -> Plan:
-        window = open_window(find_template(command.template_id), command, net_id, now=call.now)
+        template = trades_store.take_template(found, tenant, command.template_id)
+        window = open_window(template, command, net_id, now=call.now)
         for party_id in parties:
             banking_store.take_party(found, tenant, party_id)
         check_banked(found, tenant, window.currency)
@@ -79,9 +80,13 @@ def open_netting_window(call: Call, command: OpenWindow) -> Outcome:
         item = journal_item(call, OPENED, subject=net_id, data=_opened_facts(window))
         return Plan(item, store.create_window(tenant, window))
 
-    records = (banking_store.party_key(tenant, party_id) for party_id in parties)
-    reads = (*records, banking_store.paying_key(tenant, command.currency))
-    return once(call, decide, reads=(*reads, *_account_keys(tenant, parties, command.currency)))
+    reads = (
+        trades_store.template_key(tenant, command.template_id),
+        banking_store.paying_key(tenant, command.currency),
+        *(banking_store.party_key(tenant, party_id) for party_id in parties),
+        *_account_keys(tenant, parties, command.currency),
+    )
+    return once(call, decide, reads=reads)
 
 
 def add_obligations(call: Call, net_id: str, obligations: Sequence[Obligation]) -> Outcome:
