@@ -75,5 +75,5 @@ def test_what_differs_is_named_with_its_step(house: House, teller: Teller) -> No
 def test_money_that_no_step_accounts_for_is_named(house: House, teller: Teller) -> None:
     scenario = load(FOLDER / "steel.toml")
 
-    with pytest.raises(ScenarioFailed, match="in the end: closing: .*escrow:outside"):
+    with pytest.raises(ScenarioFailed, match=r"in the end: closing: .*escrow:outside"):
         run(house, teller, msgspec.structs.replace(scenario, steps=scenario.steps[:2]))
