@@ -34,7 +34,7 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"sweep", "due", "checkpoint", "prove"}
+OF_ALL_BOOKS = {"accrue", "sweep", "due", "checkpoint", "prove"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """
