@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.call import entry_id
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.ledger.domain import Purpose
+from chalicelib.ledger.store.entries import find_entry
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.nets import Mode
-from chalicelib.settlement.domain.netting import Stage
+from chalicelib.settlement.domain.netting import MOST_AT_ONCE, Stage
 from chalicelib.settlement.service import netting, netting_windows
 from chalicelib.settlement.store import netting as store
 from chalicelib.storage import records
@@ -28,6 +30,7 @@ from tests.settlement.clearing import CLOSES_AT, LATER, Clearing, Owed, books, c
 from tests.settlement.market import refusal
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
+from tests.support.faults import watching
 
 SOME: list[Owed] = [("a", "b", 500), ("b", "a", 200), ("c", "a", 70), ("b", "c", 90), ("c", "b", 90), ("a", "b", 1)]
 """Between two: a pays b 301, c pays a 70, b and c are even. Among all: a pays b 231, c pays b 70."""
@@ -234,6 +237,9 @@ def test_a_payment_that_can_have_no_trade_is_named_and_the_others_do_not_wait() 
 
     assert whole.window.stage is Stage.SETTLING
     assert whole.window.refused == {"1": "split_exceeds_amount"}
+    told = find_entry(place.tenant, entry_id(place.tenant, f"w:net:{place.net_id}:refused:0"))
+    assert told is not None
+    assert (told.kind, told.data["refused"]) == ("netting_window.settlements_refused", {"1": "split_exceeds_amount"})
     assert sorted(trade.due_minor for trade in trades(place)) == [40, 500]
     assert store.window_key(place.tenant, place.net_id) not in records.due_keys(LATER + timedelta(days=9), limit=1000)
 
@@ -354,3 +360,15 @@ def test_a_window_keeps_the_version_of_its_template_that_it_was_opened_under() -
     [trade] = trades(place)
     terms = trades_store.take_terms(records_of(place, trade), place.tenant, trade.trade_id)
     assert (terms.template.version, terms.template.title) == (1, "First")
+
+
+def test_ninety_obligations_of_parties_that_are_known_are_one_read_and_one_commit() -> None:
+    place = clearing()
+    ninety: list[Owed] = [("a", "b", 1 + number) for number in range(MOST_AT_ONCE)]
+    place.add(ninety)
+
+    with watching() as calls:
+        place.add(ninety, first=1 + MOST_AT_ONCE)
+
+    assert calls.operations == ["dynamodb.BatchGetItem", "dynamodb.TransactWriteItems"]
+    assert place.whole().passed == 2 * MOST_AT_ONCE

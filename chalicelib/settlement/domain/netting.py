@@ -284,6 +284,11 @@ def window_closed() -> Conflict:
     return Conflict("window_closed", "the window takes no more obligations")
 
 
+def window_state(window: Window) -> Conflict:
+    """What a closing is refused with that the window's stage does not allow."""
+    return Conflict("window_state", "the window is closed already", state=window.stage.value)
+
+
 def close_window(window: Window, *, now: datetime) -> Window:
     """The window, closed to obligations; or once more on its way, where some of its payments could have no trade.
 
@@ -292,7 +297,7 @@ def close_window(window: Window, *, now: datetime) -> Window:
     if window.is_tried and window.refused:
         return replace(window, tried=0, passes=window.passes + 1)
     if window.stage is not Stage.OPEN:
-        raise Conflict("window_state", "the window is closed already", state=window.stage.value)
+        raise window_state(window)
     return replace(window, stage=Stage.SUMMING, closed_at=now)
 
 

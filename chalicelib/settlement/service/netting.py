@@ -15,7 +15,16 @@ from hashlib import sha256
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Busy, Conflict, Defect, Refusal
 from chalicelib.settlement.domain.nets import Sums, Transfer, netted_by
-from chalicelib.settlement.domain.netting import Added, Netted, Roster, Stage, Window, trade_of, trade_serial
+from chalicelib.settlement.domain.netting import (
+    Added,
+    Netted,
+    Roster,
+    Stage,
+    Window,
+    trade_of,
+    trade_serial,
+    window_state,
+)
 from chalicelib.settlement.service.netting_windows import close_netting_window
 from chalicelib.settlement.service.opening import open_with_expected_payment
 from chalicelib.settlement.store import netting as store
@@ -28,6 +37,7 @@ from chalicelib.storage.tables import Key
 
 ACTOR = "netting"
 CLOSED = "netting_window.closed"
+REFUSED = "netting_window.settlements_refused"
 
 MOST_STEPS = 10
 """Steps of one call of `advance`."""
@@ -129,15 +139,13 @@ def _sum_anew(tenant: str, record: Versioned[Window], sums: Versioned[Sums], *, 
 def _settle(tenant: str, record: Versioned[Window], now: datetime) -> bool:
     window = record.value
     if window.is_tried:
-        return False if window.refused else _close(tenant, window.net_id, now)
+        return _stop(tenant, window, now) if window.refused else _close(tenant, window.net_id, now)
     found = fetch((store.netted_key(tenant, window.net_id), store.roster_key(tenant, window.net_id)))
     roster = store.take_roster(found, tenant, window.net_id).value
     transfers = store.take_netted(found, tenant, window.net_id).transfers
     places = window.untried(OPENED_AT_ONCE)
     refused = _open_trades(tenant, window, {place: transfers[place] for place in places}, roster, now)
-    after = window.after_trying(places, refused)
-    stuck = after.is_tried and after.refused
-    return _save(store.save_window(tenant, after, version=record.version, due=Due(None) if stuck else None))
+    return _save(store.save_window(tenant, window.after_trying(places, refused), version=record.version))
 
 
 def _open_trades(
@@ -162,6 +170,24 @@ def _open_trade(tenant: str, window: Window, transfer: Transfer, roster: Roster,
     call = replace(_call(tenant, key, now, minor=transfer.minor), serial=own)
     command = trade_of(window, payer=payer, payee=payee, minor=transfer.minor)
     open_with_expected_payment(call, window.template_id, command, version=window.template_version)
+
+
+def _stop(tenant: str, window: Window, now: datetime) -> bool:
+    """Say once which payments could have no trade, and leave the window until somebody closes it once more."""
+    call = _call(tenant, f"net:{window.net_id}:refused:{window.passes}", now)
+
+    def decide(found: Found) -> Plan:
+        record = store.take_window(found, tenant, window.net_id)
+        if record.value != window:
+            raise window_state(record.value)
+        facts = {"net_id": window.net_id, "refused": window.refused}
+        save = store.save_window(tenant, window, version=record.version, due=Due(None))
+        return Plan(journal_item(call, REFUSED, subject=window.net_id, data=facts), (save,))
+
+    with suppress(Conflict):  # somebody has closed it once more meanwhile
+        once(call, decide, reads=(store.window_key(tenant, window.net_id),))
+        return False
+    return True
 
 
 def _close(tenant: str, net_id: str, now: datetime) -> bool:
