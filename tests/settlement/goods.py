@@ -13,6 +13,8 @@ from chalicelib.settlement.service import claiming, ending, funding, linking, op
 from chalicelib.splits.domain.waterfall import ShareKind
 from chalicelib.storage.commit import commit
 from chalicelib.storage.once import Outcome
+from chalicelib.storage.reads import fetch
+from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.disputes import OpenDispute, Resolution
 from chalicelib.trades.domain.evidence import Document, EvidenceKind
 from chalicelib.trades.domain.proof import Signature
@@ -207,6 +209,12 @@ class Trading(Market):
 
     def release_retained(self, deal: Deal, *, days: int, key: str | None = None) -> Outcome:
         return settling.release_retained(self.call(key, days=days), deal.trade_id)
+
+    def put(self, trade: Trade) -> None:
+        """Write a trade as it is told."""
+        key = trades_store.state_key(self.tenant, trade.trade_id)
+        version = trades_store.take_trade(fetch((key,)), self.tenant, trade.trade_id).version
+        commit((trades_store.save_trade(self.tenant, trade, version=version),))
 
     # ---- what the books say ------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -209,12 +210,24 @@ def test_a_cancellation_leaves_a_claim_that_is_settled(desk: Desk) -> None:
 
 def test_a_retention_is_not_released_before_its_day(desk: Desk) -> None:
     deal = desk.place.signed(RETAINED)
-    desk.place.release(deal)
 
+    released = desk.twice(deal, "releases", {"milestone": "delivery"})
     reply = desk.post(deal, "retention-release", {})
 
-    assert reply.status in {200, 409}  # by the real clock its day has come, or not
-    assert reply.status == 200 or reply.code == "retention_not_due"
+    assert (released["released_minor"], released["state"]) == (PRICE - 50_000, "retained")
+    assert (reply.status, reply.code) == (409, "retention_not_due")
+    assert desk.place.escrow(deal) == 50_000
+
+
+def test_a_retention_is_released_once_its_day_has_come(desk: Desk) -> None:
+    deal = desk.place.signed(RETAINED)
+    desk.place.release(deal)
+    long_ago = replace(desk.place.trade(deal), retained_until=date(2026, 3, 2))
+    desk.place.put(long_ago)
+
+    answer = desk.twice(deal, "retention-release", {})
+
+    assert (answer["shares_minor"], answer["state"]) == ({"seller": 50_000}, "completed")
 
 
 def test_trades_are_linked_back_to_back(desk: Desk) -> None:
