@@ -6,6 +6,8 @@ from functools import partial
 from typing import Any
 
 from tests.e2e.bank import CURRENCY, XML, Line, notification, statement
+from tests.e2e.clearing import open_splits, open_windows
+from tests.e2e.goods import publish_goods, template_body
 from tests.e2e.ledger import open_ledger, place_holds
 from tests.e2e.market import (
     DUE,
@@ -13,6 +15,7 @@ from tests.e2e.market import (
     Market,
     delivered,
     line_body,
+    money,
     open_parties,
     sign,
     trade_body,
@@ -25,7 +28,7 @@ def fill(market: Market, functions: Any) -> None:
     """Two of everything a list can hold. Afterwards nothing moves by itself."""
     open_parties(market)
     ids, web = market.ids, market.web
-    ids |= {"party_id": ids["buyer"], "account_id": ids["capital"], "template_id": "fixed-price"}
+    ids |= {"party_id": ids["buyer"], "account_id": ids["capital"]}
     ids |= {"bank_id": market.bank.bank_id}
     for minor in (100, 200):
         ids["entry_id"] = web.made("/v1/transfers", transfer_body(ids, minor))["entry_id"]
@@ -35,6 +38,9 @@ def fill(market: Market, functions: Any) -> None:
     sign(functions, market, 1)
     _lend(market)
     _trade(market)
+    _publish(market)
+    open_windows(market, "first_net", "net_id")
+    _split(market)
     _bank_tells(market)
     _reconcile(market)
     for name in ("cash", "capital", "till", "stake"):
@@ -53,6 +59,21 @@ def _lend(market: Market) -> None:
     for _ in range(2):
         ids["line_id"] = web.made("/v1/credit-lines", line_body(ids))["line_id"]
     wait_for("the lender's money", lambda: market.balance("lender_undrawn", ids["lender"]) == LENT)
+
+
+def _publish(market: Market) -> None:
+    """Two templates of the marketplace's own: `template_id` is the second's, which no other marketplace has."""
+    publish_goods(market)
+    market.ids["template_id"] = f"{market.ids['goods']}-2"
+    market.web.made("/v1/trade-templates", template_body(market.ids["template_id"]))
+
+
+def _split(market: Market) -> None:
+    """Two splits, the second with two divisions and a part that is kept."""
+    open_splits(market, "first_split", "split_id")
+    for minor in (10, 20):
+        body = {"amount": money(minor), "shares": [{"kind": "remainder", "account_id": market.ids["stake"]}]}
+        market.web.made(f"/v1/splits/{market.ids['split_id']}/divisions", body)
 
 
 def _trade(market: Market) -> None:

@@ -11,6 +11,8 @@ from tests.e2e.market import DUE, Market, delivered, money
 DEPOSIT = DUE // 5
 RETAINED = DUE // 20
 MILESTONE = "delivery"
+ISSUED = "2026-02-02T08:00:00Z"
+"""When the goods came: before any day that a test takes for today."""
 
 
 def template_body(template_id: str, **changes: Any) -> dict[str, Any]:
@@ -107,7 +109,8 @@ def funded(market: Market, name: str, **changes: Any) -> str:
 def proved(market: Market, name: str) -> str:
     """The same, with its delivery note: only the buyer's signature is missing."""
     path = funded(market, name)
-    market.web.made(f"{path}/evidence", delivered())
+    note = delivered()["document"] | {"issued_at": ISSUED}
+    market.web.made(f"{path}/evidence", {"document": note})
     return path
 
 

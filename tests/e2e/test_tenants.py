@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from tests.e2e.bank import CURRENCY
+from tests.e2e.clearing import obligations_body, shares, split_body, window_body
 from tests.e2e.document import Operation, operations
+from tests.e2e.goods import goods_body, preview_body
 from tests.e2e.ledger import batch_body, exchange_body, hold_body
 from tests.e2e.ledger_commands import MARCH
 from tests.e2e.market import Market, delivered, line_body, money, trade_body, transfer_body
@@ -23,7 +25,7 @@ from tests.e2e.snapshot import difference, snapshot
 from tests.e2e.web import Reply
 from tests.support.local_stack import LocalStack
 
-SHARED = {"bank_id", "template_id", "number"}
+SHARED = {"bank_id", "number"}
 """Ids that are no tenant's. Checkpoints are counted by each for itself."""
 OWN = [operation for operation in operations() if set(operation.ids) - SHARED]
 PAGED = [operation for operation in operations() if operation.is_paged]
@@ -34,7 +36,10 @@ BODIES = {
     "POST /v1/entries/{entry_id}/reversals": {},
     "POST /v1/fx-quotes/{quote_id}/exchanges": exchange_body(dict.fromkeys(("till", "euros"), "x1")),
     "POST /v1/holds/{hold_id}/captures": {},
+    "POST /v1/netting-windows/{net_id}/obligations": obligations_body({"buyer": "x1", "seller": "x2"}, "O-1"),
     "POST /v1/parties/{party_id}/accounts": {"currency": CURRENCY},
+    "POST /v1/splits/{split_id}/divisions": {"shares": shares({"stake": "x1"}, 1)},
+    "POST /v1/trade-templates/{template_id}/preview": preview_body({"goods": "", "buyer": "x1", "seller": "x2"}),
     "POST /v1/trades/{trade_id}/evidence": delivered(),
 }
 """Where the schema's sample would be refused before anything is looked up."""
@@ -80,6 +85,7 @@ def entry_body(ids: dict[str, str]) -> dict[str, Any]:
     return {"postings": [{"account_id": ids[name], "side": side, "amount": money(1)} for name, side in legs]}
 
 
+OBLIGATIONS = "/v1/netting-windows/{net_id}/obligations"
 FOREIGN: list[tuple[str, str, Callable[[dict[str, str]], dict[str, Any]]]] = [
     ("cash", "/v1/transfers", transfer_body),
     ("capital", "/v1/transfers", transfer_body),
@@ -94,6 +100,20 @@ FOREIGN: list[tuple[str, str, Callable[[dict[str, str]], dict[str, Any]]]] = [
     ("buyer", "/v1/trades", trade_body),
     ("seller", "/v1/trades", trade_body),
     ("carrier", "/v1/trades", trade_body),
+    ("goods", "/v1/trades", goods_body),
+    ("buyer", "/v1/trades", goods_body),
+    ("line_id", "/v1/trades", lambda ids: goods_body(ids, top_up_line_id=ids["line_id"])),
+    (
+        "trade_id",
+        "/v1/trades/{released_trade}/back-to-back",
+        lambda ids: {"downstream_trade_id": ids["trade_id"]},
+    ),
+    ("goods", "/v1/netting-windows", lambda ids: window_body(ids) | {"template_id": ids["goods"]}),
+    ("buyer", OBLIGATIONS, lambda ids: obligations_body(ids, "O-7")),
+    ("seller", OBLIGATIONS, lambda ids: obligations_body(ids, "O-7")),
+    ("capital", "/v1/splits", split_body),
+    ("stake", "/v1/splits", lambda ids: split_body(ids, paid=1)),
+    ("stake", "/v1/splits/{split_id}/divisions", lambda ids: {"shares": shares(ids, 1)}),
     ("buyer", "/v1/lenders", lambda ids: {"party_id": ids["buyer"], "currency": CURRENCY}),
     ("lender", "/v1/credit-lines", line_body),
     ("buyer", "/v1/credit-lines", line_body),
@@ -121,7 +141,8 @@ def test_a_command_on_something_of_another_market_is_refused_as_on_nothing(
         beta.web.post(path.format(**beta.ids), body(beta.ids | {name: one})) for one in (alpha.ids[name], made_up)
     )
 
-    assert_problem(foreign, 404)
+    # A party of an obligation is looked for by its account alone.
+    assert_problem(foreign, 409 if path == OBLIGATIONS else 404)
     assert told(foreign, alpha.ids[name]) == told(missing, made_up)
 
 
