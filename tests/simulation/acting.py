@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core.call import Call, fingerprint
@@ -30,8 +30,8 @@ from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.once import Outcome
 from tests.simulation.books import Body
 from tests.simulation.commands import Command
-
-BEGINNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+from tests.simulation.deals import instant
+from tests.simulation.trade_acting import SERVICES as TRADES
 
 
 @dataclass
@@ -45,7 +45,8 @@ class Answer:
 
 def act(command: Command, *, now: int, entropy: bytes) -> Answer:
     """Do a command by the product's code. Raises what that raises."""
-    return _SERVICES[command.body["do"]](call_of(command, now=now, entropy=entropy), command.body)
+    call, do = call_of(command, now=now, entropy=entropy), command.body["do"]
+    return _plain(TRADES[do](call, command.body)) if do in TRADES else _SERVICES[do](call, command.body)
 
 
 def call_of(command: Command, *, now: int, entropy: bytes) -> Call:
@@ -53,16 +54,6 @@ def call_of(command: Command, *, now: int, entropy: bytes) -> Call:
     at = instant(now)
     mark = fingerprint("POST", f"/{command.body['do']}", command.body)
     return Call(command.tenant, f"c:{command.key}", mark, at, serial(at, entropy), "cli_simulation")
-
-
-def instant(microseconds: int) -> datetime:
-    """An instant of the model."""
-    return BEGINNING + timedelta(microseconds=microseconds)
-
-
-def microseconds(at: datetime) -> int:
-    """An instant as the model has it."""
-    return (at - BEGINNING) // timedelta(microseconds=1)
 
 
 def _maybe(at: int | None) -> datetime | None:

@@ -102,6 +102,10 @@ class Generator:
 
     # What there is to choose from.
 
+    def _accounts(self) -> list[tuple[str, Account]]:
+        """The accounts that are not a marketplace's."""
+        return [each for each in self.model.accounts.items() if each[0] not in self.model.own]
+
     def _account(self, currency: str | None = None, *, but: str | None = None, like: str | None = None) -> str:
         """An account, as a rule of this currency, not this one, and of the same side as that one."""
         if self.chance.random() < 0.01:
@@ -110,7 +114,7 @@ class Generator:
         sign = self.model.accounts[like].sign if like in self.model.accounts and self.chance.random() < 0.95 else None
         known = [
             name
-            for name, account in self.model.accounts.items()
+            for name, account in self._accounts()
             if wanted in (None, account.currency)
             and (account.status != "closed" or self.chance.random() < 0.1)
             and (name != but or self.chance.random() < 0.05)
@@ -163,7 +167,7 @@ class Generator:
         return {"do": "freeze", "account": self._account()}
 
     def _unfreeze(self, now: int) -> Body:
-        frozen = [name for name, account in self.model.accounts.items() if account.status == "frozen"]
+        frozen = [name for name, account in self._accounts() if account.status == "frozen"]
         chosen = self.chance.choice(frozen) if frozen and self.chance.random() < 0.9 else self._account()
         return {"do": "unfreeze", "account": chosen}
 
@@ -171,7 +175,7 @@ class Generator:
         def easy(account: Account) -> bool:
             return account.status != "closed" and not account.balance and not account.held
 
-        known = [name for name, account in self.model.accounts.items() if easy(account)]
+        known = [name for name, account in self._accounts() if easy(account)]
         chosen = self.chance.choice(known) if known and self.chance.random() < 0.5 else self._account()
         return {"do": "close", "account": chosen}
 

@@ -25,10 +25,19 @@ from typing import Any
 from tests.simulation.account_rules import AccountRules
 from tests.simulation.books import Body, Done, Move, Plan, Refused
 from tests.simulation.exchange_rules import ExchangeRules
+from tests.simulation.ending_rules import EndingRules
+from tests.simulation.funding_rules import FundingRules
 from tests.simulation.hold_rules import HoldRules
+from tests.simulation.netting_rules import NettingRules
+from tests.simulation.proof_rules import ProofRules
+from tests.simulation.settling_rules import SettlingRules
 
 
-class Model(AccountRules, HoldRules, ExchangeRules):
+class TradeRules(FundingRules, ProofRules, SettlingRules, EndingRules, NettingRules):
+    """Everything about trades."""
+
+
+class Model(AccountRules, HoldRules, ExchangeRules, TradeRules):
     """The books of one tenant, and every rule."""
 
     def judge(self, key: str, body: Body, now: int) -> Plan | Done:
@@ -39,7 +48,8 @@ class Model(AccountRules, HoldRules, ExchangeRules):
         earlier = self.done.get(key)
         if earlier is not None:
             if earlier.body != body or earlier.batch is not None:
-                raise Refused("idempotency_key_reused")
+                # What a bank tells of is known by its reference: told otherwise, it is another story.
+                raise Refused("movement_differs" if body["do"] == "movement" else "idempotency_key_reused")
             return earlier
         plan: Plan = getattr(self, f"_{body['do']}")(body, now)
         return plan
@@ -63,7 +73,18 @@ class Model(AccountRules, HoldRules, ExchangeRules):
         if body["do"] == "exchange" and body["quote"] in self.quotes:
             quote = self.quotes[body["quote"]]
             checks += [partial(self._side, body["from"], quote.sell), partial(self._side, body["to"], quote.buy)]
+        checks += self._trades_apart(body, now)
         return [refused for check in checks if (refused := _refusal_of(check)) is not None]
+
+    def _trades_apart(self, body: Body, now: int) -> list[Callable[[], object]]:
+        """What of two trades, or of a trade and its documents, each refuses by itself."""
+        checks: list[Callable[[], object]] = []
+        if body["do"] == "trade_link":
+            known = [self.deals[name] for name in (body["up"], body["down"]) if name in self.deals]
+            checks += [partial(self._allowed_now, deal, "link") for deal in known]
+        if body["do"] == "trade_paper" and body["trade"] in self.deals:
+            checks.append(partial(self._not_there, self.deals[body["trade"]], body))
+        return checks
 
     def book(self, key: str, body: Body, plan: Plan, entry: str, told: dict[str, Any]) -> None:
         """Do what was judged. `entry` is the journal item's id, `told` what the ledger named: `account_id`, `hold`,
@@ -85,6 +106,8 @@ class Model(AccountRules, HoldRules, ExchangeRules):
             self.kinds[part] = self._kind(body)
             if body["do"] == "batch":
                 self.done[body["parts"][number]["key"]] = Done(body["parts"][number], part, batch=key)
+        for event in told.get("also", []):
+            self.entries[event], self.kinds[event] = [], "event"
         self.kinds[entry] = body["do"] if body["do"] in {"group", "batch"} else self.kinds.get(entry, body["do"])
 
     def fold(self, account_id: str, entries: list[str]) -> int:

@@ -10,10 +10,11 @@ from chalicelib.core.instants import instant_text
 from chalicelib.ledger.service import accounts, feed, history, holds, proving, trial
 from chalicelib.ledger.service.history import Clock, Period
 from chalicelib.ledger.store.proving import unnumbered
-from tests.simulation.acting import instant
 from tests.simulation.books import Account
+from tests.simulation.deals import instant
 from tests.simulation.model import Model
-from tests.simulation.world import World, Wrong
+from tests.simulation.world import World
+from tests.simulation.wrong import Wrong
 
 ASKED = 3
 """Of how many accounts of a tenant the past is asked."""

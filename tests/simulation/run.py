@@ -24,13 +24,19 @@ from chalicelib.core.errors import Busy, Refusal
 from chalicelib.ledger.service import deferred, holds
 from chalicelib.ledger.worker import project, sequence
 from chalicelib.queues.worker import WorkerFailed
-from tests.simulation.acting import Answer, act, instant
+from chalicelib.settlement.service import netting
+from chalicelib.web import clock
+from tests.simulation.acting import Answer, act
 from tests.simulation.books import MINUTE
 from tests.simulation.commands import Command
+from tests.simulation.deals import instant
 from tests.simulation.faults import Killed
+from tests.simulation.market import PATIENCE, SMALL, all_due, found, pause, run_due
 from tests.simulation.rest import compare_all, follow, mend, prove
 from tests.simulation.streams import Stream, event
-from tests.simulation.world import PREFIX, Attempt, World, Wrong
+from tests.simulation.trade_records import compare_trades, same_legs
+from tests.simulation.world import PREFIX, Attempt, World
+from tests.simulation.wrong import Wrong
 
 ACTORS = 6
 SHARDS = 3
@@ -38,14 +44,16 @@ SKEW = 300_000
 FEWEST_CALLS = 4
 WORK = {"command": 70, "project": 9, "sequence": 8, "fold": 1, "sweep": 2, "follow": 3, "retry": 10}
 """What an actor does next, by how often."""
+TRADING = {"command": 8, "trade": 62, "due": 3}
+"""What it does otherwise in a world with trades."""
 TRANSIENT = (Busy, ClientError, HTTPClientError, NoConnection)
 
 
 class Run:
-    """One world and its actors."""
+    """One world and its actors. Where it `trades`, most commands are of trades, and days pass."""
 
-    def __init__(self, seed: int, *, loses: float = 0) -> None:
-        self.seed, self.loses = seed, loses
+    def __init__(self, seed: int, *, loses: float = 0, trades: bool = False) -> None:
+        self.seed, self.loses, self.trades = seed, loses, trades
         self.world = World(random.Random(seed))
         self.chance = self.world.chance
         self.steps = 0
@@ -63,6 +71,8 @@ class Run:
         }
         self.works: dict[str, Callable[[], None]] = {
             "command": self._command,
+            "trade": self._trade,
+            "due": partial(self._quietly_failing, partial(self._in_time, partial(run_due, self.world, TRANSIENT))),
             "retry": self._retry,
             "project": partial(self._tell, "project"),
             "sequence": partial(self._tell, "sequence"),
@@ -73,7 +83,9 @@ class Run:
 
     def begin(self) -> None:
         """Open the accounts to begin with; nothing strikes yet."""
-        for generator in self.world.generators:
+        if self.trades:
+            found(self.world)
+        for generator in (*self.world.generators, *(self.world.traders if self.trades else ())):
             for command in generator.openings():
                 self._try(command)
 
@@ -90,6 +102,8 @@ class Run:
         world = self.world
         while self.unanswered:
             self._try(self.unanswered.pop())
+        if self.trades:
+            all_due(world)
         world.table.settle()
         for _ in range(3):
             self._catch_up()
@@ -98,6 +112,7 @@ class Run:
             self._catch_up()
             mend(world)
         compare_all(world)
+        compare_trades(world)
 
     def _catch_up(self) -> None:
         """Tell the streams' rest, return what has expired, fold."""
@@ -116,12 +131,25 @@ class Run:
         prove(self.world)
 
     def _actor(self) -> None:
-        kinds, weights = list(WORK), list(WORK.values())
+        work = WORK | (TRADING if self.trades else {})
+        kinds, weights = list(work), list(work.values())
         while self.steps < self.most:
             self.works[self.chance.choices(kinds, weights)[0]]()
 
     def _command(self) -> None:
         self._try(self.chance.choice(self.world.generators).next(self.world.now))
+
+    def _trade(self) -> None:
+        self._try(self.chance.choice(self.world.traders).next(self.world.now))
+
+    def _in_time(self, work: Callable[[], object]) -> None:
+        """A worker's run, which has its own time."""
+        world, me = self.world, self.world.scheduler.current
+        world.until[me] = world.now + PATIENCE
+        try:
+            work()
+        finally:
+            world.until.pop(me, None)
 
     def _retry(self) -> None:
         if self.unanswered:
@@ -151,7 +179,7 @@ class Run:
         """How long nobody asks for anything: hardly at all, now and then for seconds, rarely for some minutes."""
         chance = self.chance.random()
         longest = 400_000 if chance < 0.99 else 30 * 10**6 if chance < 0.999 else 20 * MINUTE
-        return self.chance.randrange(longest)
+        return pause(self.world, longest) if self.trades and not self.world.quiet else self.chance.randrange(longest)
 
     def _check(self, attempt: Attempt, answer: Answer | Exception | Killed) -> None:
         command, model = attempt.command, self.world.models[attempt.command.tenant]
@@ -169,13 +197,13 @@ class Run:
                 raise Wrong(f"{command.text()} was answered, and not done")
             if not answer.replayed and not attempt.committed:
                 raise Wrong(f"{command.text()} says that it was done now, and it was not")
-            self._check_answer(answer, model.entries)
+            self._check_answer(answer, model.kinds, model.entries)
 
-    def _check_answer(self, answer: Answer, entries: dict[str, Any]) -> None:
+    def _check_answer(self, answer: Answer, kinds: dict[str, str], entries: dict[str, Any]) -> None:
         """The answer is what stands in the journal."""
         for item in answer.parts or (answer.item,):
             legs = [(leg.account_id, leg.amount, leg.currency) for leg in item.legs]
-            if legs != entries[item.entry_id]:
+            if not same_legs(kinds[item.entry_id], legs, entries[item.entry_id]):
                 raise Wrong(f"{item.entry_id} is answered with {legs}, and has {entries[item.entry_id]}")
 
     def _check_refusal(self, attempt: Attempt, refusal: Refusal) -> None:
@@ -251,16 +279,20 @@ def in_memory(world: World) -> Iterator[None]:
     """The product works on the world's table, in the world's time, with the seed's chance."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("QUITTANCE_TABLE_PREFIX", PREFIX)
-        clock = SimpleNamespace(monotonic=world.monotonic, sleep=world.pause)
+        process_clock = SimpleNamespace(monotonic=world.monotonic, sleep=world.pause)
         modules = [module for name, module in sys.modules.items() if name.startswith("chalicelib")]
         for module in modules:
             if getattr(module, "dynamodb", None) is not None:
                 patch.setattr(module, "dynamodb", lambda: world.table)
             if getattr(module, "time", None) is time:
-                patch.setattr(module, "time", clock)
+                patch.setattr(module, "time", process_clock)
             if getattr(module, "random", None) is random:
                 patch.setattr(module, "random", world.chance)
-        patch.setattr(logging.getLogger("quittance.worker"), "disabled", True)
+        for name in ("worker", "settlement"):
+            patch.setattr(logging.getLogger(f"quittance.{name}"), "disabled", True)
+        for name, size in SMALL.items():
+            patch.setattr(netting, name, size)
+        patch.setattr(clock, "now", lambda: instant(world.now))
         _forget_copies()
         yield
         _forget_copies()

@@ -15,7 +15,7 @@ from chalicelib.storage import once, records
 from chalicelib.storage.commit import Write
 from tests.simulation.run import Run, in_memory
 from tests.simulation.scheduler import Scheduler
-from tests.simulation.world import Wrong
+from tests.simulation.wrong import Wrong
 
 STEPS = 5_000
 A_ROUND = 1_000

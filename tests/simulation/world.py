@@ -16,15 +16,19 @@ from typing import Any
 
 from chalicelib.core.instants import LONG_AGO, instant_text, parse_instant
 from infra.templates import table_definitions
-from tests.simulation.acting import instant, microseconds
 from tests.simulation.books import COPY, Account, Body, Done, Plan, Refused
 from tests.simulation.books import LONG_AGO as NEVER
 from tests.simulation.commands import Command, Generator
+from tests.simulation.deals import instant, microseconds
 from tests.simulation.expressions import Item
 from tests.simulation.faults import Killed, strike_for
 from tests.simulation.model import Model
+from tests.simulation.saying import said_by_worker
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.table import MemoryDynamo, Written
+from tests.simulation.trade_commands import Trader
+from tests.simulation.trade_records import compare_trade, same_legs
+from tests.simulation.wrong import Wrong
 
 PREFIX = "simulation"
 TENANTS = ("ten_a", "ten_b")
@@ -35,11 +39,8 @@ LOGGED = 20
 MOST_COPIES = 4
 LONGEST = 25 * 10**6
 """How long a try may take before its function's time is up."""
-EXPIRING = "w:hold-expired:"
-
-
-class Wrong(AssertionError):
-    """The ledger and the model disagree."""
+EVENT = "w:fed:"
+"""How the key of an event begins that is told beside a command: one trade has funded another."""
 
 
 @dataclass
@@ -64,9 +65,11 @@ class World:
         self.table = MemoryDynamo(table_definitions(PREFIX), lags=True)
         self.table.gate, self.table.told, self.table.between = self.gate, self.told, self.torn
         self.scheduler = Scheduler(chance)
-        self.models = {tenant: Model() for tenant in TENANTS}
+        self.models = {tenant: Model(tenant) for tenant in TENANTS}
         self.generators = [Generator(chance, tenant, model) for tenant, model in self.models.items()]
+        self.traders = [Trader(chance, tenant, model) for tenant, model in self.models.items()]
         self.attempts: dict[int, Attempt] = {}
+        self.until: dict[int, int] = {}
         self.feed: dict[str, list[str]] = {tenant: [] for tenant in TENANTS}
         self.numbers: set[str] = set()
         self.clocks: dict[str, tuple[str, str]] = {}
@@ -95,6 +98,8 @@ class World:
         if self.chance.random() < 0.3:
             self._arrive()
         attempt = self.attempts.get(self.scheduler.current)
+        if self.now > self.until.get(self.scheduler.current, self.now):
+            raise Killed
         if attempt is not None:
             attempt.calls += 1
             if self.now > attempt.begun + LONGEST:
@@ -179,6 +184,7 @@ class World:
         new: list[Item] = []
         changed: list[tuple[Item | None, Item]] = []
         numbered: list[Item] = []
+        records: list[Item] = []
         for name, (before, after) in written:
             if after is None:
                 continue
@@ -190,6 +196,8 @@ class World:
                     changed.append((before, after))
                 case "feed":
                     numbered.append(after)
+                case "records":
+                    records.append(after)
         if new:
             self._booked(new)
         elif changed:
@@ -198,6 +206,8 @@ class World:
         for before, after in changed:
             self._compare_account(after)
             self._sum(before, after)
+        for record in records:
+            compare_trade(self, record)
         if any(self.sums.values()):
             raise Wrong(f"debits are not credits: {self.sums}")
 
@@ -207,14 +217,18 @@ class World:
         self.clocks[after["pk"]["S"]] = (after["recorded_at"]["S"], after["occurred_at"]["S"])
 
     def _booked(self, new: list[Item]) -> None:
-        first, parts = new[0], new[1:]
+        first = new[0]
+        also = [item for item in new[1:] if item["key"]["S"].startswith(EVENT)]
+        parts = [item for item in new[1:] if item not in also]
         tenant, entry = first["pk"]["S"].split("#")
         key, body, now = self._said(first)
         model = self.models[tenant]
         plan = self._agreed(model, key, body, now, entry)
-        told = _names(first, parts) | {"at": self.now}
+        if [item["key"]["S"] for item in also] != [f"{EVENT}{entry}" for _ in plan.also]:
+            raise Wrong(f"with {entry} came {also}, and the model says {plan.also}")
+        told = _names(first, parts, also) | {"at": self.now}
         model.book(key, body, plan, entry, told)
-        for item in parts or [first]:
+        for item in [*(parts or [first]), *also]:
             self._compare_legs(model, item)
         for account_id in plan.moves:
             self._compare_account(self.items("accounts")[f"{tenant}#{account_id}", None])
@@ -224,8 +238,8 @@ class World:
     def _said(self, item: Item) -> tuple[str, Body, int]:
         """Key, content and instant of the command that a journal item belongs to."""
         key = item["key"]["S"]
-        if key.startswith(EXPIRING):
-            body = {"do": "expire", "hold": key.removeprefix(EXPIRING)}
+        body = said_by_worker(key, item)
+        if body is not None:
             return key, body, microseconds(parse_instant(item["recorded_at"]["S"]))
         attempt = self.attempts.get(self.scheduler.current)
         if attempt is None or key != f"c:{attempt.command.key}":
@@ -250,7 +264,7 @@ class World:
         entry = item["pk"]["S"].split("#")[1]
         legs = [leg["M"] for leg in item.get("legs", {"L": []})["L"]]
         stored = [(leg["account"]["S"], int(leg["amount"]["N"]), leg["currency"]["S"]) for leg in legs]
-        if stored != model.entries[entry]:
+        if not same_legs(model.kinds[entry], stored, model.entries[entry]):
             raise Wrong(f"{entry} has the legs {stored}, and the model {model.entries[entry]}")
 
     def _folded(self, changed: list[tuple[Item | None, Item]]) -> None:
@@ -319,7 +333,7 @@ def _expected(account: Account) -> dict[str, Any]:
     }
 
 
-def _names(first: Item, parts: list[Item]) -> dict[str, Any]:
+def _names(first: Item, parts: list[Item], also: list[Item]) -> dict[str, Any]:
     """What the ledger named in a command's journal items."""
     return {
         **_data(first),
@@ -327,6 +341,7 @@ def _names(first: Item, parts: list[Item]) -> dict[str, Any]:
         "quote": first.get("subject", {}).get("S"),
         "holds": [part.get("subject", {}).get("S") for part in parts],
         "entries": [part["pk"]["S"].split("#")[1] for part in parts],
+        "also": [part["pk"]["S"].split("#")[1] for part in also],
     }
 
 
