@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from botocore.client import BaseClient
@@ -151,9 +152,10 @@ def measure() -> dict[str, dict[str, Any]]:
     """Each operation once, after what it needs was done unmeasured."""
     # Imported here, when the environment says where the store is.
     from bench.operations import operations  # noqa: PLC0415
+    from bench.trade_operations import trade_operations  # noqa: PLC0415
 
     figures = {}
-    for name, act in operations():
+    for name, act in chain(operations(), trade_operations()):
         with metered() as use:
             act()
         figures[name] = use.figure()

@@ -27,7 +27,7 @@ from tests.banking.build import BANK, signed
 from tests.settlement.desk import moved, notification
 from tests.settlement.market import DRAWN, PAID, THURSDAY, Deal, Market, deliverable, market
 from tests.support.calls import MONDAY
-from tests.trades.deals import index_fixings, weight_note
+from tests.trades.papers import index_fixings, weight_note
 
 Operation = tuple[str, Callable[[], object]]
 RECEIVERS = 5

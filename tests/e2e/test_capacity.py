@@ -42,6 +42,35 @@ def test_a_command_costs_what_was_promised(
     assert figure["calls"] == calls
 
 
+ONE_READ = (
+    "agree to a trade",
+    "sign a milestone",
+    "open a dispute",
+    "release a retention",
+    "settle a claim",
+    "link two trades",
+    "fund a trade by account",
+    "split among 80 receivers",
+    "add 90 obligations",
+)
+TWO_READS = (
+    "decide a dispute",
+    "refund from the escrow",
+    "refund from the receivers",
+    "cancel a trade",
+    "final settlement with a refund",
+    "release into another trade",
+)
+"""These ask besides which line funded the trade, or what stands in the trade that it funds."""
+
+
+@pytest.mark.parametrize(("operation", "reads"), [*((one, 1) for one in ONE_READ), *((one, 2) for one in TWO_READS)])
+def test_a_command_is_one_commit_after_one_read_or_two(operation: str, reads: int, figures: dict[str, Any]) -> None:
+    calls = figures["operations"][operation]["calls"]
+
+    assert calls == {"dynamodb.BatchGetItem": reads, "dynamodb.TransactWriteItems": 1}
+
+
 def test_a_replay_is_one_round_trip(figures: dict[str, Any]) -> None:
     replays = {name: figure for name, figure in figures["operations"].items() if "replay" in name}
 
