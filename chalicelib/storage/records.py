@@ -151,22 +151,23 @@ def _encode(value: Any) -> str:
 
 
 def _lean(value: Any) -> Any:
-    """A document without the fields that are nothing, where their default is: so that one of many fields, of which few
-    are in use, stays below a kilobyte. A field's default of nothing may therefore never become another."""
+    """A document without the fields that are nothing, where their default is the same nothing: so that one of many
+    fields, of which few are in use, stays below a kilobyte. 0 where the default is None is something, and is kept. A
+    field's default of nothing may therefore never become another."""
     if is_dataclass(value):
         shape: Any = type(value)
         spare = _spare(shape)
         parts = ((name, getattr(value, name)) for name in shape.__dataclass_fields__)
-        return {name: _lean(part) for name, part in parts if part or name not in spare}
+        return {name: _lean(part) for name, part in parts if part or name not in spare or part != spare[name]}
     if isinstance(value, dict):
         return {name: _lean(part) for name, part in value.items()}
     return [_lean(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 @cache
-def _spare(shape: Any) -> frozenset[str]:
-    """The fields whose default is nothing."""
-    return frozenset(one.name for one in fields(shape) if not _default(one))
+def _spare(shape: Any) -> dict[str, Any]:
+    """The fields whose default is nothing, and which nothing that is."""
+    return {one.name: _default(one) for one in fields(shape) if not _default(one)}
 
 
 def _default(one: Field[Any]) -> Any:

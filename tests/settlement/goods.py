@@ -177,14 +177,18 @@ class Trading(Market):
     def sign(self, deal: Deal, milestone: str = "delivery", *, role: str = "buyer", lot: str = "") -> Outcome:
         return life.sign_milestone(self.call(), deal.trade_id, Signature(milestone, role, self.party(role), lot))
 
-    def dispute(self, deal: Deal, minor: int, *, role: str = "buyer", of_retention: bool = False) -> Outcome:
+    def dispute(
+        self, deal: Deal, minor: int, *, role: str = "buyer", of_retention: bool = False, days: int = 0
+    ) -> Outcome:
         command = OpenDispute(role, self.party(role), minor, of_retention)
         currency = self.account.currency
-        return life.open_dispute(self.call(), deal.trade_id, command, currency=currency, reason="short by two")
+        return life.open_dispute(self.call(days=days), deal.trade_id, command, currency=currency, reason="short by two")
 
-    def resolve(self, deal: Deal, *, key: str | None = None, role: str = "surveyor", **division: int) -> Outcome:
+    def resolve(
+        self, deal: Deal, *, key: str | None = None, role: str = "surveyor", days: int = 0, **division: int
+    ) -> Outcome:
         command = Resolution(role, self.party(role), division)
-        return ending.resolve_dispute(self.call(key, body=division), deal.trade_id, command)
+        return ending.resolve_dispute(self.call(key, body=division, days=days), deal.trade_id, command)
 
     def fund(self, deal: Deal, minor: int, *, key: str | None = None) -> Outcome:
         return funding.fund_from_account(self.call(key, body=minor), deal.trade_id, self.money(minor))

@@ -107,6 +107,17 @@ def test_a_dispute_stops_the_clock(place: Trading) -> None:
     assert passed(place, deal, THURSDAY) == 2
 
 
+def test_a_dispute_on_the_last_day_leaves_the_rest_of_it(place: Trading) -> None:
+    """No whole day is left then, which is not the same as no clock."""
+    deal = place.delivered()
+    place.dispute(deal, 100, days=WEDNESDAY)
+
+    place.resolve(deal, days=WEDNESDAY, role="buyer", kept=100)
+
+    assert passed(place, deal, WEDNESDAY) == 0
+    assert passed(place, deal, THURSDAY) == 2
+
+
 LOTS = replace(GOODS, id="test-lots", milestones=(replace(GOODS.milestones[0], per_lot=True),))
 
 

@@ -24,6 +24,7 @@ class Drawer:
     coins: int = 0
     slots: int = 3
     label: str | None = None
+    opened: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,13 @@ def test_a_document_leaves_out_what_is_nothing_and_would_be_nothing_anyhow(tenan
     drawers = '{"name":"","slots":3},{"name":"top","coins":2,"slots":0,"label":"tea"}'
     assert item.doc == f'{{"count":0,"drawers":[{drawers}],"by_name":{{"left":{{"name":"left","slots":3}}}}}}'
     assert load(till_key(tenant), Chest, "till_not_found").value == chest
+
+
+@pytest.mark.parametrize("drawer", [Drawer("top", opened=0), Drawer("top", label=""), Drawer("top")], ids=str)
+def test_a_document_keeps_an_empty_value_where_none_is_the_default(tenant: str, drawer: Drawer) -> None:
+    commit([create(till_key(tenant), drawer, exists="till_exists")])
+
+    assert load(till_key(tenant), Drawer, "till_not_found").value == drawer
 
 
 def test_a_document_is_created_once(tenant: str) -> None:
