@@ -120,7 +120,7 @@ def _days(year: int, text: str) -> frozenset[date]:
     """The days of a year that a text names: `01-01 05-01..05-05`."""
     days: set[date] = set()
     for part in text.split():
-        first, _, last = (f"{year}-{day}" if day else day for day in part.partition(".."))
+        first, _, last = (f"{year:04d}-{day}" if day else day for day in part.partition(".."))
         begins = date.fromisoformat(first)
         ends = date.fromisoformat(last) if last else begins
         days |= {begins + timedelta(days=i) for i in range((ends - begins).days + 1)}

@@ -135,6 +135,12 @@ def test_counting_backwards_and_listing_decades_are_our_defect() -> None:
         business_days(calendar("CN"), date(2000, 1, 1), date(2000, 1, 1) + timedelta(days=MOST_DAYS))
 
 
+@pytest.mark.parametrize("name", sorted(CALENDARS))
+@pytest.mark.parametrize("year", [1, 999, 9999])
+def test_the_first_and_the_last_years_have_days_like_any_other(name: str, year: int) -> None:
+    assert len(business_days(calendar(name), date(year, 1, 1), date(year, 1, 31))) in range(20, 24)
+
+
 def test_no_days_lie_between_a_day_and_one_before_it() -> None:
     assert business_days(calendar("weekdays"), date(2026, 3, 3), date(2026, 3, 2)) == ()
 
