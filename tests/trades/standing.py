@@ -120,7 +120,7 @@ def _releasing() -> list[Life]:
         life.settle("B")
         life.give(weight_note(20_000, lot="C")).sign("arrived", "buyer", lot="C")
     heavy = _first_lot(BY_LOT).give(weight_note(60_000, lot="B")).sign("arrived", "buyer", lot="B")
-    return [*started, *signed, noted, *lots, *ends, heavy, *_called_back()]
+    return [*started, *signed, noted, *lots, *ends, heavy, _first_lot(BY_LOT), *_called_back()]
 
 
 def _called_back() -> list[Life]:

@@ -18,6 +18,7 @@ from chalicelib.splits.domain.unwinding import unwind as unwind_shares
 from chalicelib.splits.domain.waterfall import Shares
 from chalicelib.trades.domain.clocks import gone_on
 from chalicelib.trades.domain.lines import Inputs, Line
+from chalicelib.trades.domain.milestones import first_reached
 from chalicelib.trades.domain.releasing import rate_of
 from chalicelib.trades.domain.states import IN_FULL, Command, State
 from chalicelib.trades.domain.template import DepositKind, Fault
@@ -78,13 +79,16 @@ def cancel(terms: Terms, trade: Trade, fault: Fault, *, now: datetime) -> Divisi
 
 
 def expire(terms: Terms, trade: Trade, *, now: datetime) -> Division:
-    """End a trade whose time is over, as if by the default of whom the template names.
+    """End a trade whose time is over, as if by the default of whom the template names. One that was performed in time,
+    and whose money nobody has let go yet, does not end by itself.
 
-    Raises Conflict `trade_state`, `not_due`.
+    Raises Conflict `trade_state`, `not_due`, `milestone_reached`.
     """
     check_state(trade, Command.EXPIRE)
     if trade.expires_at is None or now < trade.expires_at:
         raise Conflict("not_due", "it still has time", trade_id=trade.trade_id)
+    if trade.stage in IN_FULL and (reached := first_reached(terms, trade)) is not None:
+        raise Conflict("milestone_reached", "it was performed, and can be released", milestone=reached)
     rule = terms.template.expiry
     if trade.stage is State.DRAFT:
         fault = Fault.NONE

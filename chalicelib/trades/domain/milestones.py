@@ -97,6 +97,19 @@ def check_reached(terms: Terms, trade: Trade, reached: Point) -> None:
         raise Conflict("signatures_missing", "not enough of its signers have signed", **facts)
 
 
+def first_reached(terms: Terms, trade: Trade) -> str | None:
+    """The key of the first point that has all it needs and whose money has not gone, or None. What was called back has
+    nothing to reach."""
+    return next((one.key for one in points(terms) if _is_reached(terms, trade, one)), None)
+
+
+def _is_reached(terms: Terms, trade: Trade, reached: Point) -> bool:
+    if reached.key in trade.done or is_recalled(terms, trade, reached):
+        return False
+    before = all(key in trade.done for key in keys_before(terms, reached))
+    return before and not missing_evidence(terms, trade, reached) and is_signed(trade, reached)
+
+
 def keys_before(terms: Terms, reached: Point) -> list[str]:
     """The points that come before this one: of the same lot, where both are per lot."""
     names = reached.milestone.after
