@@ -22,7 +22,7 @@ class DealRules(Books):
         self.parties: list[str] = []
         self.banked: set[str] = set()
         self.references: dict[str, str] = {}
-        self.own: set[str] = set()
+        self.own: dict[str, None] = {}
         self.credited: dict[str, dict[str, int]] = {}
 
     def place(self, purpose: str, currency: str, owner: str = "") -> str:

@@ -250,6 +250,11 @@ class Deal:
         point = self.point(key)
         return point.accepted or len(point.signed) >= (milestone.get("signatures") or len(signers))
 
+    def reached(self, milestone: Rules, lot: str, key: str) -> bool:
+        """Whether a point's money can go."""
+        is_open = key not in self.done and all(one in self.done for one in self.before(milestone, lot))
+        return is_open and not self.missing(milestone, lot) and self.signed(milestone, key)
+
 
 def part(minor: int, bps: int) -> int:
     """Basis points of an amount, rounded down."""

@@ -6,8 +6,12 @@ from fractions import Fraction
 
 from tests.simulation.books import Body, Plan, Refused
 from tests.simulation.deal_rules import DealRules
-from tests.simulation.deals import IN_FULL, Deal
+from tests.simulation.deals import IN_FULL, Deal, Rules
 from tests.simulation.portions import taken_back
+
+
+OF_ACCOUNTS = {"account_frozen"}
+"""What an account refuses at one moment and not at the next, though the trade is the same."""
 
 
 class EndingRules(DealRules):
@@ -50,9 +54,17 @@ class EndingRules(DealRules):
         self._allowed_now(deal, "expire")
         if deal.expires is None or now < deal.expires:
             raise Refused("not_due")
+        if deal.stage in IN_FULL and any(self._performed(deal, *one) for one in deal.keys()):
+            raise Refused("milestone_reached")
         name = "performance_fault" if deal.stage in IN_FULL else "funding_fault"
         fault = deal.rules.get("expiry", {}).get(name, "none")
         return self._end(deal, "none" if deal.stage == "draft" else fault, "expired", now)
+
+    def _performed(self, deal: Deal, milestone: Rules, lot: str, key: str) -> bool:
+        """Whether a point has all it needs and its money has not gone."""
+        if key in deal.done or deal.called_back(lot) or any(one not in deal.done for one in deal.before(milestone, lot)):
+            return False
+        return not deal.missing(milestone, lot) and deal.signed(milestone, key)
 
     def _end(self, deal: Deal, fault: str, emptied: str, now: int) -> Plan:
         plan, stake = Plan(), _at_stake(deal)
@@ -101,16 +113,10 @@ class EndingRules(DealRules):
         return body | {"milestone": name, "lot": lot}
 
     def _aside(self, body: Body, now: int) -> Plan:
-        """A deed that was refused is set aside. It must be one that is refused."""
+        """A deed that was refused is set aside."""
         deal, plan = self._trade(body["trade"]), Plan()
-        if deal.version == body["version"]:
-            try:
-                self._due(body, now)
-            except Refused as refused:
-                if refused.code != body["code"]:
-                    raise Refused(f"set_aside_for_{body['code']}_and_not_{refused.code}") from None
-            else:
-                raise Refused("set_aside_and_not_refused")
+        if deal.version == body["version"] and body["code"] not in OF_ACCOUNTS:
+            self._check_refused(body, now)
         if body["deed"] in {"accept", "release"}:
             deal.points[body["key"]].deemed = None
         elif body["deed"] == "expire":
@@ -119,6 +125,17 @@ class EndingRules(DealRules):
             deal.retained_until = None
         self._changed(plan, deal)
         return plan
+
+
+    def _check_refused(self, body: Body, now: int) -> None:
+        """What is set aside must be refused, and for this reason."""
+        try:
+            self._due(body, now)
+        except Refused as refused:
+            if refused.code != body["code"]:
+                raise Refused(f"set_aside_for_{body['code']}_and_not_{refused.code}") from None
+        else:
+            raise Refused("set_aside_and_not_refused")
 
 
 def _at_stake(deal: Deal) -> int:

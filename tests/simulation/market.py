@@ -34,7 +34,7 @@ def found(world: World) -> None:
             limits = account.floor, account.ceiling
             known = Account(account.kind.value, account.currency, *limits, deferred=False)
             model.accounts[account.account_id] = known
-            model.own.add(account.account_id)
+            model.own[account.account_id] = None
     world.table.told = told
     world.table.settle()
 

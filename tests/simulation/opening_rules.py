@@ -49,7 +49,7 @@ class OpeningRules(DealRules):
             change(told)
         self.references[deal.reference] = deal.trade_id
         self.accounts[deal.escrow] = Account("liability", deal.currency, 0, None, deferred=False, ours=True)
-        self.own.add(deal.escrow)
+        self.own[deal.escrow] = None
 
     def _new(self, rules: Rules, body: Body) -> Deal:
         lots = {name: (quantity, price) for name, quantity, price in body["lots"]}

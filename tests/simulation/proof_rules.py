@@ -109,8 +109,6 @@ class ProofRules(DealRules):
         self._is_party(deal, body["role"], body["party"])
         if body["minor"] <= 0:
             raise Refused("amount_not_positive")
-        if deal.dispute:
-            raise Refused("dispute_open")
         self._allowed_now(deal, "dispute")
         if body["minor"] > (deal.retained if body["retention"] else deal.free):
             raise Refused("dispute_exceeds_escrow")

@@ -49,7 +49,7 @@ class SettlingRules(DealRules):
         _reprice(known, lot, amount)
         missing = _owed(known) - (known.funded - known.refunded)
         if missing > 0:
-            self._ask(plan, deal, missing)
+            self._ask(plan, known, missing)
         else:
             self._settled(plan, known, reached, now)
         return plan

@@ -181,6 +181,12 @@ class World:
 
     def told(self, written: Written) -> None:
         """Compare what was written with the model."""
+        try:
+            self._told(written)
+        except Exception as error:
+            raise Wrong(f"the model fails: {error!r}") from error
+
+    def _told(self, written: Written) -> None:
         new: list[Item] = []
         changed: list[tuple[Item | None, Item]] = []
         numbered: list[Item] = []

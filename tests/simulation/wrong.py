@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Wrong(AssertionError):
-    """The product and the model disagree."""
+class Wrong(BaseException):
+    """The product and the model disagree. No `except Exception` of a worker's takes it for a failure of one record."""
