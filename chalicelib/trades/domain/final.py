@@ -46,7 +46,7 @@ def final_settlement(
     priced = _priced(terms, trade, reached, evidence)
     known = replace(repriced(terms, trade, lot, priced.amount.minor), rate=priced.rate or trade.rate)
     if paid_minor(known) < owed_minor(terms, known):
-        return _ask(terms, trade, known, priced, now)
+        return _ask(terms, known, priced, now)
     settled = settle(terms, known, reached, Command.FINAL_SETTLEMENT, now=now, lines=priced.lines)
     return replace(settled, final_amount=priced.amount)
 
@@ -57,9 +57,9 @@ def _priced(terms: Terms, trade: Trade, reached: Point, evidence: Sequence[Evide
     return price(terms, evidence, recalled=trade.recalled)
 
 
-def _ask(terms: Terms, trade: Trade, known: Trade, priced: Priced, now: datetime) -> Division:
-    """Ask the buyer for what is missing. The price is fixed when that is there, by the same command."""
-    missing = owed_minor(terms, known) - paid_minor(known)
+def _ask(terms: Terms, trade: Trade, priced: Priced, now: datetime) -> Division:
+    """Ask the buyer for what is missing now that the price is known. Once that is there, the same command settles."""
+    missing = owed_minor(terms, trade) - paid_minor(trade)
     if trade.dispute is not None:
         raise Conflict("top_up_in_dispute", "the dispute is to be resolved first", missing=missing)
     days = terms.template.funding.top_up_days
@@ -74,8 +74,8 @@ def _ask(terms: Terms, trade: Trade, known: Trade, priced: Priced, now: datetime
         after,
         (),
         nothing(trade),
-        (*priced.lines, difference_line(terms, known)),
+        (*priced.lines, difference_line(terms, trade)),
         top_up=Money(missing, trade.currency),
         final_amount=priced.amount,
-        rate=rate_of(terms, known),
+        rate=rate_of(terms, trade),
     )
