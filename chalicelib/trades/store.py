@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from chalicelib.core.errors import NotFound
+from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found
@@ -28,6 +28,9 @@ from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.templates import house_template
+
+MOST_EVIDENCE = 350_000
+"""Bytes of all evidence of a trade, which is one item of at most 400 KB."""
 
 _TRADE_ID = re.compile(r"trd_[0-9a-z]{26}")
 
@@ -136,8 +139,12 @@ def save_trade(tenant: str, trade: Trade, *, version: int) -> Write:
 
 
 def save_evidence(tenant: str, trade_id: str, pieces: Sequence[Evidence], *, version: int) -> Write:
-    """Write a trade's evidence over the version that was read."""
+    """Write a trade's evidence over the version that was read. Raises Conflict `evidence_too_much` where it is more
+    than one item has room for."""
     stored = EvidenceFile(tuple(_stored(piece) for piece in pieces))
+    if (size := len(msgspec.json.encode(stored))) > MOST_EVIDENCE:
+        sentence = "a trade's documents have no more room"
+        raise Conflict("evidence_too_much", sentence, trade_id=trade_id, bytes=size, maximum=MOST_EVIDENCE)
     return replace(evidence_key(tenant, trade_id), stored, version=version)
 
 

@@ -7,6 +7,7 @@ another one, the seller's share goes into that escrow first. A rule that asks th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
@@ -34,6 +35,7 @@ from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import Key
 from chalicelib.trades import store as trades_store
+from chalicelib.trades.domain.lines import Line
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Division, Trade
 
@@ -47,6 +49,14 @@ _AMOUNTS = (
     "upstream_minor",
 )
 """What a division may come to, beside its shares; left out where it is nothing."""
+
+
+MOST_LINES = 250_000
+"""Bytes of computed lines that one journal item keeps. An item of 400 KB could not be written, and fifty lots under
+thirty deductions come to more."""
+
+_STEPS_LEFT_OUT = frozenset({"quantity", "unit_price", "deduction", "rate"})
+"""Of lines that are too many, those that lead to a lot's amount. A preview with the same documents has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +184,18 @@ def _facts(way: Way, division: Division, refunded: Refund, fed: Fed, *, moves: b
         **refund_facts(refunded),
         "upstream_minor": fed.minor,
         "shares_minor": {role: part.minor for role, part in division.shares},
-        "lines": [msgspec.to_builtins(line) for line in division.lines] if way.shows else [],
+        "lines": _kept_lines(division.lines) if way.shows else [],
         "currency": "" if moves else division.trade.currency,
     }
     kept = {name: value for name, value in amounts.items() if value}
     return {**way.facts, "state": division.trade.state.value, **kept}
+
+
+def _kept_lines(lines: tuple[Line, ...]) -> list[Any]:
+    """The lines as they are journalled. Too many: what they came to, after a line that says how many there were."""
+    kept = [msgspec.to_builtins(line) for line in lines]
+    if len(json.dumps(kept)) <= MOST_LINES:
+        return kept
+    told = Line("lines", "in_short", {"lines": len(lines)}, {})
+    short = (line for line in lines if line.step not in _STEPS_LEFT_OUT)
+    return [msgspec.to_builtins(line) for line in (told, *short)]

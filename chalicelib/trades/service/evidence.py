@@ -26,7 +26,8 @@ class RecordEvidence:
 def record_evidence(call: Call, command: RecordEvidence) -> Outcome:
     """Add a document to a trade. Facts: the evidence's id, kind and digest, and the trade's state after.
 
-    Raises NotFound `trade_not_found`, and what `add_evidence` raises.
+    Raises NotFound `trade_not_found`, what `add_evidence` raises, and Conflict `evidence_too_much` where all documents
+    of the trade come to more than there is room for.
     """
     piece = new_evidence(command.document, evidence_id=call.new_id("evd"), recorded_by=call.actor, now=call.now)
 
