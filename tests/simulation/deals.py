@@ -75,7 +75,8 @@ class Dispute:
 
 @dataclass
 class Deal:
-    """A trade. `parties` by role, `lots` by name: quantity and unit price (None: the deal's own)."""
+    """A trade. `parties` by role, `lots` by name: quantity and unit price (None: the deal's own). `clean`: nothing but
+    performance has moved its money so far."""
 
     trade_id: str
     rules: Rules
@@ -114,7 +115,7 @@ class Deal:
     funds: str | None = None
     fed_by: str | None = None
     deeds: dict[int, set[tuple[str, str, int]]] = field(default_factory=dict)
-    refusals: int = 0
+    clean: bool = True
 
     def another(self) -> Deal:
         """The same once more, to be changed."""

@@ -23,7 +23,7 @@ class EndingRules(DealRules):
         self._allowed_now(deal, "refund")
         if minor > deal.free:
             raise Refused("refund_exceeds_escrow")
-        deal.conceded += minor
+        deal.conceded, deal.clean = deal.conceded + minor, False
         self._after(deal, {}, minor, otherwise=deal.stage, now=now)
         self._changed(plan, deal)
         self._out(plan, deal, {}, minor, now)
@@ -67,7 +67,7 @@ class EndingRules(DealRules):
         return not deal.missing(milestone, lot) and deal.signed(milestone, key)
 
     def _end(self, deal: Deal, fault: str, emptied: str, now: int) -> Plan:
-        plan, stake = Plan(), _at_stake(deal)
+        plan, stake, deal.clean = Plan(), _at_stake(deal), False
         forfeited = min(stake, deal.free) if fault == "buyer" else 0
         deal.claim += stake if fault == "seller" else 0
         shares = {deal.seller: forfeited} if forfeited else {}

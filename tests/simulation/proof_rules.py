@@ -24,6 +24,7 @@ class ProofRules(DealRules):
         deal.papers[spot] = content
         if kind == "recall_notice":
             deal.recalled.add(lot)
+            deal.clean = False
         self._performs(deal)
         self._clocks(deal, now)
         self._changed(plan, deal)
@@ -113,6 +114,7 @@ class ProofRules(DealRules):
         if body["minor"] > (deal.retained if body["retention"] else deal.free):
             raise Refused("dispute_exceeds_escrow")
         self._stop(deal, now)
+        deal.clean = False
         of_retention = body["minor"] if body["retention"] else 0
         deal.dispute = Dispute(body["role"], body["minor"], of_retention, now, deal.stage)
         self._changed(plan, deal)

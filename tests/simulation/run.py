@@ -29,7 +29,7 @@ from chalicelib.web import clock
 from tests.simulation.acting import Answer, act
 from tests.simulation.books import MINUTE
 from tests.simulation.commands import Command
-from tests.simulation.deals import instant
+from tests.simulation.deals import DAY, instant
 from tests.simulation.faults import Killed
 from tests.simulation.market import PATIENCE, SMALL, all_due, found, pause, run_due
 from tests.simulation.rest import compare_all, follow, mend, prove
@@ -41,6 +41,7 @@ from tests.simulation.wrong import Wrong
 ACTORS = 6
 SHARDS = 3
 SKEW = 300_000
+LONG = 400 * DAY
 FEWEST_CALLS = 4
 WORK = {"command": 70, "project": 9, "sequence": 8, "fold": 1, "sweep": 2, "follow": 3, "retry": 10}
 """What an actor does next, by how often."""
@@ -127,7 +128,11 @@ class Run:
         self.world.table.settle()
 
     def prove(self) -> None:
-        """At rest: the product's own proof of the books."""
+        """At rest: the product's own proof of the books. Of trades also what time does when nobody has looked for more
+        than a year."""
+        if self.trades:
+            self.world.now += LONG
+            self.rest()
         prove(self.world)
 
     def _actor(self) -> None:

@@ -87,6 +87,7 @@ class SettlingRules(DealRules):
         if beyond > back and deal.dispute:
             raise Refused("amount_disputed")
         deal.claim += beyond - back
+        deal.clean = deal.clean and beyond == back
         self._pay(plan, deal, reached, back, now, keys)
 
     def _pay(

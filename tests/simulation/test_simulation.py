@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.errors import Defect
 from chalicelib.ledger.store import folding, moves
 from chalicelib.ledger.store import projection as lines
 from chalicelib.storage import once, records
@@ -23,9 +24,9 @@ SEEDS = range(1, 11)
 ENOUGH_TO_TELL = 4_000
 
 
-def simulated(seed: int, steps: int, *, loses: float = 0) -> Run:
+def simulated(seed: int, steps: int, *, loses: float = 0, trades: bool = False) -> Run:
     """A whole run, of which the product's own proof says at its end what the model says."""
-    run = Run(seed, loses=loses)
+    run = Run(seed, loses=loses, trades=trades)
     with in_memory(run.world):
         run.begin()
         while run.steps < steps:
@@ -135,7 +136,7 @@ def test_a_broken_ledger_is_found_out(
 ) -> None:
     monkeypatch.setattr(module, name, broken(getattr(module, name)))
 
-    with pytest.raises(Wrong):
+    with pytest.raises((Wrong, Defect)):
         simulated(11, ENOUGH_TO_TELL)
 
 

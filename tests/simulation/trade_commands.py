@@ -14,7 +14,7 @@ from tests.simulation.new_papers import new_paper
 from tests.simulation.trade_acting import IBANS
 
 REMEMBERED = 60
-LIVELY = 7
+LIVELY = 5
 """How many trades a tenant has on its hands at once."""
 NOBODY = f"trd_{'0' * 26}"
 WRONG = 0.07
@@ -67,16 +67,16 @@ class Trader:
         return Command(self.tenant, key or f"t{self.made}", body)
 
     def _body(self, now: int) -> Body:
-        alive = [deal for deal in self.model.deals.values() if deal.stage not in CLOSED]
+        alive = [one for one in self.model.deals.values() if one.stage not in CLOSED and one.rules["id"] != "netted"]
         kind = self.chance.random()
         if kind < (0.25 if len(alive) < LIVELY else 0.02):
             return new_deal(self.chance, self.model, now)
-        if kind < 0.35:
+        if kind < 0.33:
             return self._beside(now)
         deal = self._deal(alive)
-        if deal is None or self.chance.random() < 0.005:
+        if deal is None or self.chance.random() < 0.002:
             return {"do": "trade_agree", "trade": NOBODY}
-        row = NEXT[deal.state]
+        row = self._row(deal)
         what = self.chance.choices(list(row), list(row.values()))[0]
         if self.chance.random() < WRONG:
             what = self.chance.choice(EVERYTHING)
@@ -84,14 +84,33 @@ class Trader:
         return make(deal, now)
 
     def _deal(self, alive: list[Deal]) -> Deal | None:
-        """A trade: one that is alive, or retained, or over."""
-        others = [deal for deal in self.model.deals.values() if deal.stage == "retained"]
-        over = [deal for deal in self.model.deals.values() if deal.stage in ENDED][-12:]
-        groups = ((alive, 20), (others, 5), (over, 4))
-        known = [group for group, _ in groups if group]
+        """A trade: one that is alive, one of a window, one that only keeps something back, or one that is over."""
+        deals = list(self.model.deals.values())
+        groups = (
+            (alive, 30),
+            ([deal for deal in deals if deal.stage == "retained"], 6),
+            ([deal for deal in deals if deal.rules["id"] == "netted" and deal.stage not in CLOSED], 3),
+            ([deal for deal in deals if deal.stage in ENDED and deal.claim], 3),
+            ([deal for deal in deals if deal.stage in ENDED][-12:], 3),
+        )
+        known = [each for each in groups if each[0]]
         if not known:
             return None
-        return self.chance.choice(self.chance.choices(known, [weight for group, weight in groups if group])[0])
+        [group] = self.chance.choices([group for group, _ in known], [weight for _, weight in known])
+        return self.chance.choice(group)
+
+    def _row(self, deal: Deal) -> dict[str, int]:
+        """What is asked of a trade, by how often: less of what is of no use now."""
+        row = dict(NEXT[deal.state])
+        left = [one for one in deal.keys() if one[2] not in deal.done]
+        useful = {
+            "paper": any(deal.missing(milestone, lot) for milestone, lot, _ in left),
+            "sign": any(not deal.signed(milestone, key) for milestone, _, key in left),
+            "go": any(deal.reached(*one) for one in left),
+            "claim": deal.claim > 0,
+            "unwind": any(got > back for got, back in deal.got.values()),
+        }
+        return {what: often if useful.get(what, True) else 1 for what, often in row.items()}
 
     def _wrong(self) -> bool:
         return self.chance.random() < WRONG
@@ -111,10 +130,10 @@ class Trader:
 
     def _beside(self, now: int) -> Body:
         kind = self.chance.random()
-        if kind < 0.25:
+        if kind < 0.3:
             minor = self.chance.randint(1, 300_000) * self.chance.choice((1, 1, -1))
             return self._cash(self.chance.choice(self.model.parties), self.chance.choice(("CNY", "CNY", "EUR")), minor)
-        if kind < 0.32:
+        if kind < 0.35:
             return {"do": "freeze", "account": self._account()}
         if kind < 0.5:
             frozen = [one for one in self.model.own if self.model.accounts[one].status == "frozen"]
@@ -151,7 +170,7 @@ class Trader:
     def _net(self, now: int) -> Body:
         """The next of a netting window: it is opened, takes obligations, is closed."""
         taking = [name for name, one in self.model.windows.items() if one.stage == "open"]
-        if not taking or self.chance.random() < 0.04:
+        if len(taking) < 2 or self.chance.random() < 0.02:
             closes = now + self.chance.choice((-SECOND, DAY, DAY, 2 * DAY, 30 * SECOND, 600 * SECOND))
             mode, template = self.chance.choice(("bilateral", "multilateral")), self.chance.choice(("netted",) * 9 + ("steel",))
             currency = self.chance.choice(("CNY", "CNY", "CNY", "EUR", "USD", "JPY"))

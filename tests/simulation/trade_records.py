@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.instants import parse_instant
 from tests.simulation.books import Leg
 from tests.simulation.deal_rules import deeds, next_deed
-from tests.simulation.deals import Deal, microseconds
+from tests.simulation.deals import WHOLE, Deal, microseconds
+from tests.simulation.portions import fees_on_top
 from tests.simulation.wrong import Wrong
 
 if TYPE_CHECKING:
@@ -121,12 +122,38 @@ def compare_trades(world: World) -> None:
             if (into, out) != (deal.funded, deal.released + deal.refunded):
                 raise Wrong(f"the journal has {into} into and {out} out of {deal.trade_id}, and the model {deal}")
             _compare_asked(world, tenant, deal)
+            if deal.clean and deal.stage == "completed" and not deal.conceded:
+                _compare_whole(deal)
             waiting = [deed for deed in deeds(deal) if deed[2] <= world.now]
             if waiting:
                 raise Wrong(f"of {deal.trade_id} there still is to be done {waiting}")
         odd = [name for name, one in model.windows.items() if one.stage != "closed" and one.closes <= world.now]
         if odd:
             raise Wrong(f"the windows {odd} of {tenant} are not closed")
+
+
+def _compare_whole(deal: Deal) -> None:
+    """Of a trade that was performed and nothing else, in however many parts: the buyer has paid the price and the fees
+    on top of it, and nobody got more or less of its fixed amount or its fee than from the whole at once."""
+    paid, owed = deal.funded - deal.refunded, deal.worth + fees_on_top(deal, deal.worth)
+    if paid != owed:
+        raise Wrong(f"{deal.trade_id} was performed, {paid} was paid and {owed} owed")
+    named = [*_by_role(deal.rules["split"]), *_by_role(*(one.get("split", []) for one in deal.milestones))]
+    for fee in deal.rules.get("fees", []):
+        whole = deal.worth * fee["bps"] // WHOLE
+        if fee["role"] not in named and deal.got.get(fee["role"], [0])[0] != whole:
+            raise Wrong(f"{deal.trade_id} paid {deal.got} of a fee of {whole}")
+    for role, minor in deal.fixed.items():
+        got = deal.got.get(role, [0])[0]
+        if got > minor or (got < minor and role in _by_role(deal.rules["split"], kind="fixed")):
+            raise Wrong(f"{deal.trade_id} paid {got} to {role}, and {minor} was agreed")
+
+
+def _by_role(*splits: list[dict[str, Any]], kind: str = "") -> list[str]:
+    """The roles of splits; of shares of a kind alone, where that is said."""
+    rules = [rule for split in splits for rule in split]
+    own = [rule["role"] for rule in rules if not rule.get("shares") and kind in {"", rule["kind"]}]
+    return own + [role for rule in rules for role in _by_role(rule.get("shares", []), kind=kind)] if rules else own
 
 
 def _escrows(world: World, tenant: str) -> dict[str, tuple[int, int]]:

@@ -232,6 +232,10 @@ class World:
         plan = self._agreed(model, key, body, now, entry)
         if [item["key"]["S"] for item in also] != [f"{EVENT}{entry}" for _ in plan.also]:
             raise Wrong(f"with {entry} came {also}, and the model says {plan.also}")
+        if key.startswith("w:"):
+            self.count(" ".join(["by time:", body["do"], body.get("deed", "")]))
+        if also:
+            self.count("one trade funds another")
         told = _names(first, parts, also) | {"at": self.now}
         model.book(key, body, plan, entry, told)
         for item in [*(parts or [first]), *also]:
