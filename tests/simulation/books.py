@@ -128,8 +128,8 @@ class Move:
 @dataclass
 class Plan:
     """What a command comes to: what it moves, the legs of its journal items (one, or those of its parts), and what else
-    it changes. `asked` is what holds ask of accounts, before it is summed by account; `also` are events that are told in
-    the same commit."""
+    it changes. `asked` is what holds ask of accounts, before it is summed by account; `also` are events told in the
+    same commit."""
 
     asked: list[tuple[str, Move]] = field(default_factory=list)
     moves: dict[str, Move] = field(default_factory=dict)

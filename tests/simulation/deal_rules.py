@@ -1,4 +1,4 @@
-"""What all commands of a trade have in common: finding it, asking its state, moving its money, its clocks, its deeds."""
+"""What all commands of a trade have in common: its state, its money, its clocks, what time will do to it."""
 
 from __future__ import annotations
 

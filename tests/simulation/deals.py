@@ -252,8 +252,12 @@ class Deal:
         return point.accepted or len(point.signed) >= (milestone.get("signatures") or len(signers))
 
     def reached(self, milestone: Rules, lot: str, key: str) -> bool:
-        """Whether a point's money can go."""
-        is_open = key not in self.done and all(one in self.done for one in self.before(milestone, lot))
+        """Whether a point has all it needs, and its money has not gone. What was called back has nothing to reach."""
+        is_open = (
+            key not in self.done
+            and not self.called_back(lot)
+            and all(one in self.done for one in self.before(milestone, lot))
+        )
         return is_open and not self.missing(milestone, lot) and self.signed(milestone, key)
 
 
@@ -321,9 +325,7 @@ def is_worked(calendar: str, day: date) -> bool:
     if day.isoweekday() > 5:
         return False
     free = _FREE_2026 if day.year == 2026 else _FREE_OTHERWISE
-    return calendar != "CN" or all(
-        not 0 <= (day - date(day.year, *first)).days < length for first, length in free
-    )
+    return calendar != "CN" or all(not 0 <= (day - date(day.year, *first)).days < length for first, length in free)
 
 
 def after_days(calendar: str, at: int, count: int) -> int:

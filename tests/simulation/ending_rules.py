@@ -6,9 +6,8 @@ from fractions import Fraction
 
 from tests.simulation.books import Body, Plan, Refused
 from tests.simulation.deal_rules import DealRules
-from tests.simulation.deals import IN_FULL, Deal, Rules
+from tests.simulation.deals import IN_FULL, Deal
 from tests.simulation.portions import taken_back
-
 
 OF_ACCOUNTS = {"account_frozen"}
 """What an account refuses at one moment and not at the next, though the trade is the same."""
@@ -54,17 +53,11 @@ class EndingRules(DealRules):
         self._allowed_now(deal, "expire")
         if deal.expires is None or now < deal.expires:
             raise Refused("not_due")
-        if deal.stage in IN_FULL and any(self._performed(deal, *one) for one in deal.keys()):
+        if deal.stage in IN_FULL and any(deal.reached(*one) for one in deal.keys()):
             raise Refused("milestone_reached")
         name = "performance_fault" if deal.stage in IN_FULL else "funding_fault"
         fault = deal.rules.get("expiry", {}).get(name, "none")
         return self._end(deal, "none" if deal.stage == "draft" else fault, "expired", now)
-
-    def _performed(self, deal: Deal, milestone: Rules, lot: str, key: str) -> bool:
-        """Whether a point has all it needs and its money has not gone."""
-        if key in deal.done or deal.called_back(lot) or any(one not in deal.done for one in deal.before(milestone, lot)):
-            return False
-        return not deal.missing(milestone, lot) and deal.signed(milestone, key)
 
     def _end(self, deal: Deal, fault: str, emptied: str, now: int) -> Plan:
         plan, stake, deal.clean = Plan(), _at_stake(deal), False
@@ -125,7 +118,6 @@ class EndingRules(DealRules):
             deal.retained_until = None
         self._changed(plan, deal)
         return plan
-
 
     def _check_refused(self, body: Body, now: int) -> None:
         """What is set aside must be refused, and for this reason."""

@@ -67,4 +67,3 @@ def all_due(world: World) -> None:
         if not run_due(world, ()):
             return
     raise Wrong("what is due never ends")
-

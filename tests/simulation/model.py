@@ -24,8 +24,8 @@ from typing import Any
 
 from tests.simulation.account_rules import AccountRules
 from tests.simulation.books import Body, Done, Move, Plan, Refused
-from tests.simulation.exchange_rules import ExchangeRules
 from tests.simulation.ending_rules import EndingRules
+from tests.simulation.exchange_rules import ExchangeRules
 from tests.simulation.funding_rules import FundingRules
 from tests.simulation.hold_rules import HoldRules
 from tests.simulation.netting_rules import NettingRules

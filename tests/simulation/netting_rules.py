@@ -87,7 +87,7 @@ class NettingRules(OpeningRules):
         if window.stage != "open" or now >= window.closes:
             raise Refused("window_closed")
         there = {one[0] for one in window.obligations}
-        for index, (reference, payer, payee, _, currency) in enumerate(body["obligations"]):
+        for index, (_, payer, payee, _, currency) in enumerate(body["obligations"]):
             for party in (payer, payee):
                 if self.place("party", currency, party) not in self.accounts:
                     raise Refused("party_account_missing", None, index)

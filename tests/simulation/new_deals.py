@@ -33,6 +33,7 @@ def new_deal(chance: random.Random, model: Model, now: int) -> Body:
     quantity = chance.choice((1000, 3000, 12_000)) + chance.choice((0, 0, chance.randrange(1000)))
     price = chance.choice((chance.randint(1, 300), chance.randint(300, 30_000), 10_000))
     whole = amount(quantity, price)
+    floats = rules["price"]["mode"] != "agreed"
     body: Body = {
         "do": "trade_open",
         "template": name,
@@ -41,8 +42,8 @@ def new_deal(chance: random.Random, model: Model, now: int) -> Body:
         "price": price,
         "parties": _parties(chance, model, rules),
         "fixed": {role: chance.randint(0, whole // 20) for role in sorted(fixed_roles(rules))},
-        "premium": chance.choice((0, 3, -3)) if rules["price"]["mode"] != "agreed" else 0,
-        "window": ("2026-01-01", "2026-12-31") if rules["price"]["mode"] != "agreed" and chance.random() < 0.3 else None,
+        "premium": chance.choice((0, 3, -3)) if floats else 0,
+        "window": ("2026-01-01", "2026-12-31") if floats and chance.random() < 0.3 else None,
         "lots": _lots(chance, rules, quantity),
         "draft": chance.random() < 0.15,
     }

@@ -7,12 +7,12 @@ from typing import Any
 
 from tests.simulation.books import Account, Body, Plan, Refused
 from tests.simulation.deal_rules import DealRules
-from tests.simulation.deals import DAY, Deal, Rules, begins, part, rules_of
+from tests.simulation.deals import Deal, Rules, part, rules_of
 from tests.simulation.portions import bps_of, fees_on_top, shares
 
 KNOWN = {"CNY", "EUR", "USD", "JPY"}
 PAID = {"seller", "receiver"}
-LONGEST_WINDOW = 366 * DAY
+LONGEST_WINDOW = 366
 
 
 class OpeningRules(DealRules):
@@ -111,11 +111,13 @@ def _terms(rules: Rules, body: Body) -> None:
         raise Refused("window_not_wanted")
     if body["window"] and body["window"][1] < body["window"][0]:
         raise Refused("window_backwards")
-    if body["window"] and begins(date.fromisoformat(body["window"][1])) > begins(
-        date.fromisoformat(body["window"][0])
-    ) + LONGEST_WINDOW:
+    if body["window"] and _days(*body["window"]) > LONGEST_WINDOW:
         raise Refused("window_too_long")
     _lots(body)
+
+
+def _days(first: str, last: str) -> int:
+    return (date.fromisoformat(last) - date.fromisoformat(first)).days
 
 
 def _lots(body: Body) -> None:
@@ -166,4 +168,3 @@ def _by_deal(split: list[Rules]) -> set[str]:
         if rule["kind"] == "fixed" or (rule["kind"] == "capped" and not rule.get("cap_minor"))
     }
     return own | {role for rule in split for role in _by_deal(rule.get("shares", []))}
-

@@ -1,4 +1,4 @@
-"""How the model divides an amount: its own waterfall, and the fees of a price that is let go in parts. Exact fractions."""
+"""How the model divides an amount: a waterfall, and the fees of a price that is let go in parts. Exact fractions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the model knows of what is said of a trade: documents, signatures, silence, disputes and what is decided of them."""
+"""What the model knows of what is said of a trade: documents, signatures, silence, disputes, and how these end."""
 
 from __future__ import annotations
 
@@ -185,9 +185,7 @@ class ProofRules(DealRules):
         deal.charged = upto
         return parts
 
-    def _go_on(
-        self, deal: Deal, parts: dict[str, int], refund: int, otherwise: str, ended: Dispute, now: int
-    ) -> None:
+    def _go_on(self, deal: Deal, parts: dict[str, int], refund: int, otherwise: str, ended: Dispute, now: int) -> None:
         """The clocks go on with what was left of them; it expires so much later."""
         before = deal.stage
         self._after(deal, parts, refund, otherwise=otherwise, now=now)

@@ -78,9 +78,7 @@ class SettlingRules(DealRules):
         deal.due = deal.funded + missing
         self._changed(plan, deal)
 
-    def _settled(
-        self, plan: Plan, deal: Deal, reached: Reached, now: int, keys: list[str] | None = None
-    ) -> None:
+    def _settled(self, plan: Plan, deal: Deal, reached: Reached, now: int, keys: list[str] | None = None) -> None:
         """At the price that is known now, what is too much goes back."""
         beyond = max(deal.funded - deal.refunded - _owed(deal), 0)
         back = min(beyond, deal.free)

@@ -20,7 +20,16 @@ from chalicelib.ledger.store.accounts import open_account
 from chalicelib.security.sealing import Sealed
 from chalicelib.settlement.domain.nets import Mode
 from chalicelib.settlement.domain.netting import Obligation, OpenWindow
-from chalicelib.settlement.service import claiming, ending, funding, linking, movements, netting_windows, opening, settling
+from chalicelib.settlement.service import (
+    claiming,
+    ending,
+    funding,
+    linking,
+    movements,
+    netting_windows,
+    opening,
+    settling,
+)
 from chalicelib.storage.commit import Write, commit
 from chalicelib.storage.once import Outcome
 from chalicelib.trades.domain import evidence
@@ -126,9 +135,7 @@ SERVICES: dict[str, Callable[[Call, Body], Outcome]] = {
     "movement": _movement,
     "trade_paper": lambda call, body: record_evidence(call, RecordEvidence(body["trade"], document(body))),
     "trade_sign": _sign,
-    "trade_release": lambda call, body: settling.release_milestone(
-        call, body["trade"], body["milestone"], body["lot"]
-    ),
+    "trade_release": lambda call, body: settling.release_milestone(call, body["trade"], body["milestone"], body["lot"]),
     "trade_settle": lambda call, body: settling.settle_finally(call, body["trade"], body["lot"]),
     "trade_retention": lambda call, body: settling.release_retained(call, body["trade"]),
     "trade_dispute": _dispute,

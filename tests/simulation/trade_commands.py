@@ -106,7 +106,7 @@ class Trader:
         useful = {
             "paper": any(deal.missing(milestone, lot) for milestone, lot, _ in left),
             "sign": any(not deal.signed(milestone, key) for milestone, _, key in left),
-            "go": any(deal.reached(*one) for one in left),
+            "go": bool(deal.recalled) or any(deal.reached(*one) for one in left),
             "claim": deal.claim > 0,
             "unwind": any(got > back for got, back in deal.got.values()),
         }
@@ -172,7 +172,8 @@ class Trader:
         taking = [name for name, one in self.model.windows.items() if one.stage == "open"]
         if len(taking) < 2 or self.chance.random() < 0.02:
             closes = now + self.chance.choice((-SECOND, DAY, DAY, 2 * DAY, 30 * SECOND, 600 * SECOND))
-            mode, template = self.chance.choice(("bilateral", "multilateral")), self.chance.choice(("netted",) * 9 + ("steel",))
+            mode = self.chance.choice(("bilateral", "multilateral"))
+            template = "netted" if self.chance.random() < 0.9 else "steel"
             currency = self.chance.choice(("CNY", "CNY", "CNY", "EUR", "USD", "JPY"))
             return {"do": "net_open", "template": template, "currency": currency, "mode": mode, "closes": closes}
         net = self.chance.choice(taking if self.chance.random() < 0.95 else list(self.model.windows))
@@ -273,7 +274,8 @@ class Trader:
         return {"do": "trade_refund"} | self._money(deal, self._minor(deal.free // 10 if small else deal.free))
 
     def _unwind(self, deal: Deal, now: int) -> Body:
-        return {"do": "trade_unwind"} | self._money(deal, self._minor(sum(got - back for got, back in deal.got.values())))
+        left = sum(got - back for got, back in deal.got.values())
+        return {"do": "trade_unwind"} | self._money(deal, self._minor(left))
 
     def _cancel(self, deal: Deal, now: int) -> Body:
         fault = self.chance.choice(("none", "buyer", "seller"))

@@ -40,7 +40,7 @@ def same_legs(kind: str, stored: list[Leg], expected: list[Leg]) -> bool:
 
 
 def compare_trade(world: World, item: dict[str, Any]) -> None:
-    """Raise Wrong where a record that was written is a trade's state, and not the model's, or not what its escrow has."""
+    """Raise Wrong where a record that was written is a trade's state, and not the model's or not its escrow's."""
     tenant, _, name = item["pk"]["S"].partition("#")
     model = world.models.get(tenant)
     if model is None or not name.startswith("trd_") or item["sk"]["S"] != "state":

@@ -187,33 +187,23 @@ class World:
             raise Wrong(f"the model fails: {error!r}") from error
 
     def _told(self, written: Written) -> None:
-        new: list[Item] = []
-        changed: list[tuple[Item | None, Item]] = []
-        numbered: list[Item] = []
-        records: list[Item] = []
+        by_table: dict[str, list[tuple[Item | None, Item]]] = {}
         for name, (before, after) in written:
-            if after is None:
-                continue
-            match name.removeprefix(f"{PREFIX}-"):
-                case "journal":
-                    self._once(before, after)
-                    new.append(after)
-                case "accounts":
-                    changed.append((before, after))
-                case "feed":
-                    numbered.append(after)
-                case "records":
-                    records.append(after)
-        if new:
-            self._booked(new)
+            if after is not None:
+                by_table.setdefault(name.removeprefix(f"{PREFIX}-"), []).append((before, after))
+        changed = by_table.get("accounts", [])
+        for before, after in by_table.get("journal", []):
+            self._once(before, after)
+        if "journal" in by_table:
+            self._booked([after for _, after in by_table["journal"]])
         elif changed:
             self._folded(changed)
-        self._numbered(numbered)
+        self._numbered([after for _, after in by_table.get("feed", [])])
         for before, after in changed:
             self._compare_account(after)
             self._sum(before, after)
-        for record in records:
-            compare_trade(self, record)
+        for _, after in by_table.get("records", []):
+            compare_trade(self, after)
         if any(self.sums.values()):
             raise Wrong(f"debits are not credits: {self.sums}")
 
