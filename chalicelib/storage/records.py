@@ -80,7 +80,7 @@ def create(
     due_at: datetime | None = None,
 ) -> Write:
     """Write a new document. Where one stands already the commit is refused with Conflict `exists`."""
-    row = RecordItem(pk=key.pk, sk=key.sort, version=1, doc=_encode(value), list_key=list_key, list_sort=list_sort)
+    row = RecordItem(pk=key.pk, sk=key.sort, version=1, doc=encode(value), list_key=list_key, list_sort=list_sort)
     if due_at is not None:
         row.due_key, row.due_at = _due_key(key), instant_text(due_at)
     item = row.serialize()
@@ -96,7 +96,7 @@ def replace(
     condition: version = the version that was read; else decide again
     """
     change = "SET doc = :doc, version = :next"
-    values: Item = {":doc": {"S": _encode(value)}, ":next": {"N": str(version + 1)}, ":read": {"N": str(version)}}
+    values: Item = {":doc": {"S": encode(value)}, ":next": {"N": str(version + 1)}, ":read": {"N": str(version)}}
     if listed is not None:
         change += ", list_key = :list, list_sort = :sort"
         values[":list"], values[":sort"] = ({"S": part} for part in listed)
@@ -142,12 +142,13 @@ def due_keys(now: datetime, *, limit: int) -> Iterator[Key]:
         yield from page.keys
 
 
+def encode(value: Any) -> str:
+    """A document as it is kept: JSON, without what `_lean` leaves out."""
+    return msgspec.json.encode(_lean(value)).decode()
+
+
 def _due_key(key: Key) -> str:
     return f"due#{crc32(key.pk.encode()) % DUE_SHARDS}"
-
-
-def _encode(value: Any) -> str:
-    return msgspec.json.encode(_lean(value)).decode()
 
 
 def _lean(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
+from pathlib import Path
 
 import pytest
 
@@ -150,9 +151,18 @@ def test_a_move_that_is_not_in_the_table_is_our_defect() -> None:
         move(trade, Command.FUND, State.COMPLETED)
 
 
-def test_the_table_as_text_has_a_line_for_every_allowed_command() -> None:
-    lines = table_text().splitlines()
+def test_the_table_as_text_names_every_command_of_every_state() -> None:
+    head, rule, *rows = table_text().splitlines()
 
-    assert lines[:3] == ["| state | command | leads to |", "| --- | --- | --- |", "| draft | agree | agreed |"]
-    assert len(lines) == 2 + len(ALLOWED)
-    assert "| agreed | fund | funding, deposited, funded |" in lines
+    assert (head, rule) == ("| state | commands: where they lead |", "| --- | --- |")
+    assert rows[0] == "| **draft** | agree: agreed; cancel: cancelled; expire: expired |"
+    assert rows[-3] == "| **refunded** |  |"
+    for state, row in zip(TRANSITIONS, rows, strict=True):
+        named = [name for group in row.split("| ")[2].split(";") for name in group.partition(":")[0].split(",")]
+        assert {name.strip() for name in named} - {"", "|"} == {command.value for command in TRANSITIONS[state]}
+
+
+def test_the_page_on_trades_has_the_table() -> None:
+    page = Path(__file__).parents[2] / "docs" / "trades.md"
+
+    assert table_text() in page.read_text(encoding="utf-8")

@@ -152,9 +152,12 @@ allowed where it is in the state that the dispute has interrupted as well."""
 
 
 def table_text() -> str:
-    """The table as Markdown: a line for each state and command that is allowed in it."""
-    lines = ["| state | command | leads to |", "| --- | --- | --- |"]
+    """The table as Markdown, a line for each state: commands with the states that they may lead to."""
+    lines = ["| state | commands: where they lead |", "| --- | --- |"]
     for state, row in TRANSITIONS.items():
+        alike: dict[tuple[State, ...], list[str]] = {}
         for command, leads_to in row.items():
-            lines.append(f"| {state.value} | {command.value} | {', '.join(to.value for to in leads_to)} |")
+            alike.setdefault(leads_to, []).append(command.value)
+        cells = (f"{', '.join(names)}: {', '.join(to.value for to in leads_to)}" for leads_to, names in alike.items())
+        lines.append(f"| **{state.value}** | {'; '.join(cells)} |")
     return "\n".join(lines)
