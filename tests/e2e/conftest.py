@@ -12,14 +12,16 @@ from tests.e2e.bank import Bank
 from tests.e2e.filled import fill
 from tests.e2e.market import Market, open_market, register_bank
 from tests.e2e.queues import impatient
+from tests.e2e.schedules import stopped
 from tests.e2e.web import Web
 from tests.support.local_stack import LocalStack
 
 
 @pytest.fixture(scope="session")
 def brisk_queues(local_stack: LocalStack) -> Iterator[None]:
-    """On a machine that is busy a call may fail: it comes again after seconds, or every wait here would be in vain."""
-    with impatient(local_stack, seconds=10):
+    """On a machine that is busy a call may fail: it comes again after seconds, or every wait here would be in vain.
+    What is due is done when a test runs the schedule, lest it be between what a test looks at before and after."""
+    with impatient(local_stack, seconds=10), stopped(local_stack, "due"):
         yield
 
 

@@ -57,7 +57,7 @@ class Market:
 
     def is_balanced(self) -> bool:
         """Whether the trial balance is zero in every currency, once the books hold still."""
-        reply = wait_for("the books to hold still", lambda: _unless_busy(self.web.get("/v1/trial-balance")))
+        reply = answered(lambda: self.web.get("/v1/trial-balance"))
         return not any(reply.json["differences"].values())
 
     def listed(self, path: str, name: str) -> list[dict[str, Any]]:
@@ -72,8 +72,15 @@ class Market:
             cursor = f"&cursor={page['next_cursor']}"
 
 
-def _unless_busy(reply: Reply) -> Reply | None:
-    return None if reply.status == HTTPStatus.SERVICE_UNAVAILABLE else reply
+def answered(ask: Callable[[], Reply]) -> Reply:
+    """The answer of a request that is sent until others no longer keep changing the same things."""
+
+    def asked() -> Reply | None:
+        reply = ask()
+        return None if reply.status == HTTPStatus.SERVICE_UNAVAILABLE else reply
+
+    answer: Reply = wait_for("an answer", asked)
+    return answer
 
 
 def wait_for(what: str, ask: Callable[[], Any]) -> Any:

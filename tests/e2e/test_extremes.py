@@ -11,7 +11,7 @@ import pytest
 from tests.e2e.command import Command
 from tests.e2e.commands import commands, prepare, questions
 from tests.e2e.document import Place, operations, put
-from tests.e2e.market import DUE, Market, money, transfer_body
+from tests.e2e.market import DUE, Market, answered, money, transfer_body
 from tests.e2e.problems import assert_problem
 from tests.e2e.queues import dead, wait_until_drained
 from tests.e2e.web import JSON, Reply, at_once
@@ -76,8 +76,8 @@ def leaves(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
 
 
 def send(market: Market, command: Command, body: Any) -> Reply:
-    """The command with another body."""
-    return market.web.post(command.path, body)
+    """The command with another body, sent again where others change the same things."""
+    return answered(lambda: market.web.post(command.path, body))
 
 
 def assert_answered(reply: Reply, what: object) -> None:
