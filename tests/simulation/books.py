@@ -129,13 +129,14 @@ class Move:
 class Plan:
     """What a command comes to: what it moves, the legs of its journal items (one, or those of its parts), and what else
     it changes. `asked` is what holds ask of accounts, before it is summed by account; `also` are events told in the
-    same commit."""
+    same commit; `changes`: whether it writes a trade."""
 
     asked: list[tuple[str, Move]] = field(default_factory=list)
     moves: dict[str, Move] = field(default_factory=dict)
     legs: list[list[Leg]] = field(default_factory=lambda: [[]])
     then: list[Callable[[dict[str, Any]], None]] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
+    changes: bool = False
 
 
 @dataclass

@@ -118,12 +118,21 @@ class DealRules(Books):
 
     def _changed(self, plan: Plan, deal: Deal) -> None:
         """The trade is written with the plan."""
+        plan.changes = True
         deal.version += 1
         deal.deeds = {**deal.deeds, deal.version: set(deeds(deal))}
         plan.then.append(lambda told: self.deals.__setitem__(deal.trade_id, deal))
 
     def _after(
-        self, deal: Deal, shares: Shares, refund: int, *, otherwise: str, now: int, emptied: str | None = None
+        self,
+        deal: Deal,
+        shares: Shares,
+        refund: int,
+        *,
+        otherwise: str,
+        now: int,
+        emptied: str | None = None,
+        goes_on: bool = False,
     ) -> None:
         """The trade after money has left it. What it keeps back must have been said before."""
         before = deal.stage
@@ -132,7 +141,9 @@ class DealRules(Books):
                 deal.got.setdefault(role, [0, 0])[0] += minor
         deal.released += sum(shares.values())
         deal.refunded += refund
-        if not deal.held:
+        if goes_on:
+            deal.stage = otherwise
+        elif not deal.held:
             deal.stage = emptied or ("completed" if deal.released else "refunded")
         else:
             deal.stage = "retained" if deal.held == deal.retained else otherwise

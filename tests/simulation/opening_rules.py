@@ -82,7 +82,8 @@ class OpeningRules(DealRules):
             raise Refused("link_currency_differs")
         if up.parties[up.buyer] != down.parties[down.seller]:
             raise Refused("link_party_differs")
-        self._allowed_now(up, "link")
+        if not body.get("allowed_before"):
+            self._allowed_now(up, "link")
         self._allowed_now(down, "link")
         if down.funds is not None:
             raise Refused("downstream_linked")

@@ -84,7 +84,7 @@ class SettlingRules(DealRules):
         back = min(beyond, deal.free)
         if beyond > back and deal.dispute:
             raise Refused("amount_disputed")
-        deal.claim += beyond - back
+        deal.claim = beyond - back
         deal.clean = deal.clean and beyond == back
         self._pay(plan, deal, reached, back, now, keys)
 
@@ -96,13 +96,15 @@ class SettlingRules(DealRules):
         is_last = all(one in deal.done or one in keys for _, _, one in deal.keys())
         deal.refunded += refund
         price, back, upto = self._portion(deal, milestone, lot, is_last)
-        if not (price or back or refund) and deal.worth_of(lot):
+        if not (price or back or refund) and deal.held and deal.worth_of(lot):
             raise Refused("amount_disputed" if deal.dispute else "nothing_to_release")
         shares = divided(deal, milestone.get("split") or deal.rules["split"], price, upto)
         deal.refunded -= refund
         deal.charged, deal.retained = upto, deal.retained + back
         deal.done += keys
-        self._after(deal, shares, refund, otherwise="retained" if is_last else "releasing", now=now)
+        to_settle = any(one["ends_in"] == "final_settlement" and key not in deal.done for one, _, key in deal.keys())
+        otherwise = "retained" if is_last else "releasing"
+        self._after(deal, shares, refund, otherwise=otherwise, goes_on=not is_last and to_settle, now=now)
         self._changed(plan, deal)
         self._out(plan, deal, shares, refund, now, feeds=True)
 

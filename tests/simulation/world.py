@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib.core.instants import LONG_AGO, instant_text, parse_instant
 from infra.templates import table_definitions
-from tests.simulation.books import COPY, Account, Body, Done, Plan, Refused
+from tests.simulation.books import COPY, Account, Body, Done, Leg, Plan, Refused
 from tests.simulation.books import LONG_AGO as NEVER
 from tests.simulation.commands import Command, Generator
 from tests.simulation.deals import instant, microseconds
@@ -39,13 +39,16 @@ LOGGED = 20
 MOST_COPIES = 4
 LONGEST = 25 * 10**6
 """How long a try may take before its function's time is up."""
+LOOKS = {"movement", "trade_link"}
+"""What may come to nothing but a look at a trade."""
 EVENT = "w:fed:"
 """How the key of an event begins that is told beside a command: one trade has funded another."""
 
 
 @dataclass
 class Attempt:
-    """One try at a command: when, what it may be refused with, whether it was this try that did it, what struck it."""
+    """One try at a command: when, what it may be refused with, whether it was this try that did it, what struck it, and
+    what it would have come to at each of its calls, if it may only have looked."""
 
     command: Command
     now: int
@@ -55,6 +58,7 @@ class Attempt:
     torn: bool = False
     faults: int = 0
     calls: int = 0
+    earlier: list[Plan] = field(default_factory=list)
 
 
 class World:
@@ -145,7 +149,8 @@ class World:
         for copies in known:
             model.copies = copies
             try:
-                model.judge(command.key, command.body, attempt.now)
+                plan = model.judge(command.key, command.body, attempt.now)
+                attempt.earlier += [plan] if isinstance(plan, Plan) and command.body["do"] in LOOKS else []
             except Refused as refused:
                 attempt.verdicts.add(refused.told())
                 if refused.account in known[-1]:
@@ -219,7 +224,7 @@ class World:
         tenant, entry = first["pk"]["S"].split("#")
         key, body, now = self._said(first)
         model = self.models[tenant]
-        plan = self._agreed(model, key, body, now, entry)
+        plan = self._as_read(self._agreed(model, key, self._as_it_was(model, body), now, entry), first)
         if [item["key"]["S"] for item in also] != [f"{EVENT}{entry}" for _ in plan.also]:
             raise Wrong(f"with {entry} came {also}, and the model says {plan.also}")
         if key.startswith("w:"):
@@ -260,10 +265,23 @@ class World:
             raise Wrong(f"{entry} was booked, and had been before")
         return plan
 
+    def _as_it_was(self, model: Model, body: Body) -> Body:
+        """A command that only reads one of two trades may be of the instant at which it read that one."""
+        attempt = self.attempts.get(self.scheduler.current)
+        before = body["do"] == "trade_link" and attempt is not None and attempt.earlier
+        return body | {"allowed_before": True} if before else body
+
+    def _as_read(self, plan: Plan, first: Item) -> Plan:
+        """A movement that finds nothing that takes it changes no trade: it may be of the instant at which it looked."""
+        attempt = self.attempts.get(self.scheduler.current)
+        legs = sorted(_legs(first))
+        if attempt is None or attempt.command.body["do"] != "movement" or legs == sorted(plan.legs[0]):
+            return plan
+        idle = [one for one in attempt.earlier if not one.changes and sorted(one.legs[0]) == legs]
+        return idle[0] if idle else plan
+
     def _compare_legs(self, model: Model, item: Item) -> None:
-        entry = item["pk"]["S"].split("#")[1]
-        legs = [leg["M"] for leg in item.get("legs", {"L": []})["L"]]
-        stored = [(leg["account"]["S"], int(leg["amount"]["N"]), leg["currency"]["S"]) for leg in legs]
+        entry, stored = item["pk"]["S"].split("#")[1], _legs(item)
         if not same_legs(model.kinds[entry], stored, model.entries[entry]):
             raise Wrong(f"{entry} has the legs {stored}, and the model {model.entries[entry]}")
 
@@ -343,6 +361,11 @@ def _names(first: Item, parts: list[Item], also: list[Item]) -> dict[str, Any]:
         "entries": [part["pk"]["S"].split("#")[1] for part in parts],
         "also": [part["pk"]["S"].split("#")[1] for part in also],
     }
+
+
+def _legs(item: Item) -> list[Leg]:
+    legs = [leg["M"] for leg in item.get("legs", {"L": []})["L"]]
+    return [(leg["account"]["S"], int(leg["amount"]["N"]), leg["currency"]["S"]) for leg in legs]
 
 
 def _data(item: Item) -> dict[str, Any]:
