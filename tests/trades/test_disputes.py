@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.splits.domain.fees import Fee
+from chalicelib.splits.domain.waterfall import ShareKind
 from chalicelib.trades.domain.disputes import OpenDispute, Resolution, dispute, resolve
 from chalicelib.trades.domain.states import State
+from chalicelib.trades.domain.template import ShareRule
 from tests.support.calls import MONDAY
 from tests.trades.deals import cny
 from tests.trades.lives import Life, amounts, refusal_of, told
@@ -182,13 +184,17 @@ def test_what_an_arbiter_gives_and_what_goes_on_come_in_one_division() -> None:
 
 
 def test_what_a_split_keeps_in_the_end_is_divided_by_the_arbiter_or_stays() -> None:
-    life = Life(bare(KEEPING)).funded().give(delivery_note())
+    """A fifth is kept. What the arbiter leaves of it is not released, since it was not to be before the dispute."""
+    kept = (ShareRule("kept", ShareKind.BPS, bps=2_000), ShareRule("seller", ShareKind.REMAINDER))
+    template = replace(bare(KEEPING), split=kept)
+    life = Life(template, fixed_shares={}).funded().give(delivery_note())
     life.release("start")
-    life.dispute(4_000_000)
+    life.dispute(1_500_000)
 
-    life.resolve({"kept": 1_000_000, "seller": 3_000_000})
+    resolved = life.resolve({"kept": 1_000_000, "seller": 500_000})
 
-    assert (life.state, life.trade.held_minor) == (State.RETAINED, 5_800_000 + 1_000_000)
+    assert amounts(resolved) == {"seller": 500_000}
+    assert (life.state, life.trade.held_minor) == (State.RETAINED, 1_500_000)
 
 
 def test_a_decision_over_all_that_is_held_ends_the_trade() -> None:

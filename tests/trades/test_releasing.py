@@ -345,6 +345,15 @@ def test_a_lot_that_was_called_back_is_done_at_all_its_milestones_and_what_it_go
     assert (life.trade.held, life.trade.price_minor) == (cny(10_000_000 - 800_000 - 4_000_000), 6_000_000)
 
 
+def test_a_lot_that_was_called_back_before_anything_is_done_at_once_at_all_its_milestones() -> None:
+    life = Life(LOTS, lots=THREE).funded().give(recall_notice("B"))
+
+    recalled = life.release("shipped", "B")
+
+    assert (recalled.refund, life.trade.done) == (cny(4_000_000), ("shipped/B", "arrived/B"))
+    assert told(life.settle, "B") == ("Conflict", "milestone_done")
+
+
 def test_what_was_released_of_goods_that_are_called_back_is_a_claim_on_the_seller() -> None:
     life = Life().funded().give(delivery_note())
     life.release("start")
