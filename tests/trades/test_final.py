@@ -11,15 +11,26 @@ import pytest
 from chalicelib.core.errors import Conflict
 from chalicelib.ledger.exchange import Rate
 from chalicelib.splits.domain.fees import Fee
+from chalicelib.splits.domain.waterfall import ShareKind
 from chalicelib.trades.domain.evidence import EvidenceKind
 from chalicelib.trades.domain.final import final_settlement
 from chalicelib.trades.domain.states import State
-from chalicelib.trades.domain.template import PriceRule, Template
+from chalicelib.trades.domain.template import (
+    Ending,
+    Milestone,
+    PriceRule,
+    QuantityMode,
+    QuantityRule,
+    ShareRule,
+    Template,
+)
+from chalicelib.trades.domain.terms import Lot
 from chalicelib.trades.domain.trade import Division
 from tests.support.calls import MONDAY
 from tests.trades.deals import cny, ready
 from tests.trades.lives import Life, amounts, refusal_of, told
-from tests.trades.papers import bill_of_lading, exchange_rate, recall_notice, weight_note
+from tests.trades.papers import bill_of_lading, delivery_note, exchange_rate, recall_notice, weight_note
+from tests.trades.sketches import AGREED, DEAL, ROLES
 from tests.trades.standing import BY_LOT, NOTED, WEIGHED
 from tests.trades.works import ARRIVED, LOTS, SHIPPED, THREE
 
@@ -311,3 +322,41 @@ def test_a_settlement_in_a_dispute_leaves_what_is_frozen_and_the_arbiter_divides
     assert (life.state, stage, life.trade.held_minor) == (State.DISPUTED, State.RETAINED, 2_270_000)
     life.resolve({"seller": 1_500_000, "buyer": 500_000})
     assert (life.state, life.trade.held_minor) == (State.RETAINED, 270_000)
+
+
+def test_a_lot_can_ask_for_more_after_another_has_emptied_the_escrow() -> None:
+    life = _shipped_lots()
+
+    light = life.give(weight_note(150_000, lot="A")).settle("A")
+    heavy = life.give(weight_note(300_000, lot="B")).settle("B")
+
+    assert (light.trade.state, light.trade.held_minor) == (State.RELEASING, 0)
+    assert (heavy.trade.state, heavy.top_up) == (State.TOP_UP_DUE, cny(18_250_000))
+
+
+def test_what_two_light_lots_owe_back_beyond_the_escrow_is_claimed_once() -> None:
+    life = _shipped_lots()
+    life.give(weight_note(150_000, lot="A")).settle("A")
+
+    last = life.give(weight_note(200_000, lot="B")).settle("B").trade
+
+    assert (last.state, last.claim_minor) == (State.COMPLETED, 18_250_000)
+
+
+def _shipped_lots() -> Life:
+    """Two lots of 250 t at 3,650.00, of each 80 % released at shipping, to be weighed on arrival."""
+    shipping = Milestone("ship", (EvidenceKind.DELIVERY_NOTE,), Ending.RELEASE, bps=8_000, per_lot=True)
+    arrival = Milestone("final", (EvidenceKind.WEIGHT_NOTE,), Ending.FINAL_SETTLEMENT, per_lot=True, after=("ship",))
+    template = replace(
+        AGREED,
+        quantity=QuantityRule("t", mode=QuantityMode.WEIGHED),
+        roles=ROLES[:2],
+        split=(ShareRule("mill", ShareKind.REMAINDER),),
+        milestones=(shipping, arrival),
+    )
+    deal = replace(DEAL, parties={"buyer": "pty_buyer", "mill": "pty_mill"}, fixed_shares={})
+    life = Life(template, deal, lots=(Lot("A", 250_000), Lot("B", 250_000))).funded()
+    life.give(delivery_note("A"), delivery_note("B"))
+    for lot in "AB":
+        life.release("ship", lot)
+    return life

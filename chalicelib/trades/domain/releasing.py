@@ -22,6 +22,7 @@ from chalicelib.trades.domain.milestones import (
     is_recalled,
     keys_of_lot,
     point,
+    points,
 )
 from chalicelib.trades.domain.portion import Portion, divided, last_portion, portion_of
 from chalicelib.trades.domain.states import Command, State
@@ -74,7 +75,8 @@ def settle(
     lines: tuple[Line, ...] = (),
 ) -> Division:
     """Give the buyer back what it has paid beyond what it owes, now that `trade` knows the price, and let the point's
-    money go. What has been released beyond it is a claim on the seller; `keys` are the points that are done by this.
+    money go. What has been released beyond it is a claim on the seller, found anew by each settlement; `keys` are the
+    points that are done by this.
 
     Raises Conflict `amount_disputed` where what should go back is in dispute, and what `pay` refuses.
     """
@@ -82,7 +84,7 @@ def settle(
     if claim and trade.dispute is not None:
         raise Conflict("amount_disputed", "what should go back is in dispute", requested=back + claim, free=back)
     difference = difference_line(terms, trade, reached.lot)
-    claimed = replace(trade, claim_minor=trade.claim_minor + claim)
+    claimed = replace(trade, claim_minor=claim)
     division = pay(terms, claimed, reached, command, Money(back, trade.currency), now=now, keys=keys)
     return replace(division, lines=(*lines, difference, *division.lines))
 
@@ -98,7 +100,8 @@ def pay(
     keys: tuple[str, ...] = (),
 ) -> Division:
     """Let a reached point's money go, and give `refund` back to the buyer in the same step. `keys` are the points that
-    are done by this, if not it alone.
+    are done by this, if not it alone. While another lot is still to be settled finally the trade goes on, also with an
+    empty escrow: that lot may ask for more.
 
     Raises Conflict `amount_disputed`, `nothing_to_release`, `split_exceeds_amount`, `fee_exceeds_share`.
     """
@@ -106,7 +109,8 @@ def pay(
     last = is_last(terms, trade, done)
     at_stake = replace(trade, refunded_minor=trade.refunded_minor + refund.minor)
     portion = _portion(terms, at_stake, reached, last=last)
-    if not (portion.price or portion.retained or refund.minor) and worth_minor(terms, at_stake, reached.lot):
+    moves = portion.price or portion.retained or refund.minor
+    if not moves and at_stake.held_minor and worth_minor(terms, at_stake, reached.lot):
         code = "amount_disputed" if trade.dispute else "nothing_to_release"
         raise Conflict(code, "nothing of it is free", free=at_stake.free_minor, currency=trade.currency)
     parts = divided(terms, at_stake, reached.milestone.split, portion, reached.lot)
@@ -116,12 +120,18 @@ def pay(
         parts.shares,
         refund,
         otherwise=State.RETAINED if last else State.RELEASING,
+        goes_on=not last and _is_to_settle(terms, (*trade.done, *done)),
         charged_minor=portion.upto,
         retained_minor=trade.retained_minor + portion.retained,
         done=(*trade.done, *done),
         by_split=parts.by_split,
     )
     return Division(gone_on(terms, trade, after, now), parts.shares, refund, parts.lines, rate=rate_of(terms, after))
+
+
+def _is_to_settle(terms: Terms, done: tuple[str, ...]) -> bool:
+    """Whether some final settlement is still to come."""
+    return any(one.milestone.ends_in is Ending.FINAL_SETTLEMENT and one.key not in done for one in points(terms))
 
 
 def rate_of(terms: Terms, trade: Trade) -> Rate | None:

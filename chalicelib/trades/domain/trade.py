@@ -197,17 +197,21 @@ def let_go(
     *,
     otherwise: State,
     emptied: State | None = None,
+    goes_on: bool = False,
     **changes: Any,
 ) -> Trade:
     """The trade after money has left it: `shares` released to roles, `refund` given back to the buyer.
 
     An empty escrow ends it: as `emptied`, where that is said, else completed if anything was ever released, else
-    refunded. One that holds nothing but a retention is left with that. Else the trade comes to `otherwise`.
+    refunded. One that holds nothing but a retention is left with that. Else, and where the trade `goes_on` whatever is
+    held, it comes to `otherwise`.
     """
     released = sum(part.minor for _, part in shares)
     held = trade.held_minor - released - refund.minor
     to = State.RETAINED if held == changes.get("retained_minor", trade.retained_minor) else otherwise
-    if not held:
+    if goes_on:
+        to = otherwise
+    elif not held:
         to = emptied or (State.COMPLETED if trade.released_minor + released else State.REFUNDED)
     if to in CLOSED:
         changes |= {"expires_at": None, "top_up_at": None}
