@@ -86,6 +86,7 @@ class SettlingRules(DealRules):
             raise Refused("amount_disputed")
         deal.claim = beyond - back
         deal.clean = deal.clean and beyond == back
+        assert deal.refunded + sum(got[1] for got in deal.got.values()) + beyond <= deal.funded
         self._pay(plan, deal, reached, back, now, keys)
 
     def _pay(
@@ -133,7 +134,9 @@ class SettlingRules(DealRules):
 
 
 def _owed(deal: Deal) -> int:
-    return deal.worth + fees_on_top(deal, deal.worth) - deal.conceded
+    """What the buyer owes at this price, less what was conceded to it; nothing goes back to it twice."""
+    taken_back = sum(back for _, back in deal.got.values())
+    return max(deal.worth + fees_on_top(deal, deal.worth) - deal.conceded, taken_back)
 
 
 def _reprice(deal: Deal, lot: str, minor: int) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.core.instants import parse_instant
 from tests.simulation.books import Leg
 from tests.simulation.deal_rules import deeds, next_deed
-from tests.simulation.deals import WHOLE, Deal, microseconds
+from tests.simulation.deals import WHOLE, Deal, microseconds, part
 from tests.simulation.portions import fees_on_top
 from tests.simulation.wrong import Wrong
 
@@ -124,6 +124,8 @@ def compare_trades(world: World) -> None:
             _compare_asked(world, tenant, deal)
             if deal.clean and deal.stage == "completed" and not deal.conceded:
                 _compare_whole(deal)
+            if deal.clean and deal.stage == "retained" and deal.retained != part(deal.worth, _retention(deal)):
+                raise Wrong(f"{deal.trade_id} keeps {deal.retained} back of {deal.worth}")
             waiting = [deed for deed in deeds(deal) if deed[2] <= world.now]
             if waiting:
                 raise Wrong(f"of {deal.trade_id} there still is to be done {waiting}")
@@ -147,6 +149,10 @@ def _compare_whole(deal: Deal) -> None:
         got = deal.got.get(role, [0])[0]
         if got > minor or (got < minor and role in _by_role(deal.rules["split"], kind="fixed")):
             raise Wrong(f"{deal.trade_id} paid {got} to {role}, and {minor} was agreed")
+
+
+def _retention(deal: Deal) -> int:
+    return int(deal.rules["retention"]["bps"])
 
 
 def _by_role(*splits: list[dict[str, Any]], kind: str = "") -> list[str]:
