@@ -1,4 +1,4 @@
-"""What a buyer owes, and that it gets nothing back twice: by agreement, from those who were paid, and for what it lost."""
+"""What a buyer owes; and that nothing comes back to it twice: by agreement, from receivers, and for what it lost."""
 
 from __future__ import annotations
 
