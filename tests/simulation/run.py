@@ -6,6 +6,7 @@ and sweep; they work between the commands and are no steps.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import sys
@@ -210,6 +211,9 @@ class Run:
             legs = [(leg.account_id, leg.amount, leg.currency) for leg in item.legs]
             if not same_legs(kinds[item.entry_id], legs, entries[item.entry_id]):
                 raise Wrong(f"{item.entry_id} is answered with {legs}, and has {entries[item.entry_id]}")
+            stored = self.world.items("journal")[f"{item.tenant}#{item.entry_id}", None].get("data", {"S": "{}"})
+            if json.loads(json.dumps(item.data)) != json.loads(stored["S"]):
+                raise Wrong(f"{item.entry_id} is answered with {item.data}, and has {stored}")
 
     def _check_refusal(self, attempt: Attempt, refusal: Refusal) -> None:
         facts = refusal.facts

@@ -228,7 +228,7 @@ class World:
         if [item["key"]["S"] for item in also] != [f"{EVENT}{entry}" for _ in plan.also]:
             raise Wrong(f"with {entry} came {also}, and the model says {plan.also}")
         if key.startswith("w:"):
-            self.count(" ".join(["by time:", body["do"], body.get("deed", "")]))
+            self.count(" ".join(["by time", body["do"], body.get("deed", "")]))
         if also:
             self.count("one trade funds another")
         told = _names(first, parts, also) | {"at": self.now}
