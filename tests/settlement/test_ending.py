@@ -240,12 +240,12 @@ def test_what_stays_back_goes_to_the_seller_when_its_day_has_come(place: Trading
 
 def replayable(place: Trading, name: str) -> Callable[[], object]:
     """A command under one key, ready to be done."""
+    if name == "expire":
+        return partial(place.expire, place.paid(), days=20, key="once")
     deal = place.signed()
     if name == "resolve":
         place.dispute(deal, 100)
         return partial(place.resolve, deal, key="once", buyer=100)
-    if name == "expire":
-        return partial(place.expire, deal, days=20, key="once")
     return partial(getattr(place, name), deal, *([100] if name == "refund" else []), key="once")
 
 
