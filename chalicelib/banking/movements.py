@@ -15,19 +15,27 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import movement_content, movement_key
-from chalicelib.messages.model import Entry
+from chalicelib.messages.model import Detail, Entry
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
     """`amount` is signed: money in is positive. `references` are the valid creditor references the payer gave, `text`
-    what else was written. `end_to_end_id` is empty where the movement sums several payments."""
+    what else was written. The counterparty is the payer of money in, the payee of money out. `original_reference` is
+    the bank's reference of the movement that this one takes back. Where the movement sums several payments, what
+    belongs to one of them (`end_to_end_id`, `uetr`, `transaction_id`, the counterparty) is empty."""
 
     account: BankAccount
     bank_reference: str
     amount: Money
     booked_on: date | None = None
+    value_on: date | None = None
     end_to_end_id: str = ""
+    uetr: str = ""
+    transaction_id: str = ""
+    counterparty_name: str = ""
+    counterparty_account: str = ""
+    original_reference: str = ""
     references: tuple[str, ...] = ()
     text: str = ""
     reversal: bool = False
@@ -67,9 +75,8 @@ def movement_of(account: BankAccount, entry: Entry) -> Movement:
     Raises InvalidInput `bank_reference_missing` (nothing to know it by when it is told again), `currency_mismatch`,
     `amount_is_zero`.
     """
-    only = entry.details[0] if len(entry.details) == 1 else None
-    bank_reference = entry.bank_reference or (only.bank_reference if only else "")
-    if not bank_reference:
+    only = entry.only_detail or Detail(None, "")
+    if not entry.own_reference:
         raise InvalidInput("bank_reference_missing", "the bank gave the movement no reference", field="AcctSvcrRef")
     if entry.currency != account.currency:
         raise InvalidInput("currency_mismatch", "the account has another currency", expected=account.currency)
@@ -79,12 +86,18 @@ def movement_of(account: BankAccount, entry: Entry) -> Movement:
     remittance = [text for detail in entry.details for text in detail.remittance]
     return Movement(
         account=account,
-        bank_reference=bank_reference,
+        bank_reference=entry.own_reference,
         amount=Money(entry.amount_minor, entry.currency),
         booked_on=entry.booked_on,
-        end_to_end_id=only.end_to_end_id if only else "",
+        value_on=entry.valued_on,
+        end_to_end_id=only.end_to_end_id,
+        uetr=only.uetr,
+        transaction_id=only.transaction_id,
+        counterparty_name=only.counterparty_name,
+        counterparty_account=only.counterparty_number,
+        original_reference=only.original_reference,
         references=references_in(structured, remittance),
         text=" ".join([*structured, *remittance])[:MOST_TEXT],
         reversal=entry.reversal,
-        return_reason=only.return_reason if only else "",
+        return_reason=only.return_reason,
     )

@@ -7,7 +7,8 @@ A notification of money moved:
      "account": {"iban": "NL62MOCK0000000011", "currency": "CNY"},
      "entries": [{"direction": "credit", "amount_minor": 100000000, "currency": "CNY", "status": "booked",
                   "bank_reference": "MB-RCV-1", "booked_on": "2026-03-02", "valued_on": "2026-03-02",
-                  "reference": "QT7K2M9P4", "end_to_end_id": "", "remittance": ["deposit"],
+                  "reference": "QT7K2M9P4", "end_to_end_id": "", "uetr": "", "transaction_id": "",
+                  "original_reference": "", "remittance": ["deposit"],
                   "counterparty": {"name": "Buyer Ltd", "iban": "", "account": "6222"},
                   "reversal": false, "return_reason": ""}]}
 
@@ -17,8 +18,9 @@ The status of payments of ours:
      "group_status": "PART", "group_reason": "",
      "payments": [{"end_to_end_id": "pay_1", "status": "RJCT", "reason": "AC04"}]}
 
-`account` takes `iban` or `other`. Of an entry, `direction`, `amount_minor`, `currency`, `status`, `bank_reference` and
-`booked_on` are required; of a payment, `end_to_end_id` and `status`.
+`account` takes `iban` or `other`. Of an entry, `direction`, `amount_minor`, `currency`, `status` and `booked_on` are
+required; of a payment, `end_to_end_id` and `status`. `original_reference` is the bank's reference of the movement that
+a reversal or return undoes.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from chalicelib.messages.model import (
     StatusReport,
 )
 from chalicelib.messages.strict_json import Fields, parse, refuse
-from chalicelib.messages.values import reference
+from chalicelib.messages.values import account_number, reference
 
 _SIGNS = {"credit": 1, "debit": -1}
 _STATUSES: dict[str, Status] = {"booked": "booked", "pending": "pending", "info": "info"}
@@ -57,7 +59,7 @@ def read(body: bytes) -> Message:
 
 
 def _notification(document: Fields) -> AccountReport:
-    message_id, created_at = document.text("message_id"), document.instant("created_at")
+    message_id, created_at = reference(document.text("message_id")), document.instant("created_at")
     account = document.fields("account")
     identity = AccountId(account.optional("iban"), account.optional("other"), account.text("currency"), "")
     account.end()
@@ -87,7 +89,7 @@ def _entry(fields: Fields) -> Entry:
         currency=currency,
         status=fields.one_of("status", _STATUSES),
         reversal=fields.flag("reversal"),
-        bank_reference=fields.text("bank_reference"),
+        bank_reference=reference(fields.optional("bank_reference")),
         entry_reference="",
         booked_on=fields.day("booked_on"),
         valued_on=fields.day("valued_on", required=False),
@@ -100,16 +102,19 @@ def _entry(fields: Fields) -> Entry:
 
 def _detail(fields: Fields, amount_minor: int, currency: str) -> Detail:
     counterparty = fields.fields("counterparty", required=False)
-    quoted = fields.optional("reference")
+    quoted = reference(fields.optional("reference"))
     detail = Detail(
         amount_minor=amount_minor,
         currency=currency,
         end_to_end_id=reference(fields.optional("end_to_end_id")),
+        transaction_id=reference(fields.optional("transaction_id")),
+        uetr=reference(fields.optional("uetr")).lower(),
+        original_reference=reference(fields.optional("original_reference")),
         creditor_references=(quoted,) if quoted else (),
         remittance=fields.texts("remittance"),
         counterparty_name=counterparty.optional("name"),
-        counterparty_iban=counterparty.optional("iban"),
-        counterparty_account=counterparty.optional("account"),
+        counterparty_iban=account_number(counterparty.optional("iban")),
+        counterparty_account=reference(counterparty.optional("account")),
         return_reason=fields.optional("return_reason"),
     )
     counterparty.end()
@@ -118,9 +123,9 @@ def _detail(fields: Fields, amount_minor: int, currency: str) -> Detail:
 
 def _status(document: Fields) -> StatusReport:
     return StatusReport(
-        message_id=document.text("message_id"),
+        message_id=reference(document.text("message_id")),
         created_at=document.instant("created_at"),
-        original_message_id=document.text("original_message_id"),
+        original_message_id=reference(document.text("original_message_id")) or refuse("original_message_id"),
         group_status=document.optional("group_status"),
         group_reason=document.optional("group_reason"),
         batches=(),
@@ -130,7 +135,7 @@ def _status(document: Fields) -> StatusReport:
 
 def _payment(fields: Fields) -> PaymentStatus:
     payment = PaymentStatus(
-        end_to_end_id=fields.text("end_to_end_id"),
+        end_to_end_id=reference(fields.text("end_to_end_id")),
         instruction_id="",
         batch_id="",
         status=fields.text("status"),

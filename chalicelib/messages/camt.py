@@ -23,7 +23,7 @@ from chalicelib.messages.model import (
     Statement,
     Status,
 )
-from chalicelib.messages.values import count, day, instant, minor_units
+from chalicelib.messages.values import count, day, instant, minor_units, reference
 from chalicelib.messages.xml import Node, Outer, children, find, text
 
 CONTAINERS: dict[str, tuple[Kind, str]] = {
@@ -66,7 +66,7 @@ def read(body: bytes, container: str) -> AccountReport:
 
 
 def _header(node: Node, outer: Outer, reading: _Reading) -> None:
-    reading.message_id = text(node, "MsgId")
+    reading.message_id = reference(text(node, "MsgId"))
     reading.created_at = instant(text(node, "CreDtTm"))
 
 
@@ -99,8 +99,8 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
         currency=currency,
         status=_status(node, reading),
         reversal=_is_true(text(node, "RvslInd")),
-        bank_reference=text(node, "AcctSvcrRef"),
-        entry_reference=text(node, "NtryRef"),
+        bank_reference=reference(text(node, "AcctSvcrRef")),
+        entry_reference=reference(text(node, "NtryRef")),
         booked_on=_day_of(node, "BookgDt", reading),
         valued_on=_day_of(node, "ValDt", reading),
         details=_settle(reading.details, sign * amount, currency),
@@ -142,7 +142,7 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
         Statement(
             kind=reading.kind,
             message_id=reading.message_id,
-            statement_id=text(node, "Id"),
+            statement_id=reference(text(node, "Id")),
             electronic_sequence=count(text(node, "ElctrncSeqNb")),
             legal_sequence=count(text(node, "LglSeqNb")),
             account=_account(node, reading),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import Detail
-from chalicelib.messages.values import minor_units, reference
+from chalicelib.messages.values import account_number, minor_units, reference
 from chalicelib.messages.xml import Node, children, find, text
+
+ORIGINAL = ("ORIG", "ORGNL")
+"""How the type of a proprietary reference begins that names the movement undone."""
 
 
 def read_detail(node: Node, *, credit: bool, reversal: bool) -> tuple[Detail, set[str]]:
@@ -26,12 +29,14 @@ def read_detail(node: Node, *, credit: bool, reversal: bool) -> tuple[Detail, se
         instruction_id=reference(text(refs, "InstrId")),
         message_id=reference(text(refs, "MsgId")),
         transaction_id=reference(text(refs, "TxId")),
+        uetr=reference(text(refs, "UETR")).lower(),
         bank_reference=reference(text(refs, "AcctSvcrRef")),
+        original_reference=_original_reference(refs),
         creditor_references=_creditor_references(node),
         remittance=_remittance(node),
         counterparty_name=name,
-        counterparty_iban=text(account, "Id", "IBAN").replace(" ", "").upper(),
-        counterparty_account=text(account, "Id", "Othr", "Id"),
+        counterparty_iban=account_number(text(account, "Id", "IBAN")),
+        counterparty_account=reference(text(account, "Id", "Othr", "Id")),
         return_reason=text(returned, "Rsn", "Cd") or text(returned, "Rsn", "Prtry"),
         info=text(node, "AddtlTxInf"),
     )
@@ -68,7 +73,16 @@ def _creditor_references(node: Node) -> tuple[str, ...]:
     remittance = find(node, "RmtInf")
     quoted = (find(each, "CdtrRefInf") for each in children(remittance, "Strd"))
     found = (text(each, "Ref") or text(each, "CdtrRef") for each in quoted)
-    return tuple(each for each in found if each)
+    return tuple(each for each in map(reference, found) if each)
+
+
+def _original_reference(refs: Node | None) -> str:
+    """The bank's reference of the movement undone. The standard has no element for it: banks give a proprietary
+    reference whose type names the original."""
+    for each in children(refs, "Prtry"):
+        if text(each, "Tp").upper().startswith(ORIGINAL):
+            return reference(text(each, "Ref"))
+    return ""
 
 
 def _remittance(node: Node) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """What bank messages say, whatever format they came in: shapes only.
 
 Amounts are signed integers of minor units beside their currency: money in is positive, money out negative. A text the
-bank left out (or filled with NOTPROVIDED) is empty; a date or number it left out is None.
+bank left out, and a reference it filled with a placeholder (NOTPROVIDED, NONREF, ...), is empty; a date or number it
+left out is None.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from chalicelib.core.values import dataclass
+from chalicelib.messages.values import account_number
 
 Kind = Literal["statement", "report", "notification"]
 Status = Literal["booked", "pending", "info"]
@@ -42,7 +44,11 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One transaction inside an entry. `amount_minor` is None when the bank does not say it."""
+    """One transaction inside an entry. `amount_minor` is None when the bank does not state it.
+
+    The counterparty is the payer of money in and the payee of money out; `original_reference` is the bank's reference
+    of the movement that this one takes back or returns.
+    """
 
     amount_minor: int | None
     currency: str
@@ -50,7 +56,9 @@ class Detail:
     instruction_id: str = ""
     message_id: str = ""
     transaction_id: str = ""
+    uetr: str = ""
     bank_reference: str = ""
+    original_reference: str = ""
     creditor_references: tuple[str, ...] = ()
     remittance: tuple[str, ...] = ()
     counterparty_name: str = ""
@@ -58,6 +66,11 @@ class Detail:
     counterparty_account: str = ""
     return_reason: str = ""
     info: str = ""
+
+    @property
+    def counterparty_number(self) -> str:
+        """The counterparty's IBAN, else its other number, without spaces and hyphens; empty when not given."""
+        return account_number(self.counterparty_iban, self.counterparty_account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,16 @@ class Entry:
     details: tuple[Detail, ...]
     stated_details: int | None = None
     info: str = ""
+
+    @property
+    def only_detail(self) -> Detail | None:
+        """The entry's transaction when it has exactly one: what is said of it is said of the entry."""
+        return self.details[0] if len(self.details) == 1 else None
+
+    @property
+    def own_reference(self) -> str:
+        """The bank's own name for the movement: the entry's, else its only transaction's; empty without one."""
+        return self.bank_reference or (self.only_detail.bank_reference if self.only_detail else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,10 +20,10 @@ def read(body: bytes) -> ReturnReport:
     returns: list[PaymentReturn] = []
     for node, outer in xml.stream(body, frozenset({"GrpHdr", "TxInf"})):
         if node.name == "GrpHdr":
-            message_id, created_at = text(node, "MsgId"), instant(text(node, "CreDtTm"))
+            message_id, created_at = reference(text(node, "MsgId")), instant(text(node, "CreDtTm"))
             settled = text(node, "IntrBkSttlmDt")
         else:
-            returns.append(_return(node, outer.text("OrgnlGrpInf", "OrgnlMsgId"), settled))
+            returns.append(_return(node, reference(outer.text("OrgnlGrpInf", "OrgnlMsgId")), settled))
     if not returns:
         raise MessageUnreadable("missing_element", "the message returns no payment", element="TxInf")
     return ReturnReport(message_id, created_at, tuple(returns))
@@ -35,8 +35,8 @@ def _return(node: Node, original: str, settled: str) -> PaymentReturn:
         raise MessageUnreadable("missing_element", "an amount is missing", element="RtrdIntrBkSttlmAmt")
     reason = find(node, "RtrRsnInf", "Rsn")
     return PaymentReturn(
-        return_id=text(node, "RtrId"),
-        original_message_id=text(node, "OrgnlGrpInf", "OrgnlMsgId") or original,
+        return_id=reference(text(node, "RtrId")),
+        original_message_id=reference(text(node, "OrgnlGrpInf", "OrgnlMsgId")) or original,
         end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
         instruction_id=reference(text(node, "OrgnlInstrId")),
         amount_minor=minor_units(amount.text, amount.currency, element="RtrdIntrBkSttlmAmt"),

@@ -48,12 +48,12 @@ def read(body: bytes) -> StatusReport:
 
 
 def _header(node: Node, outer: Outer, reading: _Reading) -> None:
-    reading.message_id = text(node, "MsgId")
+    reading.message_id = reference(text(node, "MsgId"))
     reading.created_at = instant(text(node, "CreDtTm"))
 
 
 def _group(node: Node, outer: Outer, reading: _Reading) -> None:
-    reading.original_message_id = text(node, "OrgnlMsgId")
+    reading.original_message_id = reference(text(node, "OrgnlMsgId"))
     reading.group_status = text(node, "GrpSts")
     reading.group_reason, _ = _reason(node)
 
@@ -64,7 +64,7 @@ def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
         PaymentStatus(
             end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
             instruction_id=reference(text(node, "OrgnlInstrId")),
-            batch_id=outer.text("OrgnlPmtInfId"),
+            batch_id=reference(outer.text("OrgnlPmtInfId")),
             status=text(node, "TxSts") or outer.text("PmtInfSts") or reading.group_status,
             reason=reason,
             info=info,
@@ -74,7 +74,7 @@ def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
 
 def _batch(node: Node, outer: Outer, reading: _Reading) -> None:
     reason, _ = _reason(node)
-    reading.batches.append(BatchStatus(text(node, "OrgnlPmtInfId"), text(node, "PmtInfSts"), reason))
+    reading.batches.append(BatchStatus(reference(text(node, "OrgnlPmtInfId")), text(node, "PmtInfSts"), reason))
 
 
 def _reason(node: Node) -> tuple[str, str]:

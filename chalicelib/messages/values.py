@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, date, datetime
 
 from chalicelib.core.errors import InvalidInput
@@ -12,7 +13,16 @@ from chalicelib.messages.errors import MessageUnreadable
 _DECIMAL = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,15}", re.ASCII)
 MAX_AMOUNT_TEXT = 40
-NOT_PROVIDED = frozenset({"NOTPROVIDED", "NOT PROVIDED", "NOTAVAILABLE"})
+PLACEHOLDERS = frozenset(
+    """
+    NONREF NOREF NREF NOREFERENCE NONREFERENCE NOREFERENCEPROVIDED NOTPROVIDED NOTPROVIDE NONPROVIDED NOTAVAILABLE
+    NOTAPPLICABLE NOTKNOWN NOTGIVEN NOTSPECIFIED NOTDEFINED NOTSET NOTUSED UNKNOWN UNDEFINED UNSPECIFIED UNAVAILABLE
+    NA NAP NAV NONE NULL NIL NAN BLANK EMPTY MISSING NOID NOE2E NOENDTOENDID NOREMITTANCE
+    KEINE KEINEREFERENZ NICHTANGEGEBEN SANSREFERENCE SANSREF SINREFERENCIA GEENREFERENTIE NONFOURNI
+    无 空 未提供 未知 不详
+    """.split()
+)
+"""What banks write where they have no reference, in capitals and without what is neither letter nor digit."""
 
 
 def minor_units(text: str, currency: str, *, element: str) -> int:
@@ -63,5 +73,15 @@ def count(text: str) -> int | None:
 
 
 def reference(text: str) -> str:
-    """An identification, with the standard's placeholder for a missing one read as missing."""
-    return "" if text.upper() in NOT_PROVIDED else text
+    """An identification without surrounding space; empty for a placeholder.
+
+    A placeholder is one of PLACEHOLDERS in any case and with any punctuation, or nothing but punctuation, zeros or X.
+    """
+    kept = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).upper()))
+    return "" if kept in PLACEHOLDERS or not kept.strip("0") or not kept.strip("X") else text.strip()
+
+
+def account_number(*texts: str) -> str:
+    """The first of an account's identifications that is given, in capitals without spaces and hyphens."""
+    given = (reference(text) for text in texts)
+    return next((text.upper().replace(" ", "").replace("-", "") for text in given if text), "")

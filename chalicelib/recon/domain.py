@@ -77,7 +77,8 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One booked movement as a statement lists it. `reference` is the payer's, `description` what else was written."""
+    """One booked movement as a statement lists it. `reference` is the payer's, `description` what else was written; the
+    counterparty is the payer of money in, the payee of money out."""
 
     line_id: str
     statement_id: str
@@ -90,6 +91,10 @@ class StatementLine:
     bank_reference: str
     reference: str
     description: str
+    end_to_end_id: str = ""
+    uetr: str = ""
+    counterparty_name: str = ""
+    counterparty_account: str = ""
 
     @property
     def movement_key(self) -> str:
@@ -260,7 +265,7 @@ def content_digest(told: model.Statement) -> str:
         [told.electronic_sequence, told.legal_sequence],
         [str(told.starts_at), str(told.ends_at)],
         [None if balance is None else balance.amount_minor for balance in (opening, closing)],
-        [[e.amount_minor, _bank_reference(e), str(e.booked_on), str(e.valued_on)] for e in booked_entries(told)],
+        [[e.amount_minor, e.own_reference, str(e.booked_on), str(e.valued_on)] for e in booked_entries(told)],
     ]
     return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
@@ -333,6 +338,7 @@ def check_open(found: Break) -> Break:
 
 
 def _line(statement: Statement, number: int, entry: model.Entry) -> StatementLine:
+    only = entry.only_detail or model.Detail(None, "")
     references = [reference for detail in entry.details for reference in detail.creditor_references]
     remittance = [text for detail in entry.details for text in detail.remittance]
     return StatementLine(
@@ -344,16 +350,14 @@ def _line(statement: Statement, number: int, entry: model.Entry) -> StatementLin
         currency=statement.currency,
         booked_on=entry.booked_on,
         valued_on=entry.valued_on,
-        bank_reference=_bank_reference(entry),
+        bank_reference=entry.own_reference,
         reference=(references[0] if references else "")[:MOST_REFERENCE],
         description=" ".join([*references[1:], *remittance] or [entry.info])[:MOST_DESCRIPTION],
+        end_to_end_id=only.end_to_end_id,
+        uetr=only.uetr,
+        counterparty_name=only.counterparty_name,
+        counterparty_account=only.counterparty_number,
     )
-
-
-def _bank_reference(entry: model.Entry) -> str:
-    """The bank's own name for a movement: the entry's, else its only detail's. A callback books under the same."""
-    only = entry.details[0] if len(entry.details) == 1 else None
-    return entry.bank_reference or (only.bank_reference if only else "")
 
 
 def _period(told: model.Statement, uploaded_on: date) -> tuple[date, date]:

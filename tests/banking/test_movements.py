@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,19 @@ def test_a_credit_carries_its_references_and_what_was_written() -> None:
     )
     assert movement.key == movement_key(ACCOUNT.account_id, "MB-RCV-1")
     assert movement.content == {"minor": 1000, "currency": "CNY"}
+
+
+def test_a_movement_of_one_payment_names_its_payer_and_its_ids() -> None:
+    day = date(2026, 3, 2)
+    one = {"end_to_end_id": "E-1", "uetr": "u-1", "transaction_id": "T-1", "original_reference": "MB-0"}
+    payer = {"counterparty_name": "Buyer", "counterparty_account": "62 22-1"}
+    entry = replace(detailed(**one, **payer), valued_on=day)
+
+    movement = movement_of(ACCOUNT, entry)
+
+    assert {name: getattr(movement, name) for name in one} == one
+    assert (movement.counterparty_name, movement.counterparty_account) == ("Buyer", "62221")
+    assert movement.value_on == day
 
 
 def test_a_reference_is_found_in_free_text_too() -> None:

@@ -53,6 +53,27 @@ def test_a_notification_is_read_into_entries() -> None:
     )
 
 
+def test_placeholders_are_missing_references_at_every_level() -> None:
+    given = dict.fromkeys(("bank_reference", "reference", "end_to_end_id", "uetr", "transaction_id"), "NONREF")
+    named = {f"entry__{name}": text for name, text in given.items()}
+    report = callback_json.read(json.dumps(notification(message_id="UNKNOWN", **named)).encode())
+
+    assert isinstance(report, AccountReport)
+    assert (report.message_id, report.statements[0].statement_id) == ("", "")
+    (first, _), (found,) = report.statements[0].entries, report.statements[0].entries[0].details
+    assert (first.bank_reference, found.end_to_end_id, found.uetr, found.transaction_id) == ("", "", "", "")
+    assert found.creditor_references == ()
+
+
+def test_a_movement_may_name_the_payment_and_the_movement_it_undoes() -> None:
+    named = {"uetr": "97ED4827-7B6F-4491-A06F-B548D5A7512D", "transaction_id": "T-1", "original_reference": "MB-1"}
+    report = callback_json.read(json.dumps(notification(**{f"entry__{k}": v for k, v in named.items()})).encode())
+
+    assert isinstance(report, AccountReport)
+    (found,) = report.statements[0].entries[0].details
+    assert (found.uetr, found.transaction_id, found.original_reference) == (named["uetr"].lower(), "T-1", "MB-1")
+
+
 def test_a_status_is_read_into_payments() -> None:
     report = callback_json.read(sample("status.json"))
 
@@ -86,7 +107,7 @@ def test_a_status_is_read_into_payments() -> None:
         ({"entry__amount_minor": True}, "entries[0].amount_minor"),
         ({"entry__amount_minor": 10**28}, "entries[0].amount_minor"),
         ({"entry__amount_minor": None}, "entries[0].amount_minor"),
-        ({"entry__bank_reference": ""}, "entries[0].bank_reference"),
+        ({"entry__bank_reference": 1}, "entries[0].bank_reference"),
         ({"entry__booked_on": "2026-02-30"}, "entries[0].booked_on"),
         ({"entry__valued_on": "soon"}, "entries[0].valued_on"),
         ({"entry__reversal": "no"}, "entries[0].reversal"),

@@ -40,6 +40,26 @@ def test_a_debit_and_its_return_carry_the_payments_own_ids_and_the_same_party() 
     assert (debit.return_reason, credit.return_reason) == ("", "AC04")
 
 
+def test_placeholders_are_missing_references_at_every_level() -> None:
+    kinds = ("MsgId", "AcctSvcrRef", "InstrId", "EndToEndId", "TxId", "UETR")
+    refs = "".join(f"<{kind}>NonRef</{kind}>" for kind in kinds)
+    refs += "<Prtry><Tp>Original</Tp><Ref>NONE</Ref></Prtry>"
+    body = entry(details=detail(more=f"<Refs>{refs}</Refs>"), more="<NtryRef>N/A</NtryRef>")
+    (found,) = read_one(body.replace("<AcctSvcrRef>REF<", "<AcctSvcrRef>not provided<")).entries
+
+    assert (found.bank_reference, found.entry_reference, found.own_reference) == ("", "", "")
+    assert found.details == (Detail(1000, "EUR"),)
+
+
+def test_a_transaction_names_its_uetr_and_the_movement_it_undoes() -> None:
+    uetr = "97ED4827-7B6F-4491-A06F-B548D5A7512D"
+    original = "<Prtry><Tp>OrgnlAcctSvcrRef</Tp><Ref>MB-1</Ref></Prtry>"
+    other = "<Prtry><Tp>BATCH</Tp><Ref>B-1</Ref></Prtry>"
+    found = only_detail(entry(details=detail(more=f"<Refs><UETR>{uetr}</UETR>{other}{original}</Refs>")))
+
+    assert (found.uetr, found.original_reference) == (uetr.lower(), "MB-1")
+
+
 @pytest.mark.parametrize(
     ("sign", "more", "reversal", "name"),
     [

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core.money import Money
 from chalicelib.messages.errors import MessageUnreadable
-from chalicelib.messages.values import count, day, instant, minor_units, reference
+from chalicelib.messages.values import account_number, count, day, instant, minor_units, reference
 
 
 @pytest.mark.parametrize(
@@ -96,5 +96,24 @@ def test_a_count_is_a_plain_whole_number() -> None:
     assert [count(text) for text in ("0", "35", "-1", "1.0", "")] == [0, 35, None, None, None]
 
 
-def test_the_standards_placeholder_is_a_missing_reference() -> None:
-    assert [reference(text) for text in ("NOTPROVIDED", "notprovided", "E2E-1")] == ["", "", "E2E-1"]
+PLACEHOLDERS = """
+NONREF NOTPROVIDED notprovided NotProvided Not_Provided NOT-PROVIDED NOTAVAILABLE UNKNOWN unknown. N/A n/a NA n.a. NONE
+none NULL null - -- . / // //NONREF * 0 0000 000-000 0000000000000000 X xxx NOREF NO-REF ＮＯＮＲＥＦ 无 [NONE]
+"""
+
+
+@pytest.mark.parametrize(
+    "text", [*PLACEHOLDERS.split(), "", "  ", "NOT PROVIDED", "not  provided", " NONREF ", "NO REFERENCE", "0 0 0"]
+)
+def test_a_placeholder_is_a_missing_reference(text: str) -> None:
+    assert reference(text) == ""
+
+
+@pytest.mark.parametrize("text", ["E2E-1", "0001", "NONREF-1", "N-1", "NA12", "X1", "000010", "无锡-1", "NULLE", "a b"])
+def test_what_a_placeholder_is_only_a_part_of_is_a_reference(text: str) -> None:
+    assert reference(text) == text
+
+
+def test_an_account_number_is_the_first_that_is_given_without_spaces_and_hyphens() -> None:
+    assert account_number("NOTPROVIDED", "de89 3704-0044") == "DE8937040044"
+    assert account_number("", "-") == ""
