@@ -22,6 +22,7 @@ from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.recon import routes as recon
+from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import netting as settlement_netting
@@ -86,6 +87,7 @@ ROUTERS = (
     recon.router,
     settlement_trades.router,
     settlement_dividing.router,
+    settlement_claims.router,
     settlement_lending.router,
     settlement_netting.router,
 )

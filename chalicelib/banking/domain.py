@@ -223,9 +223,9 @@ def new_link(link: BankAccount) -> BankAccount:
 
 
 def accounts_behind(link: BankAccount) -> tuple[Account, ...]:
-    """The accounts in the books that a tenant needs to bank in a currency: the bank account, then the four it shares.
+    """The accounts in the books that a tenant needs to bank in a currency: the bank account, then the six it shares.
 
-    None but payouts in transit has a floor: what a bank says has happened is booked, whatever the balance.
+    None but payouts in transit and claims has a floor: what a bank says has happened is booked, whatever the balance.
     """
     tenant, currency = link.tenant_id, link.currency
     bank = purpose_account(tenant, Purpose.BANK, currency, name=f"Bank {link.iban}", owner=link.iban, floor=None)
@@ -234,6 +234,8 @@ def accounts_behind(link: BankAccount) -> tuple[Account, ...]:
         (Purpose.PAYOUTS_IN_TRANSIT, "Payouts in transit", 0),
         (Purpose.FEE_INCOME, "Fee income", None),
         (Purpose.INTEREST_INCOME, "Interest income", None),
+        (Purpose.CLAIMS, "Claims", 0),
+        (Purpose.CLAIM_LOSSES, "Claim losses", None),
     )
     rest = (purpose_account(tenant, purpose, currency, name=name, floor=floor) for purpose, name, floor in shared)
     return bank, *rest

@@ -63,6 +63,8 @@ class Purpose(Enum):
     LENDER_DRAWN = "lender_drawn"
     FX_POSITION = "fx_position"
     FX_RESULT = "fx_result"
+    CLAIMS = "claims"
+    CLAIM_LOSSES = "claim_losses"
 
 
 KIND_OF_PURPOSE = {
@@ -80,6 +82,8 @@ KIND_OF_PURPOSE = {
     Purpose.LENDER_DRAWN: Kind.LIABILITY,
     Purpose.FX_POSITION: Kind.EQUITY,
     Purpose.FX_RESULT: Kind.INCOME,
+    Purpose.CLAIMS: Kind.ASSET,
+    Purpose.CLAIM_LOSSES: Kind.EXPENSE,
 }
 """The kind that follows from a purpose. A GENERAL account says its own."""
 
@@ -94,11 +98,12 @@ OPEN_TO_CALLERS = frozenset(
         Purpose.PARTY,
         Purpose.FX_POSITION,
         Purpose.FX_RESULT,
+        Purpose.CLAIM_LOSSES,
     }
 )
 """The purposes that an entry made by hand may touch. The others (an escrow, what a split holds, a loan, a lender's
-money, payouts on their way) always equal what a trade, a split, a line or a payout says, and move by those commands
-alone."""
+money, payouts on their way, claims) always equal what a trade, a split, a line, a payout or a claim says, and move by
+those commands alone."""
 
 
 DEFERRED = "hot"

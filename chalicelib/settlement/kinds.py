@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.settlement.domain.claims import Ending
 from chalicelib.storage.journal import JournalItem
 
 OPENED = "trade.opened"
@@ -21,6 +22,10 @@ FUNDED_BY_CREDIT = "trade.funded_by_credit"
 FUNDED_BY_TRADE = "trade.funded_by_trade"
 LINKED = "trade.linked"
 SET_ASIDE = "trade.due_set_aside"
+
+CLAIM_ENDED = {Ending.SETTLED: "claim.settled", Ending.WAIVED: "claim.waived"}
+CLAIM_UNDONE = {Ending.SETTLED: "claim.settlement_undone", Ending.WAIVED: "claim.waiver_undone"}
+"""The kinds of entry that end a part of a claim, and those that undo this."""
 
 PAID_OUT_AFTER = frozenset(
     {

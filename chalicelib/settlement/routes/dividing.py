@@ -96,7 +96,7 @@ class RefundView(msgspec.Struct, frozen=True):
     taken_back_minor: dict[str, int] = msgspec.field(default_factory=dict)
 
 
-class ClaimView(msgspec.Struct, frozen=True):
+class TradeClaimView(msgspec.Struct, frozen=True):
     """What the seller paid of the claim on it, and what it still owes, in minor units."""
 
     entry_id: str
@@ -188,11 +188,11 @@ def cancel_trade(request: Request, trade_id: str) -> Answer:
     "/v1/trades/{trade_id}/claim-settlements",
     scope="trades:write",
     body=ClaimBody,
-    answer=ClaimView,
+    answer=TradeClaimView,
     status=201,
     writes=True,
 )
 def settle_claim(request: Request, trade_id: str) -> Answer:
     """Pay the buyer a part of what the seller owes it, from the seller's own account."""
     body: ClaimBody = request.body
-    return trade_answer(claiming.settle_claim_by_account(request.call, trade_id, body.amount.money), ClaimView)
+    return trade_answer(claiming.settle_claim_by_account(request.call, trade_id, body.amount.money), TradeClaimView)

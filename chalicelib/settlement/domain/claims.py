@@ -1,0 +1,182 @@
+"""What one party owes another, or the marketplace, after money was released that should not have been.
+
+A claim ends in parts: paid from the debtor's account, or waived by its creditor. Each part can be undone, and what it
+ended is then owed again. A claim of the marketplace is an asset in the books; one between two parties is a record
+until it is paid. Leaves to the commands that open claims: why one is owed, and what it does to their own records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from enum import Enum
+
+from chalicelib.core.call import Call
+from chalicelib.core.errors import Conflict, Defect, InvalidInput
+from chalicelib.core.ids import derived_id
+from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
+from chalicelib.settlement.domain.accounts import party_account_id
+
+
+class Reason(Enum):
+    """Why a claim is owed."""
+
+    OVERPAID = "overpaid"
+    """More was released than the goods came to in the end."""
+    DEPOSIT_DOUBLED = "deposit_doubled"
+    """A seller in default owes a forfeitable deposit once more."""
+    REFUND_NOT_COVERED = "refund_not_covered"
+    """A receiver's account did not hold its part of a refund."""
+    REVERSED_BY_BANK = "reversed_by_bank"
+    """The bank took money back that had been released already."""
+
+
+class Ending(Enum):
+    """How a part of a claim ended."""
+
+    SETTLED = "settled"
+    WAIVED = "waived"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What `debtor` owes `creditor` (None: the marketplace), in minor units of `currency`, for a trade or (None) for
+    none. `opened_by` is the entry that opened it. What is neither settled nor waived is still owed."""
+
+    claim_id: str
+    debtor: str
+    creditor: str | None
+    trade_id: str | None
+    currency: str
+    amount_minor: int
+    reason: Reason
+    due_on: date
+    opened_by: str
+    opened_at: datetime
+    settled_minor: int = 0
+    waived_minor: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.amount_minor, self.settled_minor, self.waived_minor, self.open_minor) < 0:
+            raise Defect(f"{self.claim_id}: {self.settled_minor} and {self.waived_minor} of {self.amount_minor}")
+        if self.debtor == self.creditor:
+            raise Defect(f"{self.claim_id}: {self.debtor} owes itself")
+
+    @property
+    def open_minor(self) -> int:
+        """What is still owed."""
+        return self.amount_minor - self.settled_minor - self.waived_minor
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is still owed."""
+        return self.open_minor > 0
+
+    @property
+    def status(self) -> str:
+        """`open`, or how it ended: `settled`, or `waived` where any of it was."""
+        if self.is_open:
+            return "open"
+        return Ending.WAIVED.value if self.waived_minor else Ending.SETTLED.value
+
+
+def new_claim(
+    call: Call,
+    *,
+    debtor: str,
+    creditor: str | None,
+    amount: Money,
+    reason: Reason,
+    due_on: date,
+    trade_id: str | None = None,
+) -> Claim:
+    """A claim opened by the entry of a call, which opens at most one between two parties for a reason: its id derives
+    from these. Where the marketplace is the creditor, the entry must contain `opening_postings`."""
+    if amount.minor <= 0:
+        raise Defect(f"{call.entry_id} claims {amount}")
+    return Claim(
+        claim_id=derived_id("clm", call.tenant, call.entry_id, debtor, creditor or "", reason.value),
+        debtor=debtor,
+        creditor=creditor,
+        trade_id=trade_id,
+        currency=amount.currency,
+        amount_minor=amount.minor,
+        reason=reason,
+        due_on=due_on,
+        opened_by=call.entry_id,
+        opened_at=call.now,
+    )
+
+
+def end_part(claim: Claim, ending: Ending, amount: Money) -> Claim:
+    """The claim after a part of it was settled or waived. Raises InvalidInput `amount_not_positive`,
+    `currency_mismatch`; Conflict `claim_exceeded`."""
+    check_amount(claim, amount)
+    if amount.minor > claim.open_minor:
+        facts = {"claim_id": claim.claim_id, "requested": amount.minor, "open": claim.open_minor}
+        raise Conflict("claim_exceeded", "less than that is still owed", **facts)
+    return _changed(claim, ending, amount.minor)
+
+
+def undo_part(claim: Claim, ending: Ending, amount: Money) -> Claim:
+    """The claim after a settlement or waiver of `amount` was undone: as much is owed again."""
+    return _changed(claim, ending, -amount.minor)
+
+
+def check_amount(claim: Claim, amount: Money) -> None:
+    """Refuse an amount that can be no part of a claim: InvalidInput `amount_not_positive`, `currency_mismatch`."""
+    if amount.minor <= 0:
+        raise InvalidInput("amount_not_positive", "a part of a claim is more than nothing", field="amount.minor")
+    if amount.currency != claim.currency:
+        facts = {"expected": claim.currency, "given": amount.currency}
+        raise InvalidInput("currency_mismatch", "the claim is in another currency", field="amount.currency", **facts)
+
+
+def opening_postings(tenant: str, claim: Claim) -> tuple[Posting, ...]:
+    """The debit of an entry that opens a claim: the marketplace's claims are an asset; none for those of a party."""
+    if claim.creditor is not None:
+        return ()
+    return (debit(claims_account_id(tenant, claim.currency), Money(claim.amount_minor, claim.currency)),)
+
+
+def ending_postings(tenant: str, claim: Claim, ending: Ending, amount: Money) -> tuple[Posting, ...]:
+    """What the end of a part books. Settled: Dr debtor, Cr creditor (the marketplace: its claims). Waived: nothing
+    between parties; Dr claim losses, Cr claims where the marketplace gives it up."""
+    if ending is Ending.SETTLED:
+        return debit(debtor_account_id(tenant, claim), amount), credit(_creditor(tenant, claim), amount)
+    if claim.creditor is not None:
+        return ()
+    losses = purpose_account_id(tenant, Purpose.CLAIM_LOSSES, claim.currency)
+    return debit(losses, amount), credit(claims_account_id(tenant, claim.currency), amount)
+
+
+def undoing_postings(tenant: str, claim: Claim, ending: Ending, amount: Money) -> tuple[Posting, ...]:
+    """The same the other way round."""
+    postings = ending_postings(tenant, claim, ending, amount)
+    return tuple(
+        credit(one.account_id, amount) if one.signed > 0 else debit(one.account_id, amount) for one in postings
+    )
+
+
+def claims_account_id(tenant: str, currency: str) -> str:
+    """The account of what the marketplace claims from others: always the open amounts of its claims."""
+    return purpose_account_id(tenant, Purpose.CLAIMS, currency)
+
+
+def debtor_account_id(tenant: str, claim: Claim) -> str:
+    """The account that a claim is paid from."""
+    return party_account_id(tenant, claim.debtor, claim.currency)
+
+
+def _changed(claim: Claim, ending: Ending, minor: int) -> Claim:
+    if ending is Ending.SETTLED:
+        return replace(claim, settled_minor=claim.settled_minor + minor)
+    return replace(claim, waived_minor=claim.waived_minor + minor)
+
+
+def _creditor(tenant: str, claim: Claim) -> str:
+    if claim.creditor is None:
+        return claims_account_id(tenant, claim.currency)
+    return party_account_id(tenant, claim.creditor, claim.currency)
