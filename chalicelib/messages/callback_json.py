@@ -25,7 +25,7 @@ a reversal or return undoes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import (
@@ -41,24 +41,25 @@ from chalicelib.messages.model import (
 )
 from chalicelib.messages.strict_json import Fields, parse, refuse
 from chalicelib.messages.values import account_number, reference
+from chalicelib.messages.watch import Watch, unwatched
 
 _SIGNS = {"credit": 1, "debit": -1}
 _STATUSES: dict[str, Status] = {"booked": "booked", "pending": "pending", "info": "info"}
 
 
-def read(body: bytes) -> Message:
+def read(body: bytes, watch: Watch = unwatched) -> Message:
     """The message. Raises MessageUnreadable `malformed_json`, `unknown_message_type` or `invalid_field` (naming it)."""
     document = Fields(parse(body), "")
-    readers: dict[str, Callable[[Fields], Message]] = {"notification": _notification, "status": _status}
+    readers: dict[str, Callable[[Fields, Watch], Message]] = {"notification": _notification, "status": _status}
     kind = document.text("type")
     if kind not in readers:
         raise MessageUnreadable("unknown_message_type", "no known type of JSON message")
-    message = readers[kind](document)
+    message = readers[kind](document, watch)
     document.end()
     return message
 
 
-def _notification(document: Fields) -> AccountReport:
+def _notification(document: Fields, watch: Watch) -> AccountReport:
     message_id, created_at = reference(document.text("message_id")), document.instant("created_at")
     account = document.fields("account")
     identity = AccountId(account.optional("iban"), account.optional("other"), account.text("currency"), "")
@@ -76,9 +77,15 @@ def _notification(document: Fields) -> AccountReport:
         starts_at=None,
         ends_at=None,
         balances=(),
-        entries=tuple(_entry(each) for each in document.items("entries")),
+        entries=tuple(_entry(each) for each in _watched(document.items("entries"), watch)),
     )
     return AccountReport("notification", message_id, created_at, (statement,))
+
+
+def _watched(items: Iterable[Fields], watch: Watch) -> Iterator[Fields]:
+    for each in items:
+        watch()
+        yield each
 
 
 def _entry(fields: Fields) -> Entry:
@@ -121,7 +128,7 @@ def _detail(fields: Fields, amount_minor: int, currency: str) -> Detail:
     return detail
 
 
-def _status(document: Fields) -> StatusReport:
+def _status(document: Fields, watch: Watch) -> StatusReport:
     return StatusReport(
         message_id=reference(document.text("message_id")),
         created_at=document.instant("created_at"),
@@ -129,7 +136,7 @@ def _status(document: Fields) -> StatusReport:
         group_status=document.optional("group_status"),
         group_reason=document.optional("group_reason"),
         batches=(),
-        payments=tuple(_payment(each) for each in document.items("payments")),
+        payments=tuple(_payment(each) for each in _watched(document.items("payments"), watch)),
     )
 
 

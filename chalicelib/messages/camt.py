@@ -12,7 +12,7 @@ from datetime import date, datetime
 
 from chalicelib.messages import xml
 from chalicelib.messages.camt_detail import read_detail
-from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.errors import MessageUnreadable, check_size
 from chalicelib.messages.model import (
     AccountId,
     AccountReport,
@@ -24,6 +24,7 @@ from chalicelib.messages.model import (
     Status,
 )
 from chalicelib.messages.values import count, day, instant, minor_units, reference
+from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, Outer, children, find, text
 
 CONTAINERS: dict[str, tuple[Kind, str]] = {
@@ -32,6 +33,8 @@ CONTAINERS: dict[str, tuple[Kind, str]] = {
     "BkToCstmrDbtCdtNtfctn": ("notification", "Ntfctn"),
 }
 MAX_STATEMENTS = 10_000
+MAX_ENTRIES = 50_000
+MAX_DETAILS = 100_000
 _STATUSES: dict[str, Status] = {"BOOK": "booked", "PDNG": "pending", "FUTR": "pending", "INFO": "info"}
 _SIGNS = {"CRDT": 1, "CREDIT": 1, "DBIT": -1, "DEBIT": -1}
 
@@ -48,9 +51,11 @@ class _Reading:
     details: list[Detail] = field(default_factory=list)
     warnings: set[str] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
+    entries_read: int = 0
+    details_read: int = 0
 
 
-def read(body: bytes, container: str) -> AccountReport:
+def read(body: bytes, container: str, watch: Watch = unwatched) -> AccountReport:
     """The whole message whose root holds `container` (a key of CONTAINERS). Raises MessageUnreadable.
 
     One pass; no more than one transaction's elements are in memory at a time.
@@ -58,7 +63,7 @@ def read(body: bytes, container: str) -> AccountReport:
     kind, wrapper = CONTAINERS[container]
     reading = _Reading(kind)
     steps = {"GrpHdr": _header, "Bal": _balance, "TxDtls": _detail, "Ntry": _entry, wrapper: _statement}
-    for node, outer in xml.stream(body, frozenset(steps)):
+    for node, outer in xml.stream(body, frozenset(steps), watch):
         steps[node.name](node, outer, reading)
     if not reading.statements:
         raise MessageUnreadable("missing_element", "the message holds no statement", element=wrapper)
@@ -82,6 +87,8 @@ def _balance(node: Node, outer: Outer, reading: _Reading) -> None:
 
 
 def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
+    reading.details_read += 1
+    check_size("details", reading.details_read, MAX_DETAILS)
     entry = outer.outer
     if entry.name != "Ntry":
         return
@@ -92,6 +99,8 @@ def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
 
 
 def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
+    reading.entries_read += 1
+    check_size("entries", reading.entries_read, MAX_ENTRIES)
     amount, currency = _amount(node, outer, reading)
     sign = _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd")
     entry = Entry(
@@ -135,8 +144,7 @@ def _entry_warnings(entry: Entry) -> set[str]:
 
 
 def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
-    if len(reading.statements) >= MAX_STATEMENTS:
-        raise MessageUnreadable("message_too_large", "more statements than a message may have", maximum=MAX_STATEMENTS)
+    check_size("statements", len(reading.statements) + 1, MAX_STATEMENTS)
     _check_summary(node, reading)
     reading.statements.append(
         Statement(

@@ -9,6 +9,13 @@ class MessageUnreadable(InvalidInput):
     """These bytes cannot be read as a bank message.
 
     Codes: `malformed_xml`, `forbidden_xml` (DTD, entities, an encoding not allowed), `malformed_json`,
-    `message_too_large`, `unknown_message_type`, `missing_element`, `invalid_amount`, `unknown_currency`,
-    `invalid_direction`, `invalid_field`. The facts say where: `element` or `field`, `line`.
+    `message_too_large` (`rule` names what there is too much of), `nested_too_deep`, `unknown_message_type`,
+    `missing_element`, `invalid_amount`, `unknown_currency`, `invalid_direction`, `invalid_field`. The facts say where:
+    `element` or `field`, `line`.
     """
+
+
+def check_size(rule: str, size: int, maximum: int) -> None:
+    """Raises MessageUnreadable `message_too_large` where there is more of something than one message may have."""
+    if size > maximum:
+        raise MessageUnreadable("message_too_large", f"at most {maximum} {rule}", rule=rule, maximum=maximum)

@@ -8,17 +8,18 @@ from chalicelib.messages import xml
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import PaymentReturn, ReturnReport
 from chalicelib.messages.values import day, instant, minor_units, reference
+from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, find, text
 
 CONTAINER = "PmtRtr"
 
 
-def read(body: bytes) -> ReturnReport:
+def read(body: bytes, watch: Watch = unwatched) -> ReturnReport:
     """The returns. Raises MessageUnreadable; `missing_element` when there is none or one lacks its amount."""
     message_id, settled = "", ""
     created_at: datetime | None = None
     returns: list[PaymentReturn] = []
-    for node, outer in xml.stream(body, frozenset({"GrpHdr", "TxInf"})):
+    for node, outer in xml.stream(body, frozenset({"GrpHdr", "TxInf"}), watch):
         if node.name == "GrpHdr":
             message_id, created_at = reference(text(node, "MsgId")), instant(text(node, "CreDtTm"))
             settled = text(node, "IntrBkSttlmDt")

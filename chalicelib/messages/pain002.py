@@ -9,6 +9,7 @@ from chalicelib.messages import xml
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import BatchStatus, PaymentStatus, StatusReport
 from chalicelib.messages.values import instant, reference
+from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, Outer, children, find, text
 
 CONTAINER = "CstmrPmtStsRpt"
@@ -25,14 +26,14 @@ class _Reading:
     payments: list[PaymentStatus] = field(default_factory=list)
 
 
-def read(body: bytes) -> StatusReport:
+def read(body: bytes, watch: Watch = unwatched) -> StatusReport:
     """The status report. Raises MessageUnreadable; `missing_element` when it names no original file.
 
     A payment the bank lists without a status of its own has that of its batch, else that of the file.
     """
     reading = _Reading()
     steps = {"GrpHdr": _header, "OrgnlGrpInfAndSts": _group, "TxInfAndSts": _payment, "OrgnlPmtInfAndSts": _batch}
-    for node, outer in xml.stream(body, frozenset(steps)):
+    for node, outer in xml.stream(body, frozenset(steps), watch):
         steps[node.name](node, outer, reading)
     if not reading.original_message_id:
         raise MessageUnreadable("missing_element", "the report names no payment file", element="OrgnlMsgId")

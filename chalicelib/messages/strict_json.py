@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TypeVar
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR, exponent
-from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.errors import MessageUnreadable, check_size
 from chalicelib.messages.values import day, instant
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -20,8 +20,7 @@ T = TypeVar("T")
 
 def parse(body: bytes) -> Any:
     """The JSON value of a body. Raises MessageUnreadable `malformed_json` or `message_too_large`."""
-    if len(body) > MAX_BYTES:
-        raise MessageUnreadable("message_too_large", "more bytes than a callback may have", maximum=MAX_BYTES)
+    check_size("bytes", len(body), MAX_BYTES)
     try:
         return json.loads(
             body.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_unique
@@ -75,7 +74,8 @@ class Fields:
         value = self._left.pop(field, [])
         if not isinstance(value, list) or not all(isinstance(each, str) and len(each) <= MAX_TEXT for each in value):
             refuse(self.name(field))
-        return tuple(value[:MAX_ITEMS])
+        check_size("texts of a list", len(value), MAX_ITEMS)
+        return tuple(value)
 
     def one_of(self, field: str, meanings: Mapping[str, T]) -> T:
         """What a required word means; any other word is refused."""
@@ -117,8 +117,9 @@ class Fields:
     def items(self, field: str) -> list[Fields]:
         """A required, non-empty list of objects."""
         value = self._left.pop(field, None)
-        if not isinstance(value, list) or not 0 < len(value) <= MAX_ITEMS:
+        if not isinstance(value, list) or not value:
             refuse(self.name(field))
+        check_size("items of a list", len(value), MAX_ITEMS)
         return [Fields(each, f"{self.name(field)}[{index}]") for index, each in enumerate(value)]
 
     def fields(self, field: str, *, required: bool = True) -> Fields:

@@ -1,23 +1,30 @@
 """Hostile XML, streamed: the only place that hands a bank's bytes to a parser.
 
-No DTD, no entity, no network, no unusual encoding, no huge tree (the parser itself refuses a depth over 256 and a text
-over 10 MB). Elements are matched by local name, since banks
-misspell namespaces or leave them out. Errors name a line, never what stood there.
+No DTD, no entity, no network, no unusual encoding, no huge tree (the parser itself refuses a text over 10 MB), and no
+more elements, levels, attributes and characters of a text than a message needs. Elements are matched by local name,
+since banks misspell namespaces or leave them out. Errors name a line, never what stood there.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
 from lxml import etree
 
-from chalicelib.messages.errors import MessageUnreadable
+from chalicelib.messages.errors import MessageUnreadable, check_size
+from chalicelib.messages.watch import Watch, unwatched
 
 MAX_BYTES = 128 * 1024 * 1024
+MAX_ELEMENTS = 500_000
+MAX_DEPTH = 64
+MAX_ATTRIBUTES = 64
+MAX_TEXT = 16_000
+WATCHED_EVERY = 1_000
+"""Elements from one look at the watch to the next."""
 MAX_HEAD_ELEMENTS = 200
 """How far into a document its kind has to be plain: envelopes and headers come first."""
 ENCODINGS = frozenset(
@@ -60,82 +67,83 @@ def sniff(body: bytes, names: frozenset[str]) -> tuple[str, str]:
 
 
 class Node:
-    """A complete element as plain values: local name, text without surrounding space, `Ccy` attribute, children."""
+    """An element as plain values: local name, text without surrounding space, `Ccy` attribute, children by name."""
 
     __slots__ = ("children", "currency", "name", "text")
 
-    def __init__(self, element: etree._Element) -> None:
-        self.name = _local(element.tag)
-        self.text = (element.text or "").strip()
-        currency = element.get("Ccy")
-        self.currency = str(currency).strip().upper() if currency else ""
-        self.children: list[Node] = [Node(child) for child in element] if len(element) else []
+    def __init__(self, name: str, currency: str) -> None:
+        self.name = name
+        self.text = ""
+        self.currency = currency
+        self.children: dict[str, list[Node]] = {}
 
 
 class Outer:
     """An element around the one just completed: it can be asked for what came before, and for its own outer one."""
 
-    __slots__ = ("_element",)
+    __slots__ = ("_open",)
 
-    def __init__(self, element: etree._Element | None) -> None:
-        self._element = element
+    def __init__(self, open_nodes: Sequence[Node]) -> None:
+        self._open = open_nodes
 
     @property
     def name(self) -> str:
         """Its local name; empty outside the document."""
-        return _local(self._element.tag) if self._element is not None else ""
+        return self._open[-1].name if self._open else ""
 
     @property
     def outer(self) -> Outer:
         """The element around this one."""
-        return Outer(self._element.getparent() if self._element is not None else None)
+        return Outer(self._open[:-1])
 
     def text(self, *path: str) -> str:
         """The text at a path of local names, as far as it has been read; empty when there is none."""
-        element = self._element
-        for name in path:
-            if element is None:
-                return ""
-            element = next((child for child in element if _local(child.tag) == name), None)
-        return (element.text or "").strip() if element is not None else ""
+        return text(self._open[-1], *path) if self._open else ""
 
 
-def stream(body: bytes, names: frozenset[str]) -> Iterator[tuple[Node, Outer]]:
+def stream(body: bytes, names: frozenset[str], watch: Watch = unwatched) -> Iterator[tuple[Node, Outer]]:
     """Each element called one of `names` with the one around it, in document order; then it is forgotten.
 
-    Raises MessageUnreadable `malformed_xml` or `forbidden_xml`, possibly after elements were given: nothing counts
-    before the end is reached.
+    The work is linear in the body: each element is visited once, and what came before is found by name.
+    Raises MessageUnreadable `malformed_xml`, `forbidden_xml`, `message_too_large`, `nested_too_deep`, and what
+    `watch` raises, possibly after elements were given: nothing counts before the end is reached.
     """
     _guard(body)
-    tags = [f"{{*}}{name}" for name in sorted(names)]
-    checked = False
+    open_nodes: list[Node] = []
+    count = 0
     try:
-        for _, element in etree.iterparse(BytesIO(body), events=("end",), tag=tags, **_PARSER):
-            if not checked:
-                _check_document(element)
-                checked = True
-            yield Node(element), Outer(element.getparent())
+        for event, element in etree.iterparse(BytesIO(body), events=("start", "end"), **_PARSER):
+            if event == "start":
+                count += 1
+                _check_start(element, count, len(open_nodes))
+                if count % WATCHED_EVERY == 0:
+                    watch()
+                open_nodes.append(_opened(element))
+                continue
+            node = open_nodes.pop()
+            node.text = (element.text or "").strip()
+            check_size("characters of a text", len(node.text), MAX_TEXT)
+            if node.name in names:
+                yield node, Outer(tuple(open_nodes))
+            elif open_nodes:
+                open_nodes[-1].children.setdefault(node.name, []).append(node)
             _forget(element)
     except etree.XMLSyntaxError as error:
         raise _malformed(error) from None
 
 
-def children(node: Node | None, name: str) -> list[Node]:
-    """Direct children of that local name; none of no node."""
-    return [child for child in node.children if child.name == name] if node is not None else []
+def children(node: Node | None, name: str) -> Sequence[Node]:
+    """Direct children of that local name, in document order; none of no node."""
+    return node.children.get(name, ()) if node is not None else ()
 
 
 def find(node: Node | None, *path: str) -> Node | None:
     """The first node down a path of local names, or None."""
     for name in path:
-        if node is None:
+        found = children(node, name)
+        if not found:
             return None
-        for child in node.children:
-            if child.name == name:
-                node = child
-                break
-        else:
-            return None
+        node = found[0]
     return node
 
 
@@ -151,8 +159,7 @@ def _local(tag: str) -> str:
 
 
 def _guard(body: bytes) -> None:
-    if len(body) > MAX_BYTES:
-        raise MessageUnreadable("message_too_large", "more bytes than a message may have", maximum=MAX_BYTES)
+    check_size("bytes", len(body), MAX_BYTES)
     plain = body.replace(b"\0", b"") if b"\0" in body[:8] else body
     if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
         raise MessageUnreadable("forbidden_xml", "a message has no document type and no entities")
@@ -170,12 +177,27 @@ def _check_document(element: etree._Element) -> None:
         raise MessageUnreadable("forbidden_xml", "a message has no document type and no entities")
 
 
+def _check_start(element: etree._Element, count: int, depth: int) -> None:
+    """Refuse an element beyond what a message may have."""
+    if count == 1:
+        _check_document(element)
+    check_size("elements", count, MAX_ELEMENTS)
+    check_size("attributes of an element", len(element.attrib), MAX_ATTRIBUTES)
+    if depth >= MAX_DEPTH:
+        raise MessageUnreadable("nested_too_deep", f"at most {MAX_DEPTH} levels", maximum=MAX_DEPTH)
+
+
+def _opened(element: etree._Element) -> Node:
+    currency = element.get("Ccy")
+    return Node(_local(element.tag), str(currency).strip().upper() if currency else "")
+
+
 def _forget(element: etree._Element) -> None:
     """Empty a handled element and drop the one before it; the element itself the parser still needs."""
     element.clear()
     before = element.getprevious()
     parent = element.getparent()
-    if before is not None and parent is not None and before.tag == element.tag:
+    if before is not None and parent is not None:
         parent.remove(before)
 
 

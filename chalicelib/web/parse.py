@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
@@ -97,7 +98,7 @@ def read_json(raw: bytes, *, most_bytes: int = MOST_BYTES) -> Any:
         raise _too_deep() from None
     except ValueError as error:
         raise InvalidInput("malformed_json", "the body is no JSON document in UTF-8") from error
-    _check(value, "", MOST_DEPTH)
+    _check(value, None, MOST_DEPTH)
     return value
 
 
@@ -146,8 +147,8 @@ def _invalid(sentence: str, cause: BaseException | None) -> InvalidInput:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, _ in pairs if counts[name] > 1)
         raise InvalidInput("duplicate_key", f"{twice} stands twice in one object", field=twice)
     return value
 
@@ -156,26 +157,41 @@ def _bounded(text: str) -> int | _Unwanted:
     return int(text) if len(text.lstrip("-")) <= len(str(MAX_MINOR)) else _TOO_LARGE
 
 
-def _check(value: Any, path: str, depth: int) -> None:
+_Path = tuple["_Path", str | int] | None
+"""Where in a body something is: where what holds it is, and its name or number there. It is written out only for a
+refusal: the name of an object of many parts would else be copied for each of them."""
+
+
+def _check(value: Any, path: _Path, depth: int) -> None:
     """Refuse what may stand nowhere in a body. `depth` levels may follow."""
     if depth < 0:
         raise _too_deep()
     if isinstance(value, _Unwanted):
-        raise InvalidInput(value.code, f"{path or 'body'}: {value.sentence}", field=path or "body")
+        field = _field(path)
+        raise InvalidInput(value.code, f"{field}: {value.sentence}", field=field)
     if isinstance(value, str):
         _check_text(value, path)
     elif isinstance(value, list):
         for i, part in enumerate(value):
-            _check(part, f"{path}[{i}]", depth - 1)
+            _check(part, (path, i), depth - 1)
     elif isinstance(value, dict):
         for name, part in value.items():
             _check_text(name, path)
-            _check(part, f"{path}.{name}" if path else name, depth - 1)
+            _check(part, (path, name), depth - 1)
 
 
-def _check_text(text: str, path: str) -> None:
+def _field(path: _Path) -> str:
+    """A path as refusals name it: `parts[0].amount.minor`, `body` where it is the whole."""
+    steps: list[str] = []
+    while path is not None:
+        path, step = path
+        steps.append(f"[{step}]" if isinstance(step, int) else f".{step}")
+    return "".join(reversed(steps)).removeprefix(".") or "body"
+
+
+def _check_text(text: str, path: _Path) -> None:
     if UNPRINTABLE.search(text):
-        field = path or "body"
+        field = _field(path)
         raise InvalidInput("invalid_text", f"{field}: a control character or half a surrogate pair", field=field)
 
 

@@ -96,10 +96,41 @@ def test_malformed_xml_is_refused_without_an_echo(body: bytes) -> None:
     assert refusal.__suppress_context__ or refusal.__context__ is None
 
 
-def test_a_document_nested_too_deep_is_refused() -> None:
-    deep = "<x>" * 300 + "</x>" * 300
+@pytest.mark.parametrize("levels", [70, 300])
+def test_a_document_nested_too_deep_is_refused(levels: int) -> None:
+    deep = "<x>" * levels + "</x>" * levels
 
-    assert refusal_of(message(statement(deep))).code == "malformed_xml"
+    assert refusal_of(message(statement(deep))).code == "nested_too_deep"
+
+
+@pytest.mark.parametrize(
+    ("inside", "rule"),
+    [
+        ("<x/>" * 500_001, "elements"),
+        ("<x " + " ".join(f"a{i}=''" for i in range(65)) + "/>", "attributes of an element"),
+        (f"<Ntry><AddtlNtryInf>{'x' * 16_001}</AddtlNtryInf></Ntry>", "characters of a text"),
+        ("<Ntry><Amt Ccy='EUR'>1</Amt><CdtDbtInd>CRDT</CdtDbtInd></Ntry>" * 50_001, "entries"),
+        (f"<Ntry><NtryDtls>{'<TxDtls/>' * 100_001}</NtryDtls></Ntry>", "details"),
+    ],
+    ids=["elements", "attributes", "characters", "entries", "details"],
+)
+def test_more_than_a_message_may_have_is_refused_by_the_rule(inside: str, rule: str) -> None:
+    refusal = refusal_of(message(statement(inside)))
+
+    assert (refusal.code, refusal.facts["rule"]) == ("message_too_large", rule)
+
+
+def test_a_reader_stops_when_its_watch_says_so() -> None:
+    looks = 0
+
+    def watch() -> None:
+        nonlocal looks
+        looks += 1
+        raise MessageUnreadable("message_took_too_long", "too long")
+
+    with pytest.raises(MessageUnreadable, match="too long"):
+        detect.read(message(statement(entry() * 1_000)), watch)
+    assert looks == 1
 
 
 def test_a_text_too_long_is_refused() -> None:
