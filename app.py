@@ -9,6 +9,7 @@ from chalice.app import Chalice
 
 from chalicelib.access import routes as access
 from chalicelib.access.domain import SCOPES
+from chalicelib.banking import payee_routes as banking_payees
 from chalicelib.banking import routes as banking
 from chalicelib.credit import routes as credit
 from chalicelib.ledger.routes import account_life as ledger_account_life
@@ -84,6 +85,7 @@ ROUTERS = (
     trades_life.router,
     credit.router,
     banking.router,
+    banking_payees.router,
     recon.router,
     settlement_trades.router,
     settlement_dividing.router,

@@ -12,9 +12,10 @@ from hashlib import sha256
 
 from chalicelib.access.domain import Tenant
 from chalicelib.access.store import tenant_key
-from chalicelib.banking import service, store
+from chalicelib.banking import payee_store, store
 from chalicelib.banking.domain import BankDetails
 from chalicelib.banking.movements import Movement
+from chalicelib.banking.payee_accounts import open_details
 from chalicelib.banking.payouts import (
     Event,
     News,
@@ -105,7 +106,7 @@ def send_payout(tenant: str, payout_id: str, *, now: datetime) -> Payout:
     payout = store.load_payout(tenant, payout_id)
     if advance(payout, Event.SENT) is payout:
         return payout
-    details = service.open_details(tenant, payout.party_id)
+    details = open_details(tenant, payee_store.load_payee(tenant, payout.party_id).default_account_id)
     payer = load(tenant_key(tenant), Tenant, "tenant_not_found").value.name
     blobs.put_once(payout.file_key, _file(payout, details, payer), content_type="application/xml")
     return _tell(tenant, News(payout_id, Event.SENT), now=now)

@@ -1,14 +1,13 @@
-"""Parties with sealed bank details, banks, and whose an account at a bank is. One commit each.
+"""Parties, banks, and whose an account at a bank is. One commit each.
 
-Callbacks are taken in `callbacks.py`, payouts made and followed in `paying.py`.
+Bank accounts that payouts go to are kept in `payee_accounts.py`, callbacks taken in `callbacks.py`, payouts made and
+followed in `paying.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
-
-import msgspec
 
 from chalicelib.banking import store
 from chalicelib.banking.domain import (
@@ -23,16 +22,17 @@ from chalicelib.banking.domain import (
     new_party,
     party_account,
 )
-from chalicelib.core.call import Call, fingerprint
+from chalicelib.banking.payee_accounts import request_mark, sealed_account
+from chalicelib.banking.payee_store import create_payee
+from chalicelib.banking.payees import Payee, new_payee_account
+from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import exponent
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
 from chalicelib.ledger.store.accounts import open_account
-from chalicelib.security.digests import keyed_digest
 from chalicelib.security.public_keys import load_public_key
-from chalicelib.security.sealing import Sealed, seal, unseal
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
@@ -51,21 +51,22 @@ class CreateParty:
 
 
 def create_party(call: Call, command: CreateParty) -> Outcome:
-    """Create a party; its bank details are sealed for it and kept apart. Facts: all that may be shown of it.
-
-    The request's fingerprint is kept in the clear, and account numbers are few enough to be found by trying them all
-    against a digest. So here it covers what is shown and, of the details, a digest that takes KMS to make.
-    Raises InvalidInput as `new_party`, KeyReused `idempotency_key_reused`.
-    """
+    """Create a party with its first bank account, whose details are sealed for it and kept apart. Facts: all that may
+    be shown of it. Raises InvalidInput as `new_party`, KeyReused `idempotency_key_reused`."""
     party = new_party(
         call.new_id("pty"), name=command.name, roles=command.roles, details=command.details, created_at=call.now
     )
-    call = replace(call, fingerprint=_mark(call, command))
-    sealed = seal_details(call.tenant, party.party_id, command.details)
+    account = new_payee_account(call.new_id("bac"), party.party_id, command.details, now=call.now)
+    shown = {"name": command.name, "roles": list(command.roles)}
+    call = replace(call, fingerprint=request_mark(call, "create_party", shown, command.details))
+    writes = (
+        store.create_party(call.tenant, party),
+        create_payee(call.tenant, Payee(party.party_id, account.bank_account_id)),
+        *sealed_account(call.tenant, account, command.details),
+    )
 
     def decide(_: Found) -> Plan:
-        item = journal_item(call, "party.created", subject=party.party_id, data=party_facts(party))
-        return Plan(item, store.create_party(call.tenant, party, sealed))
+        return Plan(journal_item(call, "party.created", subject=party.party_id, data=party_facts(party)), writes)
 
     return once(call, decide)
 
@@ -147,17 +148,6 @@ def list_unmatched(tenant: str, *, after: Item | None, limit: int) -> Listing[Re
     return store.list_unmatched(tenant, after=after, limit=limit)
 
 
-def seal_details(tenant: str, party_id: str, details: BankDetails) -> Sealed:
-    """The details, sealed for this party of this tenant and no other."""
-    return seal(msgspec.json.encode(details), context=_context(tenant, party_id))
-
-
-def open_details(tenant: str, party_id: str) -> BankDetails:
-    """A party's bank details in the clear, for a payment file and nothing else. Raises NotFound `party_not_found`."""
-    sealed = store.load_details(tenant, party_id)
-    return msgspec.json.decode(unseal(sealed, context=_context(tenant, party_id)), type=BankDetails)
-
-
 def party_facts(party: Party) -> dict[str, Any]:
     """What is journalled and shown of a party."""
     return {
@@ -167,17 +157,6 @@ def party_facts(party: Party) -> dict[str, Any]:
         "bank_account": party.bank_account,
         "created_at": instant_text(party.created_at),
     }
-
-
-def _mark(call: Call, command: CreateParty) -> bytes:
-    # The call's key is in the context, so that one account number given twice is not seen to be one.
-    details = keyed_digest(msgspec.json.encode(command.details), context={"tenant": call.tenant, "key": call.key})
-    shown = {"name": command.name, "roles": list(command.roles), "details": details.hex()}
-    return fingerprint("COMMAND", "create_party", shown)
-
-
-def _context(tenant: str, party_id: str) -> dict[str, str]:
-    return {"tenant": tenant, "party": party_id}
 
 
 def _missing(found: Found, link: BankAccount, accounts: tuple[Account, ...], call: Call) -> tuple[Write, ...]:

@@ -1,6 +1,6 @@
 """How banking stands in the records table. Each kind of record is a part of its own, so that an id finds its kind only.
 
-tenant#party      party, bank-details (sealed)      bank#id        state, account#IBAN
+tenant#party      party                             bank#id        state, account#IBAN
 tenant#payout     payout                            payout#id      state: whose it is
 tenant#reference  expected                          callback#id    state
 tenant#receipt    receipt                           quarantine#id  state
@@ -23,7 +23,6 @@ from chalicelib.banking.payouts import Payout
 from chalicelib.core.errors import NotFound
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.security.sealing import Sealed
 from chalicelib.storage.commit import Failed, Write, commit
 from chalicelib.storage.reads import Found, fetch, get
 from chalicelib.storage.records import Listing, Versioned, create, listing, require, take
@@ -50,37 +49,38 @@ def party_key(tenant: str, party_id: str) -> Key:
     return record_key(tenant, party_id, "party")
 
 
-def details_key(tenant: str, party_id: str) -> Key:
-    """Where a party's sealed bank details are kept."""
-    return record_key(tenant, party_id, "bank-details")
-
-
-def create_party(tenant: str, party: Party, details: Sealed) -> tuple[Write, ...]:
-    """Create a party and, apart from it, its sealed details; Conflict `party_exists` where it stands."""
-    state = create(
+def create_party(tenant: str, party: Party) -> Write:
+    """Create a party; Conflict `party_exists` where it stands."""
+    return create(
         party_key(tenant, party.party_id),
         party,
         exists="party_exists",
         list_key=f"{tenant}#parties",
         list_sort=party.party_id,
     )
-    return state, create(details_key(tenant, party.party_id), details, exists="party_exists")
+
+
+def replace_party(tenant: str, party: Party, *, version: int) -> Write:
+    """Write the next state of a party.
+
+    condition: version = the version that was read; else decide again
+    """
+    return replace_record(party_key(tenant, party.party_id), party, version=version)
+
+
+def find_party(found: Found, tenant: str, party_id: str) -> Versioned[Party]:
+    """The party with its version among what a batch read found. Raises NotFound `party_not_found`."""
+    return require(found, party_key(tenant, party_id), Party, "party_not_found", party_id=party_id)
 
 
 def take_party(found: Found, tenant: str, party_id: str) -> Party:
     """The party among what a batch read found. Raises NotFound `party_not_found`."""
-    return require(found, party_key(tenant, party_id), Party, "party_not_found", party_id=party_id).value
+    return find_party(found, tenant, party_id).value
 
 
 def load_party(tenant: str, party_id: str) -> Party:
     """A party, read strongly. Raises NotFound `party_not_found`."""
     return take_party(_read(party_key(tenant, party_id)), tenant, party_id)
-
-
-def load_details(tenant: str, party_id: str) -> Sealed:
-    """A party's sealed details. Raises NotFound `party_not_found`."""
-    key = details_key(tenant, party_id)
-    return require(_read(key), key, Sealed, "party_not_found", party_id=party_id).value
 
 
 def list_parties(tenant: str, *, after: Item | None, limit: int) -> Listing[Party]:

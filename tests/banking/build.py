@@ -9,15 +9,18 @@ from functools import cache
 from typing import Any
 
 from chalicelib.access.service import create_tenant
-from chalicelib.banking import paying, service
-from chalicelib.banking.domain import BankAccount, BankDetails
+from chalicelib.banking import payee_store, paying, service, store
+from chalicelib.banking.domain import BankAccount, BankDetails, Party
 from chalicelib.banking.movements import Movement
+from chalicelib.banking.payees import Payee, new_payee_account
 from chalicelib.banking.payouts import Payout, new_payout
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Purpose, credit, debit, purpose_account_id
 from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.ledger.store.accounts import load_account
+from chalicelib.security.sealing import Sealed
+from chalicelib.storage.commit import Write
 from infra.bank.sign import create_key, public_key, sign_detached
 from tests.support.calls import MONDAY, call
 from tests.support.digest_key import ensure_digest_key
@@ -48,12 +51,12 @@ def details(iban: str = MILL_IBAN) -> BankDetails:
 
 def debited(payout_id: str, minor: int = PAYMENT, *, reference: str = "MB-PMT-1") -> Movement:
     """The bank's debit of a payout."""
-    return Movement(ACCOUNT, reference, cny(-minor), MONDAY.date(), payout_id)
+    return Movement(ACCOUNT, reference, cny(-minor), MONDAY.date(), end_to_end_id=payout_id)
 
 
 def returned(payout_id: str, minor: int = PAYMENT, *, reference: str = "MB-RTR-1") -> Movement:
     """The bank's credit of a payout that came back."""
-    return Movement(ACCOUNT, reference, cny(minor), MONDAY.date(), payout_id, return_reason="AC04")
+    return Movement(ACCOUNT, reference, cny(minor), MONDAY.date(), end_to_end_id=payout_id, return_reason="AC04")
 
 
 @cache
@@ -119,6 +122,22 @@ def party(name: str = "Mill Ltd") -> str:
     party_id = str(service.create_party(call(tenant=TENANT), command).item.data["party_id"])
     service.open_party_account(call(tenant=TENANT), party_id, "CNY")
     return party_id
+
+
+def party_writes(tenant: str, party: Party) -> tuple[Write, ...]:
+    """The writes of a party whose sealed details nobody can open: for tests that send no payment."""
+    account_id = party.party_id.replace("pty", "bac", 1)
+    account = new_payee_account(account_id, party.party_id, details(), now=party.created_at)
+    return (
+        store.create_party(tenant, party),
+        payee_store.create_payee(tenant, Payee(party.party_id, account_id)),
+        *payee_store.create_payee_account(tenant, account, Sealed("", "", "")),
+    )
+
+
+def default_account(owner_id: str) -> str:
+    """The bank account that an owner is paid to when none is named."""
+    return payee_store.load_payee(TENANT, owner_id).default_account_id
 
 
 def owed(party_id: str, minor: int = PAYMENT) -> None:

@@ -13,10 +13,11 @@ from app import app
 from chalicelib.banking import paying, store
 from chalicelib.banking.callbacks import MOST_BYTES
 from chalicelib.banking.domain import Receipt
+from chalicelib.banking.payee_accounts import open_details
 from chalicelib.banking.quarantine import quarantine
 from chalicelib.banking.routes import router
 from chalicelib.storage.commit import commit
-from tests.banking.build import BANK, IBAN, MILL_IBAN, TENANT, Cloud, created, debited, party, returned, signed
+from tests.banking.build import BANK, IBAN, MILL_IBAN, NAME, TENANT, Cloud, created, debited, party, returned, signed
 from tests.support.api import Api, Reply, signing, token_for
 from tests.support.calls import MONDAY
 
@@ -229,3 +230,28 @@ def test_each_route_has_its_scope() -> None:
         ("GET", "/v1/quarantine"): "banking:read",
         ("POST", "/v1/banks/{bank_id}/callbacks"): None,
     }
+
+
+def test_bank_accounts_are_added_made_the_default_and_retired(api: Api, other: Api) -> None:
+    mill = party()
+    path = f"/v1/parties/{mill}/bank-accounts"
+
+    added = api.post(path, {"bank_details": {"iban": IBAN}}, key="k")
+    again = api.post(path, {"bank_details": {"iban": IBAN}}, key="k")
+
+    assert (added.status, added.body["bank_account"], added.body["default"]) == (201, "****0011", False)
+    assert (again.body, again.headers["idempotent-replayed"]) == (added.body, "true")
+    new = f"{path}/{added.body['bank_account_id']}"
+    assert api.post(f"{new}/default", {}, key="d").body["default"] is True
+    first = next(one for one in api.get(path).body["bank_accounts"] if not one["default"])
+    assert api.post(f"{path}/{first['bank_account_id']}/retirement", {}, key="r").body["retired_at"]
+    assert api.post(f"{new}/retirement", {}, key="s").body["code"] == "payee_account_default"
+    assert other.get(path).body["code"] == "party_not_found"
+    assert IBAN not in str(api.get(path).body)
+
+
+def test_the_marketplaces_own_bank_account_has_its_name_unless_told(api: Api) -> None:
+    added = api.post("/v1/parties/own/bank-accounts", {"bank_details": {"iban": IBAN}}, key="k")
+
+    assert (added.status, added.body["party_id"], added.body["default"]) == (201, "own", True)
+    assert open_details(TENANT, added.body["bank_account_id"]).holder == NAME

@@ -8,8 +8,9 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from chalicelib.banking import service, store
+from chalicelib.banking import payee_store, service, store
 from chalicelib.banking.domain import BankAccount, BankDetails, Receipt, accounts_behind
+from chalicelib.banking.payee_accounts import open_details
 from chalicelib.banking.service import CreateParty
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.ledger.store.accounts import list_accounts
@@ -22,6 +23,7 @@ from tests.banking.build import (
     TENANT,
     Cloud,
     bank_public_key,
+    default_account,
     details,
     opened_books,
     party,
@@ -58,25 +60,25 @@ def test_bank_details_stand_in_no_table_in_the_clear(tables: Tables, books: Clou
     party_id = party()
 
     assert MILL_IBAN not in everything_in(tables, "records", "journal", "accounts")
-    assert service.open_details(TENANT, party_id) == BankDetails("Mill Ltd", iban=MILL_IBAN)
+    assert open_details(TENANT, default_account(party_id)) == BankDetails("Mill Ltd", iban=MILL_IBAN)
 
 
 def test_sealed_details_copied_to_another_party_stay_closed(tables: Tables, books: Cloud) -> None:
     mill, thief = party(), party("Thief Ltd")
-    key = store.details_key(TENANT, mill)
+    key = payee_store.details_key(TENANT, default_account(mill))
     name = tables.name("records")
     item = tables.client.get_item(TableName=name, Key=key.wire())["Item"]
-    tables.client.put_item(TableName=name, Item=item | store.details_key(TENANT, thief).wire())
+    tables.client.put_item(TableName=name, Item=item | payee_store.details_key(TENANT, default_account(thief)).wire())
 
     with pytest.raises(Defect):
-        service.open_details(TENANT, thief)
+        open_details(TENANT, default_account(thief))
 
 
 def test_another_tenants_party_does_not_exist(books: Cloud) -> None:
     party_id = party()
 
-    for read in (service.get_party, service.open_details):
-        assert code_of(read, "ten_other", party_id) == "party_not_found"
+    assert code_of(service.get_party, "ten_other", party_id) == "party_not_found"
+    assert code_of(open_details, "ten_other", default_account(party_id)) == "payee_account_not_found"
     assert code_of(service.open_party_account, call(tenant="ten_other"), party_id, "CNY") == "party_not_found"
 
 
@@ -102,7 +104,7 @@ def test_every_part_of_the_details_counts_in_a_repetition(books: Cloud) -> None:
 
 def test_a_repetition_opens_nothing_that_was_sealed(tables: Tables, books: Cloud) -> None:
     party_id = service.create_party(call("k", tenant=TENANT), MILL).item.data["party_id"]
-    sealed = store.details_key(TENANT, party_id)
+    sealed = payee_store.details_key(TENANT, default_account(party_id))
     tables.client.delete_item(TableName=tables.name("records"), Key=sealed.wire())
 
     assert service.create_party(call("k", tenant=TENANT), MILL).replayed
@@ -138,7 +140,7 @@ def test_a_killed_process_leaves_one_party(books: Cloud) -> None:
 
         named = [p for p in service.list_parties(TENANT, after=None, limit=100).values if p.name == command.name]
         assert [each.party_id for each in named] == [party_id], point
-        assert service.open_details(TENANT, party_id) == command.details
+        assert open_details(TENANT, default_account(party_id)) == command.details
 
 
 def test_a_party_has_one_account_in_a_currency(books: Cloud) -> None:

@@ -22,6 +22,7 @@ from tests.e2e.market import (
     transfer_body,
     wait_for,
 )
+from tests.e2e.payouts import payout_commands, prepare_payouts
 from tests.e2e.trade_commands import prepare_trades, trade_commands, trade_questions
 
 
@@ -42,6 +43,7 @@ def prepare(market: Market, dynamodb: Any) -> None:
         ids[f"break_{number}"] = _break(market, number)
     prepare_ledger(market)
     prepare_clearing(market)
+    prepare_payouts(market)
     prepare_trades(market, dynamodb)
 
 
@@ -58,6 +60,7 @@ def commands(market: Market) -> dict[str, Command]:
         **ledger_commands(market),
         **clearing_commands(market),
         **trade_commands(market),
+        **payout_commands(market),
         "POST /v1/accounts": Command("/v1/accounts", account, account | {"name": "chest"}),
         "POST /v1/transfers": Command("/v1/transfers", transfer_body(ids, 5), transfer_body(ids, 6)),
         "POST /v1/entries": Command("/v1/entries", {"postings": legs}, {"postings": legs, "reference": "x"}),

@@ -22,6 +22,7 @@ from tests.e2e.market import (
     transfer_body,
     wait_for,
 )
+from tests.e2e.payouts import add_bank_account
 
 
 def fill(market: Market, functions: Any) -> None:
@@ -32,6 +33,7 @@ def fill(market: Market, functions: Any) -> None:
     ids |= {"bank_id": market.bank.bank_id}
     for minor in (100, 200):
         ids["entry_id"] = web.made("/v1/transfers", transfer_body(ids, minor))["entry_id"]
+    add_bank_account(market, "buyer", "bank_account_id")
     open_ledger(market)
     place_holds(market, "hold_id", "other_hold")
     ids["number"] = "1"

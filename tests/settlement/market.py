@@ -26,7 +26,6 @@ from chalicelib.credit.domain import CreditLine, Terms
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
 from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.ledger.store.accounts import load_accounts, open_account
-from chalicelib.security.sealing import Sealed
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.settlement.service.dividing import division_facts
@@ -39,7 +38,7 @@ from chalicelib.trades.domain.terms import OpenTrade
 from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.service.evidence import RecordEvidence, record_evidence
 from chalicelib.trades.service.questions import get_trade
-from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details
+from tests.banking.build import BANK, IBAN, MILL_IBAN, bank_public_key, details, party_writes
 from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables
 from tests.trades.deals import FIXED_PRICE, STEEL
@@ -249,7 +248,7 @@ class Market:
         party = new_party(here.new_id("pty"), name=f"{role} Ltd", roles=(role,), details=details(), created_at=here.now)
         account = party_account(self.tenant, party.party_id, self.account.currency, name=party.name)
         writes = (
-            *banking_store.create_party(self.tenant, party, Sealed("", "", "")),
+            *party_writes(self.tenant, party),
             open_account(self.tenant, account, opened_by=here),
         )
         once(here, lambda _: Plan(journal_item(here, "party.created", subject=party.party_id), writes))

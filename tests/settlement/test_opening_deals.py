@@ -7,7 +7,6 @@ from functools import partial
 
 import pytest
 
-from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import new_party
 from chalicelib.core.daycount import DayCount
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound
@@ -15,13 +14,12 @@ from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import INTEREST_FIRST, open_line
 from chalicelib.credit.domain import Terms as LineTerms
-from chalicelib.security.sealing import Sealed
 from chalicelib.settlement.service import opening
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.terms import Lot
-from tests.banking.build import details
+from tests.banking.build import details, party_writes
 from tests.settlement.goods import DEAL, DEPOSIT, GOODS, PRICE, WEIGHED, Trading, after
 from tests.settlement.market import refusal
 
@@ -67,7 +65,7 @@ def test_a_witness_needs_no_account(place: Trading) -> None:
     here = place.call()
     party = new_party(here.new_id("pty"), name="Survey Ltd", roles=(), details=details(), created_at=here.now)
     item = journal_item(here, "party.created", subject=party.party_id)
-    once(here, lambda _: Plan(item, banking_store.create_party(place.tenant, party, Sealed("", "", ""))))
+    once(here, lambda _: Plan(item, party_writes(place.tenant, party)))
     place.parties["surveyor"] = party.party_id
 
     assert place.trade(place.under()).state is State.AGREED

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from chalicelib.core.errors import Busy, Refusal
+from chalicelib.core.errors import Refusal
 from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.storage.once import Outcome
@@ -28,30 +26,14 @@ from tests.settlement.market import (
     trial_balance,
 )
 from tests.support.dynamodb_local import Tables
+from tests.support.races import Result, race
 
 ROUNDS = 3
-MOST_TRIES = 50
-Result = Outcome | Refusal
 
 
 def at_once(*acts: Callable[[], Outcome]) -> list[Result]:
-    """What each of these came to, all begun at one instant; contention that outlasted the tries is tried again, as its
-    caller would."""
-    barrier = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], Outcome]) -> Result:
-        barrier.wait()
-        for _ in range(MOST_TRIES):
-            try:
-                return act()
-            except Busy:
-                continue
-            except Refusal as refusal:
-                return refusal
-        raise AssertionError("contention that does not end")
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
+    """What each of these came to, all begun at one instant."""
+    return race(acts)
 
 
 def payment(place: Market, deal: Deal, minor: int) -> Callable[[], Outcome]:

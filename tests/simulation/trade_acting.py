@@ -17,7 +17,6 @@ from chalicelib.core.call import Call
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Account
 from chalicelib.ledger.store.accounts import open_account
-from chalicelib.security.sealing import Sealed
 from chalicelib.settlement.domain.nets import Mode
 from chalicelib.settlement.domain.netting import Obligation, OpenWindow
 from chalicelib.settlement.service import (
@@ -41,6 +40,7 @@ from chalicelib.trades.service import life
 from chalicelib.trades.service.evidence import RecordEvidence, record_evidence
 from chalicelib.trades.store import Published, publish_template
 from chalicelib.trades.templates import read_template
+from tests.banking.build import party_writes
 from tests.simulation.books import Body
 from tests.simulation.deals import DAY, OWN, instant
 
@@ -163,7 +163,7 @@ def found_market(tenant: str, parties: Iterable[str]) -> list[Account]:
         accounts += [party_account(tenant, party, currency, name=party) for party in parties]
     for party in parties:
         known = new_party(party, name=party, roles=(), details=details(holder=party, account="1"), created_at=at)
-        commit(banking_store.create_party(tenant, known, Sealed("", "", "")))
+        commit(party_writes(tenant, known))
     for account in accounts:
         commit((open_account(tenant, account, opened_by=call),))
     for path in sorted(OWN.glob("*.toml")):
