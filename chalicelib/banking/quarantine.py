@@ -12,8 +12,8 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.values import dataclass
 from chalicelib.storage.tables import Item
 
-PLACES = frozenset({"element", "field", "line", "column"})
-"""Facts that say where in a message something is, and nothing of what is there."""
+PLACES = frozenset({"element", "field", "line", "column", "rule", "maximum"})
+"""Facts that say where in a message something is, or which limit it is over, and nothing of what is there."""
 
 
 @dataclass(frozen=True, slots=True)

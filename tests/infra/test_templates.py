@@ -110,6 +110,11 @@ def test_a_message_outlives_six_timeouts_of_its_worker() -> None:
     assert visibility >= 6 * max(functions("prod")[name]["Timeout"] for name in QUEUE_WORKERS)
 
 
+@pytest.mark.parametrize("worker", QUEUE_WORKERS)
+def test_a_message_that_takes_its_worker_down_takes_no_other_with_it(worker: str) -> None:
+    assert event_source("prod", worker)["BatchSize"] == 1
+
+
 @pytest.mark.parametrize("worker", QUEUE_WORKERS + STREAM_WORKERS)
 def test_workers_tell_which_messages_failed(worker: str) -> None:
     assert event_source("prod", worker)["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

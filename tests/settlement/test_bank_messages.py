@@ -94,6 +94,36 @@ def test_what_cannot_be_read_is_kept_with_its_reason(desk: Desk, body: bytes, re
     assert blobs.read(entry.blob) == body
 
 
+def test_a_message_that_takes_too_long_to_read_is_kept_and_fails_no_other(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = desk.place.deal()
+    large = desk.take(desk.report(moved(1), moved(2)))
+    with monkeypatch.context() as patch:
+        patch.setattr(bank_messages, "MOST_READ_SECONDS", 0)
+        assert desk.handle(large) == []
+
+    assert desk.tell(desk.report(moved(PAID, reference=deal.reference))) == []
+
+    (entry,) = desk.quarantine()
+    assert (entry.reason, entry.facts["maximum"], entry.tenant) == ("message_took_too_long", 0, None)
+    assert desk.place.escrow(deal) == PAID
+
+
+def test_messages_of_much_that_means_nothing_fail_no_other_of_their_batch(desk: Desk) -> None:
+    deal = desk.place.deal()
+    entry = f"<Ntry><Amt Ccy='CNY'>1</Amt>{'<NtryDtls><TxDtls/></NtryDtls>' * 8_000}<CdtDbtInd>CRDT</CdtDbtInd></Ntry>"
+    hostile = f"<Document><BkToCstmrDbtCdtNtfctn><Ntfctn>{entry}</Ntfctn></BkToCstmrDbtCdtNtfctn></Document>".encode()
+    deep = b"<Document><BkToCstmrStmt>" + b"<a>" * 100
+    names = b'{"type": "notification", ' + b"".join(b'"%d": 0, ' % i for i in range(20_000)) + b'"19999": 0}'
+    good = desk.take(desk.report(moved(PAID, reference=deal.reference)))
+
+    assert desk.handle(desk.take(hostile), desk.take(deep), desk.take(names), good) == []
+
+    assert desk.place.escrow(deal) == PAID
+    assert {"malformed_json", "nested_too_deep"} <= set(desk.reasons())
+
+
 def test_an_account_of_nobody_is_quarantined_once_however_much_moved_on_it(desk: Desk) -> None:
     message = desk.take(notification(moved(5), moved(6), moved(7), iban=OTHER_IBAN))
 

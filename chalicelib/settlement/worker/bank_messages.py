@@ -23,6 +23,7 @@ from chalicelib.core.values import dataclass
 from chalicelib.messages.detect import read
 from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
 from chalicelib.queues import Message, Worker
+from chalicelib.queues.budget import Budget
 from chalicelib.queues.worker import MOST_RECEIVES
 from chalicelib.settlement.kinds import MOVEMENT
 from chalicelib.settlement.service.movements import account_at_bank, book_in_suspense, book_movement
@@ -32,6 +33,9 @@ from chalicelib.web import clock
 
 BOOKED = "booked"
 ENTROPY_BYTES = 10
+MOST_READ_SECONDS = 10
+"""CPU time that a message may take to be read. What takes longer goes to quarantine: it would take as long again."""
+
 FROZEN = "account_frozen"
 """A refusal that ends when the account is unfrozen: the message comes again, and waits among the dead letters."""
 
@@ -117,7 +121,7 @@ def _do(message: BankMessage, fact: Fact, at: At) -> None:
 
 
 def _facts(message: BankMessage, at: At) -> Iterator[Fact]:
-    match read(blobs.read(message.blob)):
+    match read(blobs.read(message.blob), Budget(MOST_READ_SECONDS).check):
         case AccountReport(statements=statements):
             for i, statement in enumerate(statements):
                 yield from _movements(message, statement, at, part=str(i))
