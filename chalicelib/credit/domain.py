@@ -1,10 +1,10 @@
-"""A credit line: how it is drawn on, how interest runs, what a repayment pays first.
+"""A credit line: its terms, how interest runs and accrues, what it stands at.
 
 Interest is exact since the principal last changed and rounded once, so that days booked one by one add up to the
-rounded exact total. Every draw and repayment first recognises the interest up to its own day.
+rounded exact total.
 
-Leaves to others: what each of these books (`chalicelib.credit.postings`), where a drawdown goes and what pays a
-repayment (`chalicelib.settlement`).
+Leaves to others: draws and repayments (`chalicelib.credit.changes`), what each of these books
+(`chalicelib.credit.postings`), where a drawdown goes and what pays a repayment (`chalicelib.settlement`).
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ from dataclasses import replace
 from datetime import date
 from enum import Enum
 
-from chalicelib.core.daycount import DayCount, year_fraction
+from chalicelib.core.daycount import DayCount
 from chalicelib.core.errors import Conflict, InvalidInput
-from chalicelib.core.money import Money, round_ratio
+from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
+from chalicelib.credit.history import Component, LineBalance, LineRules, running_interest
 
 MOST_RATE_BPS = 100_000
+MAX_BACKDATING_DAYS = 3650
+BACKDATING_DAYS = 90
 ACTIVE = "active"
+OVER_LIMIT = "over_limit"
 
 
-class Component(Enum):
-    """What a borrower owes on a line."""
+class OwedFrom(Enum):
+    """The day from which a repayment that the bank has taken back is owed again."""
 
-    INTEREST = "interest"
-    PRINCIPAL = "principal"
+    VALUE_DATE = "value_date"
+    REVERSAL = "reversal"
 
 
 INTEREST_FIRST = (Component.INTEREST, Component.PRINCIPAL)
@@ -34,12 +38,15 @@ INTEREST_FIRST = (Component.INTEREST, Component.PRINCIPAL)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What lender and borrower agreed on: a yearly rate in basis points, and what a repayment pays in which order."""
+    """What lender and borrower agreed on: a yearly rate in basis points, what a repayment pays in which order, how many
+    days back a repayment may be dated without anybody's decision, and from when one that bounces is owed again."""
 
     limit: Money
     rate_bps: int
     day_count: DayCount
     repayment_order: tuple[Component, ...] = INTEREST_FIRST
+    backdating_days: int = BACKDATING_DAYS
+    bounced_owed_from: OwedFrom = OwedFrom.VALUE_DATE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,8 @@ class CreditLine:
     `principal_minor` is drawn since `principal_since`, the day it last changed. `carried_interest_minor` is the
     interest fixed on that day and still unpaid, less what has been paid of the interest running since (so it may be
     negative). `accrued_minor` is what of the interest running since is booked, by the day `accrued_through`.
+    `fixed_interest_minor` is all interest that ever ran up to `principal_since`, `events` the number of the last event
+    of the line's history.
     """
 
     tenant: str
@@ -67,6 +76,27 @@ class CreditLine:
     carried_interest_minor: int = 0
     accrued_minor: int = 0
     status: str = ACTIVE
+    fixed_interest_minor: int = 0
+    events: int = 0
+    backdating_days: int = BACKDATING_DAYS
+    bounced_owed_from: OwedFrom = OwedFrom.VALUE_DATE
+
+    @property
+    def shown_status(self) -> str:
+        """Its status, or `over_limit`: more is drawn than its limit, since a repayment was taken back."""
+        return OVER_LIMIT if self.status == ACTIVE and self.principal_minor > self.limit_minor else self.status
+
+    @property
+    def rules(self) -> LineRules:
+        """What a replay needs to know of it."""
+        return LineRules(self.line_id, self.rate_bps, self.day_count, self.repayment_order)
+
+    @property
+    def balance(self) -> LineBalance:
+        """What is owed after the last event of its history."""
+        return LineBalance(
+            self.principal_minor, self.principal_since, self.carried_interest_minor, self.fixed_interest_minor
+        )
 
     @property
     def principal(self) -> Money:
@@ -76,7 +106,7 @@ class CreditLine:
     @property
     def available(self) -> Money:
         """What may still be drawn."""
-        return Money(self.limit_minor - self.principal_minor, self.currency)
+        return Money(max(self.limit_minor - self.principal_minor, 0), self.currency)
 
     @property
     def booked_interest(self) -> Money:
@@ -85,35 +115,11 @@ class CreditLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawdown:
-    """The line after a draw of `amount`. `recognised` is interest up to the day that was not booked before."""
-
-    line: CreditLine
-    amount: Money
-    recognised: Money
-
-
-@dataclass(frozen=True, slots=True)
 class Accrual:
     """The line after an accrual through a day, and the interest it books: perhaps zero, never negative."""
 
     line: CreditLine
     amount: Money
-
-
-@dataclass(frozen=True, slots=True)
-class Repayment:
-    """The line after a repayment, and what the money went to: `interest` (of which `accrued_part` had been booked
-    before and `unaccrued_part` had not), `principal`, and `excess` that nothing was owed for: it is not booked.
-    `recognised` is all interest up to the day that was not booked before, paid or not."""
-
-    line: CreditLine
-    interest: Money
-    principal: Money
-    excess: Money
-    accrued_part: Money
-    unaccrued_part: Money
-    recognised: Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +145,16 @@ def open_line(
     on: date,
 ) -> CreditLine:
     """A new line with nothing drawn. Raises InvalidInput `limit_not_positive`, `invalid_rate`,
-    `invalid_repayment_order` or `lender_is_borrower`."""
+    `invalid_repayment_order`, `invalid_backdating_days` or `lender_is_borrower`."""
     if terms.limit.minor <= 0:
         raise InvalidInput("limit_not_positive", "a line's limit is more than zero", field="limit")
     if not 0 <= terms.rate_bps <= MOST_RATE_BPS:
         raise InvalidInput("invalid_rate", f"0 to {MOST_RATE_BPS} basis points", field="rate_bps")
     if set(terms.repayment_order) != set(Component) or len(terms.repayment_order) != len(Component):
         raise InvalidInput("invalid_repayment_order", "each component stands once", field="repayment_order")
+    if not 0 <= terms.backdating_days <= MAX_BACKDATING_DAYS:
+        sentence = f"0 to {MAX_BACKDATING_DAYS} days"
+        raise InvalidInput("invalid_backdating_days", sentence, field="backdating_days", maximum=MAX_BACKDATING_DAYS)
     if lender_party_id == borrower_party_id:
         raise InvalidInput("lender_is_borrower", "a party does not lend to itself", field="borrower_party_id")
     return CreditLine(
@@ -161,6 +170,8 @@ def open_line(
         reference=reference,
         principal_since=on,
         accrued_through=on,
+        backdating_days=terms.backdating_days,
+        bounced_owed_from=terms.bounced_owed_from,
     )
 
 
@@ -174,26 +185,6 @@ def position(line: CreditLine, on: date) -> Position:
     as_of = max(on, line.accrued_through)
     due = interest_due(line, as_of)
     return Position(as_of, line.principal, line.available, line.booked_interest, due, line.principal + due)
-
-
-def draw(line: CreditLine, amount: Money, on: date) -> Drawdown:
-    """Draw on the line. Raises InvalidInput `currency_mismatch` or `amount_not_positive`, Conflict
-    `credit_line_not_active`, `date_before_accrual` or `credit_limit_exceeded` (`requested`, `available`)."""
-    _check_amount(line, amount)
-    if line.status != ACTIVE:
-        raise Conflict("credit_line_not_active", f"the line is {line.status}", line_id=line.line_id, status=line.status)
-    _check_date(line, on)
-    if line.available < amount:
-        raise Conflict(
-            "credit_limit_exceeded",
-            "the amount is more than the line has left",
-            line_id=line.line_id,
-            requested=amount.minor,
-            available=line.available.minor,
-        )
-    running = _running_interest(line, on)
-    after = _with_principal(line, line.principal_minor + amount.minor, line.carried_interest_minor + running, on)
-    return Drawdown(after, amount, amount.of(running - line.accrued_minor))
 
 
 def accrue(line: CreditLine, through: date) -> Accrual:
@@ -213,74 +204,5 @@ def accrue(line: CreditLine, through: date) -> Accrual:
     return Accrual(after, Money(running - line.accrued_minor, line.currency))
 
 
-def repay(line: CreditLine, amount: Money, on: date) -> Repayment:
-    """Pay what is owed in the line's order. Raises InvalidInput `currency_mismatch` or `amount_not_positive`, Conflict
-    `date_before_accrual`."""
-    _check_amount(line, amount)
-    _check_date(line, on)
-    running = _running_interest(line, on)
-    owed = {Component.INTEREST: interest_due(line, on).minor, Component.PRINCIPAL: line.principal_minor}
-    paid, left = {}, amount.minor
-    for component in line.repayment_order:
-        paid[component] = min(left, owed[component])
-        left -= paid[component]
-    interest, principal = paid[Component.INTEREST], paid[Component.PRINCIPAL]
-    accrued_part = min(interest, line.booked_interest.minor)
-    return Repayment(
-        line=_repaid(line, interest=interest, principal=principal, running=running, on=on),
-        interest=amount.of(interest),
-        principal=amount.of(principal),
-        excess=amount.of(left),
-        accrued_part=amount.of(accrued_part),
-        unaccrued_part=amount.of(interest - accrued_part),
-        recognised=amount.of(running - line.accrued_minor),
-    )
-
-
 def _running_interest(line: CreditLine, on: date) -> int:
-    """Interest since the principal last changed, rounded half to even: principal x rate x part of a year."""
-    days, year = year_fraction(line.day_count, line.principal_since, on)
-    return round_ratio(line.principal_minor * line.rate_bps * days, 10_000 * year)
-
-
-def _with_principal(line: CreditLine, principal_minor: int, carried_minor: int, on: date) -> CreditLine:
-    """The line with another principal: interest so far is fixed, and runs anew from `on`."""
-    return replace(
-        line,
-        principal_minor=principal_minor,
-        principal_since=on,
-        carried_interest_minor=carried_minor,
-        accrued_minor=0,
-        accrued_through=on,
-    )
-
-
-def _repaid(line: CreditLine, *, interest: int, principal: int, running: int, on: date) -> CreditLine:
-    carried = line.carried_interest_minor - interest
-    if principal:
-        return _with_principal(line, line.principal_minor - principal, carried + running, on)
-    return replace(line, carried_interest_minor=carried, accrued_minor=running, accrued_through=on)
-
-
-def _check_amount(line: CreditLine, amount: Money) -> None:
-    if amount.currency != line.currency:
-        raise InvalidInput(
-            "currency_mismatch",
-            f"the line is kept in {line.currency}",
-            field="amount.currency",
-            expected=line.currency,
-            given=amount.currency,
-        )
-    if amount.minor <= 0:
-        raise InvalidInput("amount_not_positive", "the amount is more than zero", field="amount.minor")
-
-
-def _check_date(line: CreditLine, on: date) -> None:
-    """Interest that is booked stays booked: nothing happens before the day the line has been accrued through."""
-    if on < line.accrued_through:
-        raise Conflict(
-            "date_before_accrual",
-            "the line is accrued through a later day",
-            line_id=line.line_id,
-            accrued_through=line.accrued_through.isoformat(),
-        )
+    return running_interest(line.rules, line.balance, on)

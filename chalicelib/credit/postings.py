@@ -6,8 +6,11 @@ the principal.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chalicelib.core.money import Money
-from chalicelib.credit.domain import Accrual, CreditLine, Drawdown, Repayment
+from chalicelib.credit.changes import Adjustment, Bounce, Drawdown, Repayment
+from chalicelib.credit.domain import Accrual, CreditLine
 from chalicelib.ledger.domain import Account, Posting, Purpose, credit, debit, purpose_account, purpose_account_id
 
 
@@ -72,6 +75,43 @@ def repayment_postings(line: CreditLine, repayment: Repayment, paid_from_account
         debit(_lender(line, Purpose.LENDER_DRAWN), principal),
         credit(_lender(line, Purpose.LENDER_UNDRAWN), principal),
     )
+
+
+def bounce_postings(line: CreditLine, bounced: Bounce, paid_back_from_account_id: str) -> tuple[Posting, ...]:
+    """A repayment that the bank has taken back leaves an account; interest and principal are owed again, and what was
+    undrawn by it is drawn."""
+    principal = bounced.principal
+    return (
+        credit(paid_back_from_account_id, bounced.interest + principal),
+        debit(_own(line, Purpose.INTEREST_RECEIVABLE), bounced.interest),
+        debit(_own(line, Purpose.LOAN), principal),
+        credit(_lender(line, Purpose.LENDER_DRAWN), principal),
+        debit(_lender(line, Purpose.LENDER_UNDRAWN), principal),
+    )
+
+
+def adjustment_postings(line: CreditLine, adjustment: Adjustment, owed_to: Mapping[str, str]) -> tuple[Posting, ...]:
+    """What a replay changes beside the event itself: one posting for each account. `owed_to` has the account that the
+    surplus of each later payment goes to, by the payment's place in the history."""
+    currency = line.currency
+    principal = adjustment.principal_minor
+    surplus = ((owed_to[one.event.place], -one.minor) for one in adjustment.surplus)
+    return tuple(
+        _signed(account_id, signed, currency)
+        for account_id, signed in (
+            (_own(line, Purpose.INTEREST_RECEIVABLE), adjustment.receivable_minor),
+            (purpose_account_id(line.tenant, Purpose.INTEREST_INCOME, currency), -adjustment.interest_minor),
+            (_own(line, Purpose.LOAN), principal),
+            (_lender(line, Purpose.LENDER_DRAWN), -principal),
+            (_lender(line, Purpose.LENDER_UNDRAWN), principal),
+            *surplus,
+        )
+    )
+
+
+def _signed(account_id: str, signed: int, currency: str) -> Posting:
+    """A debit, or (negative) a credit."""
+    return (debit if signed > 0 else credit)(account_id, Money(abs(signed), currency))
 
 
 def _interest_postings(line: CreditLine, amount: Money) -> tuple[Posting, ...]:

@@ -8,6 +8,7 @@ import msgspec
 
 from chalicelib.credit import service
 from chalicelib.credit.domain import CreditLine, position
+from chalicelib.credit.history import LineEvent
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
@@ -45,6 +46,28 @@ class CreditLinePage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+class LineEventView(msgspec.Struct, frozen=True):
+    """A drawdown, a repayment or a reversal, on the day it counts from. `number` is the order in which they became
+    known; of a repayment `interest_minor` and `principal_minor` are what it paid as it counts now."""
+
+    number: int
+    kind: str
+    value_on: str
+    amount_minor: int
+    interest_minor: int
+    principal_minor: int
+    principal_before_minor: int
+    entry_id: str
+    receipt_id: str | None
+
+
+class LineEventPage(msgspec.Struct, frozen=True):
+    """One page of a line's history."""
+
+    events: list[LineEventView]
+    next_cursor: str | None
+
+
 @router.endpoint("GET", "/v1/credit-lines", scope="credit:read", answer=CreditLinePage, parameters=("limit", "cursor"))
 def list_credit_lines(request: Request) -> CreditLinePage:
     """List credit lines, oldest first."""
@@ -60,6 +83,36 @@ def get_credit_line(request: Request, line_id: str) -> CreditLineView:
     return credit_line_view(service.get_line(request.tenant, line_id), _today())
 
 
+@router.endpoint(
+    "GET",
+    "/v1/credit-lines/{line_id}/events",
+    scope="credit:read",
+    answer=LineEventPage,
+    parameters=("limit", "cursor"),
+)
+def list_credit_line_events(request: Request, line_id: str) -> LineEventPage:
+    """List what was drawn and repaid on a line, by value date."""
+    name = f"{request.tenant}/credit-lines/{line_id}/events"
+    start, limit = start_of(name, request.query), page_limit(request.query)
+    page = service.list_events(request.tenant, line_id, after=start, limit=limit)
+    return LineEventPage([line_event_view(event) for event in page.values], cursor_for(name, page.last_key))
+
+
+def line_event_view(event: LineEvent) -> LineEventView:
+    """An event as answers show it."""
+    return LineEventView(
+        number=event.number,
+        kind=event.kind.value,
+        value_on=event.on.isoformat(),
+        amount_minor=event.minor,
+        interest_minor=event.interest_minor,
+        principal_minor=event.principal_minor,
+        principal_before_minor=event.before.principal_minor,
+        entry_id=event.entry_id,
+        receipt_id=event.receipt_id or None,
+    )
+
+
 def credit_line_view(line: CreditLine, on: date) -> CreditLineView:
     """A line as answers show it on a day."""
     figures = position(line, on)
@@ -68,7 +121,7 @@ def credit_line_view(line: CreditLine, on: date) -> CreditLineView:
         lender_party_id=line.lender_party_id,
         borrower_party_id=line.borrower_party_id,
         reference=line.reference,
-        status=line.status,
+        status=line.shown_status,
         currency=line.currency,
         rate_bps=line.rate_bps,
         day_count=line.day_count.value,

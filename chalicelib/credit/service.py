@@ -15,6 +15,7 @@ from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store
 from chalicelib.credit.domain import Accrual, CreditLine, accrue
+from chalicelib.credit.history import LineEvent
 from chalicelib.credit.postings import accrual_postings
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import entry_of
@@ -60,6 +61,12 @@ def get_line(tenant: str, line_id: str) -> CreditLine:
 def list_lines(tenant: str, *, after: Item | None, limit: int) -> Listing[CreditLine]:
     """One page of a tenant's lines, oldest first."""
     return store.list_lines(tenant, after=after, limit=limit)
+
+
+def list_events(tenant: str, line_id: str, *, after: Item | None, limit: int) -> Listing[LineEvent]:
+    """One page of a line's history by value date, oldest first. Raises NotFound `credit_line_not_found`."""
+    store.load_line(tenant, line_id)
+    return store.list_events(tenant, line_id, after=after, limit=limit)
 
 
 def accrual_call(line: CreditLine, day: date, *, now: datetime) -> Call:

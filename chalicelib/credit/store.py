@@ -1,19 +1,29 @@
-"""How a credit line stands in the records table, in two parts.
+"""How a credit line stands in the records table, in parts.
 
 The part `credit-line` is the line itself, in its tenant's list. The part `schedule` is a mark that never changes, in
-the one list that spans tenants, by which the daily accrual finds the active lines.
+the one list that spans tenants, by which the daily accrual finds the active lines. The parts `event#day#number` are its
+history, one item for each draw and repayment, in the order of value dates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
+
+import msgspec
+
+from chalicelib.core.errors import Conflict
 from chalicelib.credit.domain import CreditLine
+from chalicelib.credit.history import MAX_LATER_EVENTS, LineEvent, event_place
 from chalicelib.storage.commit import Write
-from chalicelib.storage.reads import Found, fetch, index_page
+from chalicelib.storage.reads import Found, fetch, index_page, query
 from chalicelib.storage.records import Listing, Versioned, create, listing, load, replace, require, take
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
 ACTIVE_LINES = "credit-lines"
 MISSING = "credit_line_not_found"
+LAST_OF_DAY = 10**12 - 1
+"""A number that no event of a line reaches: behind it lie the events of later days alone."""
 
 
 def line_key(tenant: str, line_id: str) -> Key:
@@ -48,6 +58,49 @@ def replace_line(line: CreditLine, *, version: int) -> Write:
     return replace(line_key(line.tenant, line.line_id), line, version=version)
 
 
+def save_line(line: CreditLine, events: Iterable[LineEvent], *, version: int) -> tuple[Write, ...]:
+    """Write the next state of a line with the events of its history that are new or were computed again. The line's
+    version guards them all: each change of the history changes the line in the same commit.
+
+    condition: version = the version that was read; else decide again
+    """
+    keyed = ((event_key(line.tenant, line.line_id, event.place), event) for event in events)
+    return replace_line(line, version=version), *(_save_event(key, event) for key, event in keyed)
+
+
+def events_behind(tenant: str, line_id: str, on: date, number: int = LAST_OF_DAY) -> tuple[LineEvent, ...]:
+    """The events of a line's history behind a place, read strongly, in order. To be asked after the line was read.
+    Raises Conflict `too_many_later_events` where they are more than one command replays."""
+    behind = f"event#{event_place(on, number)}"
+    page = query(
+        RecordItem,
+        pk=line_key(tenant, line_id).pk,
+        between=(f"{behind}~", "event#~"),
+        limit=MAX_LATER_EVENTS + 1,
+    )
+    if len(page.items) > MAX_LATER_EVENTS:
+        sentence = "too much has happened on the line since that day"
+        raise Conflict("too_many_later_events", sentence, line_id=line_id, maximum=MAX_LATER_EVENTS)
+    return tuple(msgspec.json.decode(item.doc, type=LineEvent) for item in page.items)
+
+
+def list_events(tenant: str, line_id: str, *, after: Item | None, limit: int) -> Listing[LineEvent]:
+    """One page of a line's history by value date, oldest first."""
+    pk = line_key(tenant, line_id).pk
+    page = query(RecordItem, pk=pk, starts_with="event#", after=after, limit=limit)
+    return Listing(tuple(msgspec.json.decode(item.doc, type=LineEvent) for item in page.items), page.last_key)
+
+
+def event_key(tenant: str, line_id: str, place: str) -> Key:
+    """Where an event of a line's history is kept."""
+    return record_key(tenant, line_id, f"event#{place}")
+
+
+def take_event(found: Found, tenant: str, line_id: str, place: str) -> LineEvent:
+    """The event among what a batch read found. Raises NotFound `credit_line_event_not_found`."""
+    return require(found, event_key(tenant, line_id, place), LineEvent, "credit_line_event_not_found").value
+
+
 def take_line(found: Found, tenant: str, line_id: str) -> Versioned[CreditLine]:
     """The line among what a batch read found. Raises NotFound `credit_line_not_found`."""
     return require(found, line_key(tenant, line_id), CreditLine, MISSING, line_id=line_id)
@@ -78,3 +131,9 @@ def active_lines(*, after: Item | None, limit: int) -> Listing[CreditLine]:
     found = fetch(keys)
     records = (take(found, key, CreditLine) for key in keys)
     return Listing(tuple(record.value for record in records if record is not None), marks.last_key)
+
+
+def _save_event(key: Key, event: LineEvent) -> Write:
+    if event.revision:
+        return replace(key, event, version=event.revision)
+    return create(key, event, exists="credit_line_event_exists")

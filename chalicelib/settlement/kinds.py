@@ -7,6 +7,7 @@ from chalicelib.storage.journal import JournalItem
 
 OPENED = "trade.opened"
 MOVEMENT = "movement.booked"
+INTEREST_ADJUSTED = "interest.adjusted"
 SETTLED = "trade.settled"
 RELEASED = "trade.released"
 RETENTION_RELEASED = "trade.retention_released"

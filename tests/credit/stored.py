@@ -6,7 +6,8 @@ import json
 
 from chalicelib.core.call import Call
 from chalicelib.credit import store
-from chalicelib.credit.domain import CreditLine, draw
+from chalicelib.credit.changes import draw
+from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts
 from chalicelib.ledger.domain import (
     Account,

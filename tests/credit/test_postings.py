@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.daycount import DayCount, year_fraction
 from chalicelib.core.errors import Refusal
-from chalicelib.credit.domain import Component, CreditLine, accrue, draw, interest_due, repay
+from chalicelib.credit.changes import draw, repay
+from chalicelib.credit.domain import Component, CreditLine, accrue, interest_due
 from chalicelib.credit.postings import (
     accrual_postings,
     drawdown_postings,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.credit.domain import accrue, draw
-from chalicelib.credit.routes import credit_line_view, router
+from chalicelib.credit.changes import draw, repay
+from chalicelib.credit.domain import accrue
+from chalicelib.credit.routes import credit_line_view, line_event_view, router
 from tests.credit.lines import START, cny, day, line_of
 
 
@@ -33,10 +34,27 @@ def test_a_line_is_shown_with_what_is_left_and_what_is_due() -> None:
     }
 
 
+def test_an_event_is_shown_with_its_value_date_and_what_it_paid() -> None:
+    [event] = repay(draw(line_of(), cny(82_500_000), START).line, cny(962_024), day(3)).events
+
+    assert msgspec.to_builtins(line_event_view(event)) == {
+        "number": 2,
+        "kind": "repayment",
+        "value_on": "2026-03-05",
+        "amount_minor": 962_024,
+        "interest_minor": 41_250,
+        "principal_minor": 920_774,
+        "principal_before_minor": 82_500_000,
+        "entry_id": "",
+        "receipt_id": None,
+    }
+
+
 def test_reading_needs_the_scope_for_reading_credit() -> None:
     routes = {(route.method, route.path): route.scope for route in router.routes}
 
     assert routes == {
         ("GET", "/v1/credit-lines"): "credit:read",
         ("GET", "/v1/credit-lines/{line_id}"): "credit:read",
+        ("GET", "/v1/credit-lines/{line_id}/events"): "credit:read",
     }

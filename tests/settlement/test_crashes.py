@@ -18,6 +18,7 @@ from tests.settlement.market import (
     DUE,
     PAID,
     Market,
+    day,
     deliverable,
     funded_by_credit,
     market,
@@ -69,6 +70,15 @@ def line_repaid(place: Market) -> Act:
     return told(place, 962_024, line.reference, days=3)
 
 
+def line_repaid_late(place: Market) -> Act:
+    place.lend()
+    line = place.line()
+    place.draw(line, place.deal(), DRAWN)
+    told(place, 5_000, line.reference, days=3)()
+    movement = place.movement(962_024, line.reference, booked_on=day(1), value_on=day(1))
+    return lambda: book_movement(place.told(movement, days=3), movement)
+
+
 def unknown_money(place: Market) -> Act:
     return told(place, -5, "")
 
@@ -114,6 +124,7 @@ COMMANDS = (
     escrow_paid,
     lender_paid,
     line_repaid,
+    line_repaid_late,
     unknown_money,
     contradiction,
     settled_with_a_line,

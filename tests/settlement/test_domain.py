@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.core.errors import Conflict, InvalidInput, Refusal
 from chalicelib.core.money import Money
-from chalicelib.credit.domain import CreditLine, accrue, draw, interest_due
+from chalicelib.credit.changes import draw
+from chalicelib.credit.domain import CreditLine, accrue, interest_due
 from chalicelib.ledger.domain import Posting, Purpose, Side, credit, debit, entry_of, purpose_account_id
 from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id
 from chalicelib.settlement.domain.back_to_back import Deal, feed, link
-from chalicelib.settlement.domain.credit import CreditFunding, day_on_line, fund_by_credit
+from chalicelib.settlement.domain.credit import CreditFunding, fund_by_credit
 from chalicelib.settlement.domain.division import refund, refund_postings, share_postings
 from chalicelib.settlement.domain.funding import expected_after
 from chalicelib.splits.domain.waterfall import divide
@@ -118,7 +119,7 @@ def test_a_refund_adds_up_and_balances(owed: int, back: int, accrued_on: int, on
     terms, _ = opened()
     line = drawn(owed, limit=10**9)
     line = accrue(line, day(accrued_on)).line if accrued_on else line
-    due = interest_due(line, day_on_line(line, day(on))).minor
+    due = interest_due(line, day(on)).minor
 
     refunded = refund(line, cny(back), day(on))
     postings = netted(refund_postings(TENANT, terms, refunded))
@@ -162,13 +163,14 @@ def test_no_refund_leaves_the_line_as_it_is() -> None:
     assert refund_postings(TENANT, opened()[0], refund(None, cny(0), day(3)))[0].amount.minor == 0
 
 
-def test_a_refund_dated_before_the_accrual_pays_the_interest_that_is_booked() -> None:
+def test_a_refund_dated_before_the_accrual_pays_the_interest_of_its_own_day() -> None:
     line = accrue(drawn(82_500_000), day(3)).line
 
     refunded = refund(line, cny(962_024), day(2))
 
     assert refunded.repayment is not None
-    assert (refunded.repayment.interest, refunded.repayment.recognised) == (cny(41_250), cny(0))
+    assert (refunded.repayment.interest, refunded.repayment.recognised) == (cny(27_500), cny(0))
+    assert refunded.repayment.adjustment.interest_minor == 13_594 - 13_750
 
 
 # ---- funding by credit -----------------------------------------------------------------------------------------------

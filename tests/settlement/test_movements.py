@@ -85,17 +85,6 @@ def test_a_repayment_pays_interest_then_principal_and_frees_the_lenders_money(ta
     assert set(trial_balance(tables, steel.tenant).values()) == {0}
 
 
-def test_a_repayment_dated_before_the_accrual_counts_on_the_day_accrued(tables: Tables) -> None:
-    steel = market()
-    line_id, reference = in_debt(steel)
-    accrue_due(steel.call(days=3).now)
-
-    steel.pay(reference, DRAWN + 41_250, days=3, booked_on=steel.call(days=1).now.date())
-
-    assert steel.balance(Purpose.LOAN, line_id) == steel.balance(Purpose.INTEREST_RECEIVABLE, line_id) == 0
-    assert steel.suspense == 0
-
-
 def test_a_repayment_dated_ahead_counts_on_the_day_it_is_told(tables: Tables) -> None:
     steel = market()
     _, reference = in_debt(steel)

@@ -214,6 +214,8 @@ def test_a_line_opens_with_its_accounts_and_a_reference(tables: Tables) -> None:
         "rate_bps": 600,
         "day_count": "ACT/360",
         "repayment_order": ["interest", "principal"],
+        "backdating_days": 90,
+        "bounced_owed_from": "value_date",
     }
 
 

@@ -188,6 +188,8 @@ def test_a_deal_that_makes_no_sense_is_refused_by_field(
         ({"limit": {"minor": 1, "currency": "XXZ"}}, "unknown_currency"),
         ({"limit": {"minor": 0, "currency": "CNY"}}, "limit_not_positive"),
         ({"rate_bps": -1}, "invalid_rate"),
+        ({"backdating_days": -1}, "invalid_backdating_days"),
+        ({"bounced_owed_from": "never"}, "invalid_field"),
         ({"day_count": "ACT/364"}, "invalid_field"),
         ({"repayment_order": ["interest"]}, "invalid_repayment_order"),
         ({"repayment_order": ["interest", "fees"]}, "invalid_field"),

@@ -125,7 +125,8 @@ def test_a_settlement_by_a_clock_behind_the_accrual_is_no_refusal(tables: Tables
     deal, _ = funded_by_credit(steel)
     accrue_due(steel.call(days=4).now)
 
-    assert facts_of(steel.settle(deal))["refund_to_interest_minor"] == 55_000
+    assert facts_of(steel.settle(deal))["refund_to_interest_minor"] == 41_250
+    assert steel.balance(Purpose.INTEREST_INCOME) == 41_250 + 13_597
 
 
 def test_a_final_amount_above_the_escrow_asks_for_the_difference_and_moves_nothing(tables: Tables) -> None:

@@ -28,10 +28,12 @@ def plan_entry(
     by_hand: bool = False,
     conditions: Sequence[Condition] = (),
     read: Mapping[str, int] | None = None,
+    fact: bool = False,
 ) -> Plan:
     """The plan of a command that books one entry, with the writes that go with it. See `balance_writes`."""
     item = entry_item(call, entry, data=data)
-    return Plan(item, (*balance_writes(item, by_hand=by_hand, conditions=conditions, read=read), *writes))
+    moves = balance_writes(item, by_hand=by_hand, conditions=conditions, read=read, fact=fact)
+    return Plan(item, (*moves, *writes))
 
 
 def entry_item(call: Call, entry: Entry, *, data: dict[str, Any] | None = None) -> JournalItem:
@@ -54,12 +56,14 @@ def balance_writes(
     by_hand: bool = False,
     conditions: Sequence[Condition] = (),
     read: Mapping[str, int] | None = None,
+    fact: bool = False,
 ) -> tuple[Write, ...]:
     """One update for each account of an entry, its legs netted, in the order the accounts first appear; then a check of
     each account that a condition asks for and no leg moves. Deferred accounts have none: what they refuse is raised.
 
     `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused. `read` has the
-    versions of accounts that the entry was decided from.
+    versions of accounts that the entry was decided from. `fact`: it has happened, so no limit and no state of an
+    account refuses it.
     """
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for leg in item.legs:
@@ -72,7 +76,9 @@ def balance_writes(
         Move(account_id, currency, amount, read=seen.get(account_id)) for (account_id, currency), amount in sums.items()
     ]
     at_once = moved_at_once(item, moves)
-    updates = [move_write(item, move, by_hand=by_hand, guards=guards.pop(move.account_id, ())) for move in at_once]
+    updates = [
+        move_write(item, move, by_hand=by_hand, guards=guards.pop(move.account_id, ()), fact=fact) for move in at_once
+    ]
     checks = [check_write(item.tenant, account_id, asked) for account_id, asked in guards.items()]
     return (*updates, *checks)
 

@@ -80,12 +80,15 @@ class Move:
         return not self.amount and not self.booked and self.held < 0
 
 
-def move_write(item: JournalItem, move: Move, *, by_hand: bool = False, guards: Sequence[Guard] = ()) -> Write:
+def move_write(
+    item: JournalItem, move: Move, *, by_hand: bool = False, guards: Sequence[Guard] = (), fact: bool = False
+) -> Write:
     """The update of one account by an entry, under the conditions of the entry on its balance (`guards`).
 
     condition: open, of this currency, not closed for the period, and room enough on each side it takes of; where it
     reserves, of a kind that this side lowers; by hand, of a purpose that is open to callers; the guards; the version
-    that was read
+    that was read. A `fact` is booked whatever the account's state and rooms are: of this currency, not closed for the
+    period
     """
     change = (
         "SET balance = balance + :amount, debit_room = debit_room - :debit, credit_room = credit_room - :credit,"
@@ -100,10 +103,12 @@ def move_write(item: JournalItem, move: Move, *, by_hand: bool = False, guards: 
         ":recorded": {"S": instant_text(item.recorded_at)},
     }
     occurred_at = instant_text(move.occurred_at or item.occurred_at)
-    conditions = _conditions(move, occurred_at, by_hand, values)
+    conditions = (
+        _fact_conditions(move, occurred_at, values) if fact else _conditions(move, occurred_at, by_hand, values)
+    )
     if guards:
         conditions.append(expression(guards, values))
-    names = {} if move.lets_go else {"#status": "status"}
+    names = {} if move.lets_go or fact else {"#status": "status"}
     if move.held:
         change += ", held = held + :held"
         values[":held"] = {"N": str(move.held)}
@@ -120,7 +125,7 @@ def move_write(item: JournalItem, move: Move, *, by_hand: bool = False, guards: 
         condition=" AND ".join(conditions),
         names=names,
         values=values,
-        refuse=lambda old: _failed(old, move, occurred_at, by_hand, guards),
+        refuse=lambda old: _failed(old, move, occurred_at, by_hand, guards, fact=fact),
     )
 
 
@@ -145,13 +150,21 @@ def _conditions(move: Move, occurred_at: str, by_hand: bool, values: Item) -> li
     return conditions
 
 
+def _fact_conditions(move: Move, occurred_at: str, values: Item) -> list[str]:
+    """The conditions on the account of what has happened, whose values are added to `values`."""
+    values |= {":occurred": {"S": occurred_at}, ":currency": {"S": move.currency}}
+    return ["currency = :currency", "closed_until < :occurred"]
+
+
 def _failed(
-    old: Item | None, move: Move, occurred_at: str, by_hand: bool, guards: Sequence[Guard]
+    old: Item | None, move: Move, occurred_at: str, by_hand: bool, guards: Sequence[Guard], *, fact: bool
 ) -> Refusal | Defect | Stale:
     """What the failed condition means on the account as it stood."""
     if old is None:
         return no_account(move.account_id)
     item = AccountItem.from_raw_data(old)
+    if fact and item.currency == move.currency:
+        return _period_closed(item)
     if move.read is not None and item.version != move.read:
         return Stale()
     if move.lets_go:
@@ -189,8 +202,13 @@ def state_refusal(item: AccountItem, move: Move, *, occurred_at: str, by_hand: b
     if item.status != "open":
         return Conflict(f"account_{item.status}", f"the account is {item.status}", account_id=account_id)
     if item.closed_until >= occurred_at:
-        return Conflict("period_closed", "the period is closed", account_id=account_id, closed_until=item.closed_until)
+        return _period_closed(item)
     return None
+
+
+def _period_closed(item: AccountItem) -> Refusal:
+    account_id = item.pk.partition("#")[2]
+    return Conflict("period_closed", "the period is closed", account_id=account_id, closed_until=item.closed_until)
 
 
 def _room(item: AccountItem, move: Move) -> Refusal | None:

@@ -1,14 +1,17 @@
-"""Which credit line a trade was funded by, how much it drew, and the day that a line books by."""
+"""Which credit line a trade was funded by, how much it drew, and the entry that a replay of a line books."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.credit.domain import CreditLine, Drawdown, draw
+from chalicelib.credit.changes import Drawdown, Source, draw
+from chalicelib.credit.domain import CreditLine
+from chalicelib.credit.history import LineEvent
 from chalicelib.settlement.domain.funding import check_wanted, fund_exactly
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
@@ -37,16 +40,16 @@ class CreditFunded:
     funding: CreditFunding
 
 
-def day_on_line(line: CreditLine, on: date) -> date:
-    """The day something happens on a line: the given one, or the one it is accrued through, where that is later.
-
-    A payment may be dated back, and two clocks may stand on either side of midnight; interest once booked stays booked.
-    """
-    return max(on, line.accrued_through)
-
-
 def fund_by_credit(
-    line: CreditLine, terms: Terms, trade: Trade, before: CreditFunding | None, amount: Money, *, now: datetime
+    line: CreditLine,
+    terms: Terms,
+    trade: Trade,
+    before: CreditFunding | None,
+    amount: Money,
+    *,
+    now: datetime,
+    later: Sequence[LineEvent] = (),
+    entry_id: str = "",
 ) -> CreditFunded:
     """Draw an amount on its buyer's line into a trade's escrow.
 
@@ -56,7 +59,7 @@ def fund_by_credit(
     """
     if line.borrower_party_id != terms.buyer:
         raise Conflict("line_of_another_buyer", "the trade's buyer does not have this line", line_id=line.line_id)
-    drawdown = draw(line, amount, day_on_line(line, now.date()))
+    drawdown = draw(line, amount, now.date(), later, source=Source(entry_id))
     check_wanted(trade, amount)
     funding = (before or CreditFunding(line.line_id, 0)).more(line.line_id, amount)
     return CreditFunded(drawdown, fund_exactly(terms, trade, amount, now=now), funding)

@@ -6,17 +6,19 @@ in it, and the other currency comes from the position in that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.money import Money, exponent, round_ratio
 from chalicelib.core.values import dataclass
-from chalicelib.credit.domain import CreditLine, Repayment, repay
-from chalicelib.credit.postings import repayment_postings
+from chalicelib.credit.changes import Repayment, Source, repay
+from chalicelib.credit.domain import CreditLine
+from chalicelib.credit.history import LineEvent
+from chalicelib.credit.postings import adjustment_postings, repayment_postings
 from chalicelib.ledger.domain import Posting, credit, debit
 from chalicelib.ledger.exchange import Rate, position_account_id
 from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id, share_currency
-from chalicelib.settlement.domain.credit import day_on_line
 from chalicelib.splits.domain.waterfall import Shares
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Division
@@ -48,27 +50,35 @@ def take_back_postings(tenant: str, terms: Terms, parts: Shares, refunded: Refun
     """Out of the accounts of those who were paid, to the line and to the buyer."""
     buyer = party_account_id(tenant, terms.buyer, terms.currency)
     legs = [(debit(share_account_id(tenant, terms, role), part), credit(buyer, part)) for role, part in parts]
-    return netted((*(leg for pair in legs for leg in pair), *_to_line(refunded, buyer)))
+    return netted((*(leg for pair in legs for leg in pair), *_to_line(tenant, refunded, buyer)))
 
 
-def refund(line: CreditLine | None, amount: Money, on: date) -> Refund:
-    """How a refund is divided. A line that owes nothing any more gets nothing."""
+def refund(
+    line: CreditLine | None, amount: Money, on: date, later: Sequence[LineEvent] = (), *, entry_id: str = ""
+) -> Refund:
+    """How a refund is divided. A line that owes nothing any more gets nothing. `later` are the events of its history
+    behind the day, where it has been accrued past it."""
     if line is None or amount.minor == 0:
         return Refund(line, None, amount)
-    repayment = repay(line, amount, day_on_line(line, on))
+    repayment = repay(line, amount, on, later, source=Source(entry_id))
     return Refund(repayment.line, repayment, repayment.excess)
 
 
 def refund_postings(tenant: str, terms: Terms, refunded: Refund) -> tuple[Posting, ...]:
     """Out of the escrow, to the line and to the buyer."""
     escrow, buyer = terms.escrow_account_id, party_account_id(tenant, terms.buyer, terms.currency)
-    return (*_to_line(refunded, escrow), debit(escrow, refunded.to_buyer), credit(buyer, refunded.to_buyer))
+    return (*_to_line(tenant, refunded, escrow), debit(escrow, refunded.to_buyer), credit(buyer, refunded.to_buyer))
 
 
-def _to_line(refunded: Refund, paid_from: str) -> tuple[Posting, ...]:
-    if refunded.line is None or refunded.repayment is None:
+def _to_line(tenant: str, refunded: Refund, paid_from: str) -> tuple[Posting, ...]:
+    """A repayment dated now is booked now, so what it changes of later days is part of its own entry."""
+    line, repayment = refunded.line, refunded.repayment
+    if line is None or repayment is None:
         return ()
-    return repayment_postings(refunded.line, refunded.repayment, paid_from)
+    borrower = party_account_id(tenant, line.borrower_party_id, line.currency)
+    owed_to = {one.event.place: borrower for one in repayment.adjustment.surplus}
+    adjusted = adjustment_postings(line, repayment.adjustment, owed_to)
+    return (*repayment_postings(line, repayment, paid_from), *adjusted)
 
 
 def _share_legs(tenant: str, terms: Terms, role: str, part: Money, rate: Rate | None) -> tuple[Posting, ...]:

@@ -7,7 +7,8 @@ from typing import Literal
 import msgspec
 
 from chalicelib.core.daycount import DayCount
-from chalicelib.credit.domain import Component, Terms
+from chalicelib.credit.domain import BACKDATING_DAYS, OwedFrom, Terms
+from chalicelib.credit.history import Component
 from chalicelib.settlement.routes.answers import entry_answer, facts_answer
 from chalicelib.settlement.service import lending
 from chalicelib.web.endpoint import Answer, Request, Router
@@ -32,7 +33,8 @@ class LenderView(msgspec.Struct, frozen=True):
 
 
 class CreditLineBody(Body):
-    """Terms of a line. `rate_bps` is the yearly rate in basis points."""
+    """Terms of a line. `rate_bps` is the yearly rate in basis points. A repayment counts from its value date, at most
+    `backdating_days` back; one that the bank takes back is owed again from its value date, or from the `reversal`'s."""
 
     lender_party_id: Id
     borrower_party_id: Id
@@ -40,6 +42,8 @@ class CreditLineBody(Body):
     rate_bps: int
     day_count: Literal["ACT/360", "ACT/365F", "ACT/ACT", "30/360"] = "ACT/360"
     repayment_order: tuple[Literal["interest", "principal"], ...] = ("interest", "principal")
+    backdating_days: int = BACKDATING_DAYS
+    bounced_owed_from: Literal["value_date", "reversal"] = "value_date"
 
 
 class CreditLineOpenedView(msgspec.Struct, frozen=True):
@@ -54,6 +58,8 @@ class CreditLineOpenedView(msgspec.Struct, frozen=True):
     rate_bps: int
     day_count: str
     repayment_order: list[str]
+    backdating_days: int
+    bounced_owed_from: str
 
 
 class DrawdownBody(Body):
@@ -101,6 +107,8 @@ def create_credit_line(request: Request) -> Answer:
         rate_bps=body.rate_bps,
         day_count=DayCount(body.day_count),
         repayment_order=tuple(Component(component) for component in body.repayment_order),
+        backdating_days=body.backdating_days,
+        bounced_owed_from=OwedFrom(body.bounced_owed_from),
     )
     command = lending.OpenLine(body.lender_party_id, body.borrower_party_id, terms)
     return facts_answer(lending.open_credit_line(request.call, command), CreditLineOpenedView)

@@ -14,7 +14,7 @@ from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.division import refund, take_back_postings
 from chalicelib.settlement.kinds import CLAIM_SETTLED, TAKEN_BACK
 from chalicelib.settlement.service.dividing import refund_facts
-from chalicelib.settlement.store.credit import credit_funding_key, line_behind
+from chalicelib.settlement.store.credit import credit_funding_key, later_events, line_behind
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.trades import store as trades_store
@@ -35,7 +35,9 @@ def refund_from_receivers(call: Call, trade_id: str, amount: Money) -> Outcome:
         trade = trades_store.take_trade(found, tenant, trade_id)
         unwound = unwind(terms, trade.value, amount)
         line = line_behind(found, tenant, trade_id)
-        refunded = refund(line.value if line else None, amount, call.now.date())
+        today = call.now.date()
+        later = later_events(line.value, today) if line else ()
+        refunded = refund(line.value if line else None, amount, today, later, entry_id=call.entry_id)
         entry = entry_of(
             TAKEN_BACK,
             take_back_postings(tenant, terms, unwound.parts, refunded),
@@ -45,7 +47,7 @@ def refund_from_receivers(call: Call, trade_id: str, amount: Money) -> Outcome:
         )
         writes = [trades_store.save_trade(tenant, unwound.trade, version=trade.version)]
         if line is not None and refunded.repayment is not None:
-            writes.append(credit_store.replace_line(refunded.repayment.line, version=line.version))
+            writes += credit_store.save_line(refunded.repayment.line, refunded.repayment.events, version=line.version)
         taken = {role: part.minor for role, part in unwound.parts if part.minor}
         facts = {"state": unwound.trade.state.value, "refund_minor": amount.minor, "taken_back_minor": taken}
         return plan_entry(call, entry, *writes, data=facts | refund_facts(refunded))

@@ -26,7 +26,7 @@ from chalicelib.settlement.domain.accounts import netted
 from chalicelib.settlement.domain.back_to_back import Deal, feed, feed_postings
 from chalicelib.settlement.domain.division import Refund, refund, refund_postings, share_postings
 from chalicelib.settlement.kinds import FUNDED_BY_TRADE, TOP_UP_DUE
-from chalicelib.settlement.store.credit import line_behind
+from chalicelib.settlement.store.credit import later_events, line_behind
 from chalicelib.settlement.store.expected import follow_trade, follow_trade_read, take_expected
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, journal_item
@@ -125,12 +125,14 @@ def _plan(call: Call, way: Way, terms: Terms, trade: Versioned[Trade], division:
         data = _facts(way, division, Refund(None, None, division.refund), Fed(), moves=False)
         return Plan(journal_item(call, TOP_UP_DUE, subject=terms.trade_id, data=data), tuple(writes))
     line = line_behind(found, tenant, terms.trade_id) if division.refund.minor else None
-    refunded = refund(line.value if line else None, division.refund, call.now.date())
+    today = call.now.date()
+    later = later_events(line.value, today) if line else ()
+    refunded = refund(line.value if line else None, division.refund, today, later, entry_id=call.entry_id)
     fed = _feed(call, way, terms, division)
     shares = share_postings(tenant, terms, division)
     postings = netted((*shares, *refund_postings(tenant, terms, refunded), *fed.postings))
     if line is not None and refunded.repayment is not None:
-        writes.append(credit_store.replace_line(refunded.repayment.line, version=line.version))
+        writes += credit_store.save_line(refunded.repayment.line, refunded.repayment.events, version=line.version)
     data = _facts(way, division, refunded, fed, moves=bool(postings))
     about = {"subject": terms.trade_id, "reference": terms.reference}
     if not postings:

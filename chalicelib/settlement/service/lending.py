@@ -12,15 +12,21 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money, exponent
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
-from chalicelib.credit.domain import CreditLine, Drawdown, Terms, open_line
-from chalicelib.credit.postings import drawdown_postings, lender_accounts, line_accounts
-from chalicelib.ledger.domain import Purpose, entry_of, purpose_account_id
+from chalicelib.credit.changes import Drawdown
+from chalicelib.credit.domain import CreditLine, Terms, open_line
+from chalicelib.credit.postings import adjustment_postings, drawdown_postings, lender_accounts, line_accounts
+from chalicelib.ledger.domain import Posting, Purpose, entry_of, purpose_account_id
 from chalicelib.ledger.store.accounts import open_account
 from chalicelib.ledger.store.entries import plan_entry
-from chalicelib.settlement.domain.accounts import netted
+from chalicelib.settlement.domain.accounts import netted, party_account_id
 from chalicelib.settlement.domain.credit import fund_by_credit
 from chalicelib.settlement.kinds import FUNDED_BY_CREDIT
-from chalicelib.settlement.store.credit import credit_funding_key, take_credit_funding, write_credit_funding
+from chalicelib.settlement.store.credit import (
+    credit_funding_key,
+    later_events,
+    take_credit_funding,
+    write_credit_funding,
+)
 from chalicelib.settlement.store.expected import check_banked, follow_trade, take_expected
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
@@ -133,10 +139,19 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     before = take_credit_funding(found, tenant, trade_id)
     expected = take_expected(found, tenant, terms.reference)
     amount = trade.value.outstanding if command.amount is None else command.amount
-    funded = fund_by_credit(line.value, terms, trade.value, before.value if before else None, amount, now=call.now)
+    funded = fund_by_credit(
+        line.value,
+        terms,
+        trade.value,
+        before.value if before else None,
+        amount,
+        now=call.now,
+        later=later_events(line.value, call.now.date()),
+        entry_id=call.entry_id,
+    )
     entry = entry_of(
         FUNDED_BY_CREDIT,
-        netted(drawdown_postings(line.value, funded.drawdown, terms.escrow_account_id)),
+        _drawdown_postings(line.value, funded.drawdown, terms.escrow_account_id),
         occurred_at=call.now,
         subject=trade_id,
         reference=line.value.reference,
@@ -144,12 +159,19 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
     return plan_entry(
         call,
         entry,
-        credit_store.replace_line(funded.drawdown.line, version=line.version),
+        *credit_store.save_line(funded.drawdown.line, funded.drawdown.events, version=line.version),
         trades_store.save_trade(tenant, funded.trade, version=trade.version),
         write_credit_funding(tenant, trade_id, funded.funding, before),
         follow_trade(expected, tenant, trade.value, funded.trade),
         data=_drawdown_facts(command, funded.drawdown, funded.trade),
     )
+
+
+def _drawdown_postings(line: CreditLine, drawdown: Drawdown, escrow: str) -> tuple[Posting, ...]:
+    borrower = party_account_id(line.tenant, line.borrower_party_id, line.currency)
+    owed_to = {one.event.place: borrower for one in drawdown.adjustment.surplus}
+    adjusted = adjustment_postings(line, drawdown.adjustment, owed_to)
+    return netted((*drawdown_postings(line, drawdown, escrow), *adjusted))
 
 
 def _drawdown_facts(command: DrawIntoEscrow, drawdown: Drawdown, trade: Trade) -> dict[str, Any]:
@@ -174,4 +196,6 @@ def _line_facts(line: CreditLine) -> dict[str, Any]:
         "rate_bps": line.rate_bps,
         "day_count": line.day_count.value,
         "repayment_order": [component.value for component in line.repayment_order],
+        "backdating_days": line.backdating_days,
+        "bounced_owed_from": line.bounced_owed_from.value,
     }

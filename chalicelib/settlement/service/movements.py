@@ -4,6 +4,7 @@ all else into suspense, where it is seen. Booked under the movement's own key, h
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -15,16 +16,16 @@ from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
-from chalicelib.credit.domain import repay
-from chalicelib.credit.postings import repayment_postings
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
-from chalicelib.ledger.store.entries import plan_entry
+from chalicelib.ledger.store.entries import entry_item, plan_entry
+from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted, party_account_id
-from chalicelib.settlement.domain.credit import day_on_line
 from chalicelib.settlement.kinds import MOVEMENT
+from chalicelib.settlement.service.repayments import income_key, repay_line, value_day
 from chalicelib.settlement.store.expected import find_expectations, follow_trade, take_expected
 from chalicelib.storage.commit import Write
+from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Versioned
@@ -44,13 +45,16 @@ class Aim:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What of a movement found its place: the postings from the bank account on, and the writes that go with them.
-    `returned` of it belongs to nothing and goes back to who sent it."""
+    `returned` of it belongs to nothing and goes back to who sent it. `adjustment` is an entry booked with it. Where
+    nothing could be done with the money yet, `waits` is why."""
 
     postings: tuple[Posting, ...]
     amount: Money
     writes: tuple[Write, ...]
     subject: str
     returned: int = 0
+    adjustment: JournalItem | None = None
+    waits: str = ""
 
 
 def book_movement(call: Call, movement: Movement) -> Outcome:
@@ -109,7 +113,8 @@ def _reads(tenant: str, expected: ExpectedPayment | None) -> tuple[Key, ...]:
             trade_id = expected.subject_id
             return key, trades_store.state_key(tenant, trade_id), trades_store.terms_key(tenant, trade_id)
         case "credit_line":
-            return key, credit_store.line_key(tenant, expected.subject_id)
+            line_key = credit_store.line_key(tenant, expected.subject_id)
+            return key, line_key, income_key(tenant, expected.currency)
         case "lender":
             return (key,)
 
@@ -122,7 +127,8 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim, occurred_at: d
     postings = netted((*taken.postings, debit(bank, left), credit(suspense, left)))
     writes = list(taken.writes)
     if left.minor:
-        writes.append(banking_store.create_receipt(call.tenant, _unmatched(call, movement, left, aim)))
+        waiting = Aim(aim.expected, taken.waits) if taken.waits else aim
+        writes.append(banking_store.create_receipt(call.tenant, _unmatched(call, movement, left, waiting)))
     entry = entry_of(
         MOVEMENT,
         postings,
@@ -130,7 +136,10 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim, occurred_at: d
         subject=taken.subject or None,
         reference=movement.bank_reference,
     )
-    return plan_entry(call, entry, *writes, data=_facts(movement, taken, left, aim))
+    data = _facts(movement, taken, left, aim)
+    if taken.adjustment is not None:
+        return plan_together(call, (entry_item(call, entry, data=data), taken.adjustment), *writes)
+    return plan_entry(call, entry, *writes, data=data, fact=True)
 
 
 def _take(call: Call, movement: Movement, found: Found, expected: ExpectedPayment) -> Taken:
@@ -167,21 +176,17 @@ def _into_escrow(call: Call, movement: Movement, found: Found, record: Versioned
 
 def _towards_line(call: Call, movement: Movement, found: Found, record: Versioned[ExpectedPayment]) -> Taken:
     line = credit_store.take_line(found, call.tenant, record.value.subject_id)
-    booked_on = min(movement.booked_on or call.now.date(), call.now.date())
-    repayment = repay(line.value, movement.amount, day_on_line(line.value, booked_on))
-    used = movement.amount - repayment.excess
-    if not used.minor:
+    on = value_day(movement.value_on, movement.booked_on, call.now.date())
+    bank, receipt_id = movement.account.account_id, movement.receipt_id
+    try:
+        paid = repay_line(call, found, line, movement.amount, on, paid_from=bank, receipt_id=receipt_id)
+    except Conflict as waits:
+        return replace(_nothing(movement), waits=waits.code)
+    if not paid.used.minor:
         return _nothing(movement)
-    bank = movement.account.account_id
-    return Taken(
-        repayment_postings(line.value, repayment, bank),
-        used,
-        (
-            credit_store.replace_line(repayment.line, version=line.version),
-            banking_store.replace_expected(call.tenant, receive(record.value, used), version=record.version),
-        ),
-        line.value.line_id,
-    )
+    receive_more = banking_store.replace_expected(call.tenant, receive(record.value, paid.used), version=record.version)
+    writes = (*paid.writes, receive_more)
+    return Taken(paid.postings, paid.used, writes, line.value.line_id, adjustment=paid.adjustment)
 
 
 def _to_lender(call: Call, movement: Movement, record: Versioned[ExpectedPayment]) -> Taken:

@@ -1,11 +1,13 @@
-"""Which credit line funded a trade, and with how much."""
+"""Which credit line funded a trade, and with how much; the later events of a line that a command computes again."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine
+from chalicelib.credit.history import LineEvent
 from chalicelib.settlement.domain.credit import CreditFunding
 from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write
@@ -42,6 +44,14 @@ def line_behind(found: Found, tenant: str, trade_id: str) -> Versioned[CreditLin
         return None
     key = credit_store.line_key(tenant, funding.line_id)
     return credit_store.take_line(fetch((key,)), tenant, funding.line_id)
+
+
+def later_events(line: CreditLine, on: date) -> tuple[LineEvent, ...]:
+    """The events of a line's history behind a day; none are read where the line has not been accrued past it. To be
+    asked after the line was read. Raises Conflict `too_many_later_events`."""
+    if on >= line.accrued_through:
+        return ()
+    return credit_store.events_behind(line.tenant, line.line_id, on)
 
 
 def write_credit_funding(
