@@ -22,6 +22,7 @@ from chalicelib.ledger.routes import feed as ledger_feed
 from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
+from chalicelib.ledger.routes import trial as ledger_trial
 from chalicelib.recon import routes as recon
 from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
@@ -69,6 +70,7 @@ ROUTERS = (
     router,
     access.router,
     ledger_accounts.router,
+    ledger_trial.router,
     ledger_account_life.router,
     ledger_entries.router,
     ledger_reversals.router,

@@ -97,7 +97,7 @@ class Marketplace:
 
     def accounts(self) -> dict[str, str]:
         """The id of every account, by its name."""
-        return {self.name_of(account): str(account["account_id"]) for account in self._trial()["accounts"]}
+        return {self.name_of(account): str(account["account_id"]) for account in self._accounts()}
 
     def postings(self, entry: dict[str, Any]) -> tuple[str, ...]:
         """An entry as scenarios write it: `debit party:buyer 100`, sorted."""
@@ -139,14 +139,14 @@ class Marketplace:
         return self._listed("/v1/trades", "trades")
 
     def _is_whole(self, entries: Iterable[dict[str, Any]]) -> bool:
-        trial = self._trial()
-        if any(trial["differences"].values()):
-            raise MarketplaceFailed(f"the trial balance is {trial['differences']}")
+        trial = wait_for("the trial balance", lambda: _unless_busy(self.api, "/v1/trial-balance"))
+        if any(trial["differences"].values()) or not trial["proved"]:
+            raise MarketplaceFailed(f"the trial balance is {trial['differences']}, {trial['discrepancies']}")
         sums = _sums(entries)
-        return all(sums[one["account_id"]] == one["balance_minor"] * _side(one) for one in trial["accounts"])
+        return all(sums[one["account_id"]] == one["balance_minor"] * _side(one) for one in self._accounts())
 
-    def _trial(self) -> dict[str, Any]:
-        return wait_for("the books to hold still", lambda: _unless_busy(self.api, "/v1/trial-balance"))
+    def _accounts(self) -> list[dict[str, Any]]:
+        return self._listed("/v1/accounts", "accounts")
 
     def _view(self, account_id: str) -> dict[str, Any]:
         if account_id not in self._views:
@@ -209,9 +209,7 @@ def open_parties(market: Marketplace, parties: dict[str, str]) -> None:
 
 def put_in(market: Marketplace, opening: dict[str, int]) -> list[str]:
     """Give parties what they have at the beginning, out of the tenant's bank; the entries that did."""
-    accounts = {
-        market.label(one["account_id"]): one["account_id"] for one in market.api.get("/v1/trial-balance")["accounts"]
-    }
+    accounts = market.accounts()
     made = []
     for name, minor in opening.items():
         currency = name.partition(":")[2] or market.currency

@@ -156,23 +156,27 @@ def line_of(entry: Booked, account: str, *, version: int, amount: int, balance: 
 
 
 def expand(step: Step, entries: Sequence[Booked]) -> tuple[Line, ...]:
-    """A line for each entry that a step stands for, in their order, not chained yet.
+    """A line for each entry that a step stands for, in their order, not chained yet. What a line moves is what its
+    entry says, whatever the account itself says (see `is_explained`).
 
-    Raises Defect where the entries are not what the step says.
+    Raises Defect where the entries are not as many, or do not hold as much, as the step says.
     """
-    changes = [(entry.moved.get(step.account_id, 0), entry.held.get(step.account_id, 0)) for entry in entries]
-    if step.lines == 1:
-        changes = [(step.amount, step.held)]
-    total = tuple(map(sum, zip(*changes, strict=True)))
-    if len(entries) != step.lines or total != (step.amount, step.held):
-        counted = f"{len(entries)} entries of {total}"
-        raise Defect(f"{step.account} moved by {step.lines} entries of {step.amount, step.held}, and found {counted}")
+    held = [entry.held.get(step.account_id, 0) for entry in entries] if step.lines > 1 else [step.held]
+    if len(entries) != step.lines or sum(held) != step.held:
+        counted = f"{len(entries)} entries that hold {sum(held)}"
+        raise Defect(f"{step.account} moved by {step.lines} entries that hold {step.held}, and found {counted}")
     lines: list[Line] = []
     balance = step.balance
-    for version, (entry, (amount, held)) in enumerate(zip(entries, changes, strict=True), start=step.version + 1):
+    for version, (entry, reserved) in enumerate(zip(entries, held, strict=True), start=step.version + 1):
+        amount = entry.moved.get(step.account_id, 0)
         balance += amount
-        lines.append(line_of(entry, step.account, version=version, amount=amount, balance=balance, held=held))
+        lines.append(line_of(entry, step.account, version=version, amount=amount, balance=balance, held=reserved))
     return tuple(lines)
+
+
+def is_explained(step: Step, entries: Iterable[Booked]) -> bool:
+    """Whether an account moved by what the entries of the step say, and by nothing else."""
+    return step.amount == sum(entry.moved.get(step.account_id, 0) for entry in entries)
 
 
 def chain(previous: Line | None, lines: Iterable[Line]) -> tuple[Line, ...]:

@@ -6,6 +6,7 @@
                pk = tenant#account#days        what entries of one day, by `occurred_at`, come to
     feed       pk = tenant#entry               an entry's number in its tenant's feed; pk = tenant: the last given
     records    pk, sk                          every other aggregate: a JSON document with a version
+               pk = tenant#totals..., number   totals by kind and currency up to a number of the feed
 
 A model's `Meta.table_name` is the short name; `physical_name` puts the stage's prefix before it.
 """
@@ -239,6 +240,16 @@ def line_key(account: str, version: int) -> Key:
 def days_key(account: str, day: int = 0) -> Key:
     """Where the total of an account's day is (`day` as 20260302). `account` is the hash key of account and lines."""
     return Key(DayRow, f"{account}#days", str(day))
+
+
+def totals_key(tenant: str, number: int) -> Key:
+    """Where a tenant's totals of each currency up to a number of its feed are."""
+    return record_key(tenant, "totals", f"{number:018d}")
+
+
+def period_key(tenant: str, currency: str, period: str, number: int) -> Key:
+    """Where the totals of a period's parts in one currency up to a number are (`period`: 202603; empty: all years)."""
+    return record_key(tenant, f"totals#{currency}#{period}", f"{number:018d}")
 
 
 def number_key(tenant: str, entry_id: str) -> Key:

@@ -56,9 +56,9 @@ class Market:
         return self.balance("bank", self.iban)
 
     def is_balanced(self) -> bool:
-        """Whether the trial balance is zero in every currency, once the books hold still."""
+        """Whether the trial balance is zero in every currency, and proved."""
         reply = answered(lambda: self.web.get("/v1/trial-balance"))
-        return not any(reply.json["differences"].values())
+        return bool(reply.json["proved"]) and not any(reply.json["differences"].values())
 
     def listed(self, path: str, name: str) -> list[dict[str, Any]]:
         """All of a list, page by page."""

@@ -23,6 +23,7 @@ from chalicelib.ledger.lines import (
     check_chain,
     day_sums,
     expand,
+    is_explained,
     loose,
 )
 from chalicelib.storage.journal import JournalItem, Leg
@@ -105,12 +106,27 @@ def test_a_change_by_several_entries_is_a_line_for_each_in_their_order() -> None
     ]
 
 
-@pytest.mark.parametrize("changes", [{"lines": 3}, {"amount": 3}, {"held": 1}, {"lines": 1}], ids=str)
+@pytest.mark.parametrize("changes", [{"lines": 3}, {"held": 1}, {"lines": 1}], ids=str)
 def test_entries_that_are_not_what_the_change_says_are_a_defect(changes: dict[str, Any]) -> None:
     entries = booked_of((1, 1))
 
     with pytest.raises(Defect):
         expand(replace(step(0, entries), **changes), entries)
+
+
+def test_a_change_is_explained_by_entries_that_move_as_much() -> None:
+    entries = booked_of((1, 1))
+
+    assert is_explained(step(0, entries), entries)
+    assert not is_explained(replace(step(0, entries), amount=3), entries)
+
+
+def test_a_line_moves_what_its_entry_says_whatever_the_account_says() -> None:
+    one = [entry(1, 5)]
+
+    (line,) = expand(replace(step(0, one), amount=7), one)
+
+    assert line.amount == 5
 
 
 def test_a_line_is_chained_by_exactly_this_content() -> None:

@@ -256,18 +256,6 @@ def test_a_history_nobody_has_projected_yet_says_so(steel: Books) -> None:
     }
 
 
-def test_the_trial_balance_is_zero(steel: Books) -> None:
-    steel.transfer(700)
-
-    balance = steel.api.get("/v1/trial-balance").body
-
-    assert balance["differences"] == {"CNY": 0}
-    assert {account["account_id"]: account["balance_minor"] for account in balance["accounts"]} == {
-        steel.bank: 700,
-        steel.wallet: 700,
-    }
-
-
 def test_an_api_killed_at_any_call_has_one_effect_and_the_usual_answer_after_a_retry(steel: Books) -> None:
     for number, point in enumerate(crash_points(), 1):
         with point:

@@ -13,7 +13,6 @@ from chalicelib.core.money import Money
 from chalicelib.ledger.domain import OPEN_TO_CALLERS, Kind, Purpose, credit, debit, purpose_account
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
 from chalicelib.ledger.service.entries import PostEntry, post_entry
-from chalicelib.ledger.service.trial import trial_balance
 from chalicelib.ledger.store import accounts as stored
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
@@ -122,21 +121,6 @@ def test_thirty_two_retries_of_one_key_have_one_effect(tables: Tables) -> None:
     assert len({outcome.item.entry_id for outcome in outcomes}) == 1
     assert [outcome.replayed for outcome in outcomes].count(False) == 1
     assert balance(wallet) == 5
-
-
-def test_the_trial_balance_is_zero_and_lists_every_account(tables: Tables) -> None:
-    bank, wallet, mill = opened("bank", Kind.ASSET), opened("wallet", floor=0), opened("mill")
-    post_entry(call(), entry(bank, wallet, 900))
-    post_entry(call(), entry(wallet, mill, 250))
-
-    trial = trial_balance(TENANT)
-
-    assert trial.differences == {"CNY": 0}
-    assert {account.account_id: account.own_balance for account in trial.accounts} == {
-        bank: 900,
-        wallet: 650,
-        mill: 250,
-    }
 
 
 def test_another_tenants_account_does_not_exist(tables: Tables) -> None:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from chalicelib.core.errors import Busy, Conflict, NotFound, Refusal, TooLarge
+from chalicelib.core.errors import Conflict, NotFound, Refusal
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import MAX_MINOR, Money
 from chalicelib.ledger.domain import Account, Kind, credit, debit
-from chalicelib.ledger.service import trial
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, list_accounts, open_account
 from chalicelib.ledger.service.entries import PostEntry, get_entry, post_entry
-from chalicelib.ledger.service.trial import trial_balance
 from chalicelib.ledger.store import accounts as stored
 from chalicelib.ledger.store.entries import find_entry, load_entries
-from chalicelib.storage.commit import write_item
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
-from chalicelib.storage.tables import AccountItem
 from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 
@@ -116,37 +111,3 @@ def test_nothing_is_found_in_another_tenant(tables: Tables, tenant: str) -> None
     with pytest.raises(NotFound):
         get_entry(tenant, command.entry_id)
     assert list_accounts(tenant, after=None, limit=10) == ([], None)
-
-
-def test_a_difference_that_stays_is_told(tables: Tables) -> None:
-    bank = opened("bank", Kind.ASSET)
-    image = {"pk": {"S": f"{TENANT}#{bank}"}}
-    item = tables.client.get_item(TableName=tables.name("accounts"), Key=image)["Item"]
-    write_item(AccountItem, item | {"balance": {"N": "7"}})
-
-    assert trial_balance(TENANT).differences == {"CNY": 7}
-
-
-def test_books_that_never_hold_still_are_busy(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    bank, wallet = opened("bank", Kind.ASSET), opened("wallet")
-    listed = stored.list_accounts
-
-    def moving(*given: Any, **named: Any) -> Any:
-        amount = Money(1, "CNY")
-        post_entry(call(), PostEntry("entry.posted", (debit(bank, amount), credit(wallet, amount))))
-        return listed(*given, **named)
-
-    monkeypatch.setattr(stored, "list_accounts", moving)
-
-    with pytest.raises(Busy):
-        trial_balance(TENANT)
-
-
-def test_more_accounts_than_one_answer_holds_are_refused(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "PAGE", 1)
-    monkeypatch.setattr(trial, "MOST_PAGES", 2)
-    for name in ("a", "b", "c"):
-        opened(name)
-
-    with pytest.raises(TooLarge):
-        trial_balance(TENANT)

@@ -12,11 +12,13 @@ from unittest.mock import patch
 
 import pytest
 
+from chalicelib.access import service as access
+from chalicelib.access.domain import OPERATOR
 from chalicelib.core.errors import Busy
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Kind
 from chalicelib.ledger.holds import Terms
-from chalicelib.ledger.service import deferred, holds
+from chalicelib.ledger.service import deferred, holds, totals
 from chalicelib.ledger.store import folding
 from chalicelib.ledger.worker.sweep import sweep
 from chalicelib.queues.worker import WorkerFailed
@@ -25,6 +27,8 @@ from tests.support.calls import call
 from tests.support.dynamodb_local import Tables, create_tables, delete_tables
 from tests.support.events import schedule_event
 from tests.support.faults import crash_points
+
+NOTHING_DONE = {"holds_returned": 0, "tenants_folded": 0, "entries_folded": 0, "blocks_totalled": 0}
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +83,14 @@ def test_a_run_returns_what_has_expired_and_folds_what_is_behind() -> None:
     done = swept()
 
     assert (before, desk.stands()) == ((20, 0, 0), (0, 7, 1))
-    assert all(count >= 1 for count in done.values())
+    assert all(done[name] >= 1 for name in ("holds_returned", "tenants_folded", "entries_folded"))
 
 
 def test_a_second_run_finds_nothing_to_do() -> None:
     desk = Desk()
     swept()
 
-    assert swept() == {"holds_returned": 0, "tenants_folded": 0, "entries_folded": 0}
+    assert swept() == NOTHING_DONE
     assert desk.stands() == (0, 7, 1)
 
 
@@ -108,9 +112,7 @@ def test_each_run_leaves_one_line_that_says_what_it_did(caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO, logger="quittance.ledger"):
         swept()
 
-    assert [json.loads(record.message) for record in caplog.records] == [
-        {"swept": {"holds_returned": 0, "tenants_folded": 0, "entries_folded": 0}}
-    ]
+    assert [json.loads(record.message) for record in caplog.records] == [{"swept": NOTHING_DONE}]
 
 
 def test_what_fails_is_told_without_values_and_fails_the_run_after_the_rest_is_done(
@@ -142,3 +144,33 @@ def test_the_position_of_a_tenant_without_news_is_not_written() -> None:
     deferred.fold_behind()
 
     assert folding.load_position(desk.tenant) == before
+
+
+def test_totals_that_are_behind_are_brought_on_for_every_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant = access.create_tenant(call(tenant=OPERATOR), "a").item.data["tenant_id"]
+    books = Books(tenant)
+    for _ in range(totals.BLOCK + 1):
+        books.open()
+    books.number()
+
+    assert swept()["blocks_totalled"] == 1
+    assert swept()["blocks_totalled"] == 0
+    assert totals.store.positions([tenant]) == {tenant: totals.BLOCK}
+
+
+def test_a_tenant_that_cannot_be_totalled_is_told_and_does_not_stop_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    swept()
+    tenant = access.create_tenant(call(tenant=OPERATOR), "b").item.data["tenant_id"]
+    books = Books(tenant)
+    for _ in range(totals.BLOCK):
+        books.open()
+    books.number()
+
+    with patch.object(totals.store, "add_block", side_effect=Busy("try_again", "no")), pytest.raises(WorkerFailed):
+        swept()
+    alarms = [json.loads(record.message) for record in caplog.records if "not_totalled" in record.message]
+
+    assert [(alarm["alarm"], alarm["tenant"]) for alarm in alarms] == [("tenant_not_totalled", tenant)]
+    assert swept()["blocks_totalled"] == 1

@@ -308,7 +308,9 @@ def in_memory(world: World) -> Iterator[None]:
 
 
 def _forget_copies() -> None:
-    """What the process knows of deferred accounts is of another world."""
+    """What the process knows of accounts is of another world."""
     from chalicelib.ledger.store import deferred as copies  # noqa: PLC0415
+    from chalicelib.ledger.store import totals  # noqa: PLC0415
 
     copies._copies.clear()
+    totals._kinds.clear()

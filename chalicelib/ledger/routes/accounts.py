@@ -1,4 +1,4 @@
-"""Accounts and the trial balance over HTTP."""
+"""Accounts over HTTP."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import LONG_AGO
 from chalicelib.ledger.account_life import AccountFilter, Status, check_label
 from chalicelib.ledger.domain import Account, Kind, Purpose
-from chalicelib.ledger.service import accounts, holds, trial
+from chalicelib.ledger.service import accounts, holds
 from chalicelib.web import clock
 from chalicelib.web.endpoint import Answer, Request, Router, replayable
 from chalicelib.web.pages import cursor_for, page_limit, start_of
@@ -78,15 +78,6 @@ class AccountPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class TrialBalanceView(msgspec.Struct, frozen=True):
-    """Debits less credits over all accounts, by currency (`differences`, all zero), and the accounts it sums. Part of
-    it is `unfolded`: what entries have booked on deferred accounts that is not in their balances yet."""
-
-    differences: dict[str, int]
-    unfolded: dict[str, int]
-    accounts: list[AccountView]
-
-
 @router.endpoint(
     "POST", "/v1/accounts", scope="ledger:write", body=AccountBody, answer=AccountView, status=201, writes=True
 )
@@ -127,14 +118,6 @@ def get_account(request: Request, account_id: str) -> AccountView:
     standing = holds.standing(request.tenant, account, now=clock.now())
     view = account_view(replace(account, held=standing.held_out))
     return msgspec.structs.replace(view, held_in_minor=standing.held_in, held_in_complete=standing.complete)
-
-
-@router.endpoint("GET", "/v1/trial-balance", scope="ledger:read", answer=TrialBalanceView)
-def get_trial_balance(request: Request) -> TrialBalanceView:
-    """Prove that all balances of the tenant sum to zero in each currency, as of one instant."""
-    balance = trial.trial_balance(request.tenant)
-    views = [account_view(account) for account in balance.accounts]
-    return TrialBalanceView(balance.differences, balance.unfolded, views)
 
 
 def _filter(query: Mapping[str, str]) -> AccountFilter:

@@ -7,15 +7,16 @@ comes is filled in from the journal (`refill`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.lines import Booked, Line, Step, booked, chain, check_chain, expand, line_of, loose
+from chalicelib.ledger.lines import Booked, Line, Step, booked, chain, check_chain, expand, is_explained, line_of, loose
 from chalicelib.ledger.store import projection as store
 from chalicelib.ledger.store.accounts import load_account
+from chalicelib.ledger.store.discrepancies import Noted, note
 from chalicelib.ledger.store.history import account_of, find_line
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.tables import Item
@@ -31,15 +32,21 @@ Run = list[Step]
 
 
 def project(images: Iterable[tuple[Item | None, Item]]) -> None:
-    """Write the lines that changes of accounts stand for, each told by its images before and after (None: opened).
+    """Write the lines that changes of accounts stand for, each told by its images before and after (None: opened), and
+    note the accounts whose balance has moved by anything but entries.
 
-    Told again, it writes the same lines. Raises Busy `feed_behind` where a folded run of the feed is not shown yet.
+    Told again, it does the same. Raises Busy `feed_behind` where a folded run of the feed is not shown yet.
     """
-    runs = _runs(step for before, after in images if (step := store.step_of(before, after)) is not None)
+    changes = list(images)
+    for before, after in changes:
+        if store.is_bent(before, after):
+            note_account(after)
+    runs = _runs(step for before, after in changes if (step := store.step_of(before, after)) is not None)
     if not runs:
         return
     found = store.look_up(runs)
     entries = store.entries_of([step for run in runs for step in run], found)
+    _note_unexplained(changes, entries)
     chained: list[Line] = []
     waiting: list[Line] = []
     go_on: list[tuple[Step, int]] = []
@@ -59,6 +66,19 @@ def project(images: Iterable[tuple[Item | None, Item]]) -> None:
     store.write_loose(waiting)
     for step, version in go_on:
         _go_on(step.tenant, step.account_id, version, pages=PAGES_AT_ONCE)
+
+
+def note_account(image: Item) -> None:
+    """Note an account, as its image tells of it, as one whose own balance is not made of entries."""
+    names = ("account_id", "kind", "currency")
+    note(image["tenant"]["S"], Noted(*(image[name]["S"] for name in names)))
+
+
+def _note_unexplained(changes: Iterable[tuple[Item | None, Item]], entries: Mapping[Step, Sequence[Booked]]) -> None:
+    for before, after in changes:
+        step = store.step_of(before, after)
+        if step is not None and not is_explained(step, entries[step]):
+            note_account(after)
 
 
 def _runs(steps: Iterable[Step]) -> list[Run]:

@@ -14,12 +14,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from chalicelib.access.domain import OPERATOR
 from chalicelib.access.store import list_tenants
 from chalicelib.core.errors import Defect
+from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.domain import Account
 from chalicelib.ledger.rebuild import Difference, effects
 from chalicelib.ledger.service.projection import refill
 from chalicelib.ledger.service.proving_accounts import (
@@ -33,12 +36,17 @@ from chalicelib.ledger.service.proving_accounts import (
 )
 from chalicelib.ledger.service.proving_feed import Walk
 from chalicelib.ledger.service.proving_holds import prove_holds
-from chalicelib.ledger.store import feed, proving
+from chalicelib.ledger.store import discrepancies, feed, proofs, proving
+from chalicelib.ledger.store.accounts import load_accounts
+from chalicelib.ledger.store.discrepancies import Noted
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.tables import Item
 
 PAGE = 100
 MOST_PAGES = 1000
+OF_ACCOUNTS = frozenset({"balance_differs", "version_behind", "entries_missing"})
+"""Differences by which an account's own balance is not what its entries come to."""
+
 FIGURES = ("entries", "accounts", "lines", "checkpoints", "numbered", "refilled", "listed", "moving", "late")
 
 
@@ -98,7 +106,7 @@ def prove_tenant(tenant: str, now: datetime, *, unnumbered: Sequence[str] = (), 
     holds = prove_holds(walk, now, mend=mend)
     histories = _prove_histories(tenant, accounts.compared, now, mend=mend)
     lost = () if mend else (Difference("entry_unnumbered", entry_id, {}) for entry_id in unnumbered)
-    return Report(
+    report = Report(
         tenant=tenant,
         entries=walk.entries,
         accounts=len(accounts.compared),
@@ -111,6 +119,9 @@ def prove_tenant(tenant: str, now: datetime, *, unnumbered: Sequence[str] = (), 
         late=histories.late,
         differences=(*lost, *walk.found, *accounts.found, *walk.chain.found, *histories.found, *holds.found),
     )
+    if mend:
+        _keep(report, upto=walk.reached, now=now)
+    return report
 
 
 def _proved(tenant: str, now: datetime, unnumbered: Sequence[str], *, mend: bool) -> Report:
@@ -118,6 +129,23 @@ def _proved(tenant: str, now: datetime, unnumbered: Sequence[str], *, mend: bool
         return prove_tenant(tenant, now, unnumbered=unnumbered, mend=mend)
     except Exception as error:  # whatever it is, it is this tenant's: it is told as a difference
         return Report(tenant, differences=(Difference("not_proved", tenant, {"error": type(error).__name__}),))
+
+
+def _keep(report: Report, *, upto: int, now: datetime) -> None:
+    """Keep what a proof came to for the trial balance: the accounts that differ are noted, and those that do not differ
+    any more are noted no longer."""
+    tenant = report.tenant
+    proofs.keep_proof(tenant, proofs.Proof(upto, instant_text(now), len(report.differences)))
+    differing = {one.subject for one in report.differences if one.kind in OF_ACCOUNTS}
+    for account in (a for start in range(0, len(differing), PAGE) for a in _accounts(tenant, sorted(differing), start)):
+        discrepancies.note(tenant, Noted(account.account_id, account.kind.value, account.currency))
+    for noted in list(discrepancies.all_noted(tenant)):
+        if noted.account_id not in differing and not discrepancies.discrepancy(tenant, noted).difference:
+            discrepancies.note(tenant, replace(noted, open=False))
+
+
+def _accounts(tenant: str, account_ids: Sequence[str], start: int) -> Iterable[Account]:
+    return load_accounts(tenant, account_ids[start : start + PAGE]).values()
 
 
 def _prove_histories(tenant: str, compared: Iterable[Compared], now: datetime, *, mend: bool) -> _Histories:

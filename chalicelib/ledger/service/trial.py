@@ -1,70 +1,89 @@
-"""The trial balance: proof that all balances of a tenant sum to zero."""
+"""The trial balance: what all accounts of a kind have in each currency, and whether the accounts themselves agree.
+
+Every entry balances, so that the sum over entries is always zero and proves nothing. What is proved is that two paths
+come to the same: a *position* is made of the journal's entries in the order of the feed, and *own* balances are what
+commits have moved account by account. The projector sees every change of an account and notes at once where it is not
+by the entries it names; what it cannot see, the nightly proof finds account by account.
+
+    own balance - what the account has after N  =  position at N      for every kind and currency, or it is not proved
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from datetime import datetime, timedelta
 
-from chalicelib.core.errors import Busy, TooLarge
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.domain import Account
-from chalicelib.ledger.store import accounts, folding
-from chalicelib.storage.retry import pause
-from chalicelib.storage.tables import Item
+from chalicelib.ledger.service import totals
+from chalicelib.ledger.store import discrepancies, feed, proofs
+from chalicelib.ledger.store.discrepancies import Discrepancy
+from chalicelib.ledger.store.proofs import Proof
+from chalicelib.ledger.totals import NOTHING, Moved, differences
 
-SNAPSHOT_TRIES = 8
-PAGE = 100
-MOST_PAGES = 100
+MOST_SHOWN = 100
+"""How many accounts that differ one answer names; it is not proved, however many more there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What entries have moved on all accounts of one kind in one currency (`moved`), and by how much those accounts'
+    own balances differ from it, less what came after the cut (debits less credits; 0, or the books are wrong)."""
+
+    kind: str
+    currency: str
+    moved: Moved
+    difference: int
 
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """All accounts at one instant, and the sum of debits less credits for each currency: zero, or the books are
-    wrong. `unfolded` is what entries have booked on deferred accounts that is not in their balances yet: it is part of
-    the sums."""
+    """Totals up to the feed number `upto`, of `head` that are given, of what took effect up to `effective_up_to` (None:
+    all of it). `differences` is debits less credits over all accounts' own balances, by currency. `proof` is the last
+    night's. `proved`: neither it nor any account differs."""
 
-    accounts: tuple[Account, ...]
+    upto: int
+    head: int
+    effective_up_to: datetime | None
+    proved: bool
+    totals: tuple[Total, ...]
     differences: dict[str, int]
-    unfolded: dict[str, int]
+    discrepancies: tuple[Discrepancy, ...]
+    proof: Proof | None
 
 
-def trial_balance(tenant: str) -> TrialBalance:
-    """Every balance of a tenant as of one instant, summed.
+def trial_balance(tenant: str, *, upto: int | None = None, effective_up_to: datetime | None = None) -> TrialBalance:
+    """The trial balance at two cuts: up to a number of the feed (None: the last that can be read now), and of what took
+    effect up to an instant, that instant included (None: without that cut).
 
-    The accounts are collected twice, and between the two what no fold has counted yet; when no version has moved
-    meanwhile, all of it stood together at that instant (a double-collect snapshot). The index that lists the accounts
-    may lag behind a new one, and the feed behind an entry, which shows as a difference: so a difference is believed
-    only when it stays, and when no account was moved by an entry that has no number yet. Raises Busy `try_again` when
-    the books never hold still or the feed is behind, and TooLarge `too_many_accounts`.
+    Raises InvalidInput `up_to_beyond_feed`, and as `totals.cut`.
     """
-    collected = _all_accounts(tenant)
-    trial = None
-    for attempt in range(SNAPSHOT_TRIES):
-        unfolded = folding.unfolded(tenant)
-        again = _all_accounts(tenant)
-        still = [(a.account_id, a.version) for a in collected] == [(a.account_id, a.version) for a in again]
-        trial = _trial(again, unfolded) if still and unfolded is not None else None
-        if trial is not None and not any(trial.differences.values()):
-            return trial
-        collected = again
-        pause(attempt)
-    if trial is None or not folding.is_numbered(tenant, [account.account_id for account in collected]):
-        raise Busy("try_again", "the books are moving too fast for a snapshot: try again")
-    return trial
+    head = feed.head(tenant)
+    if upto is not None and not 0 <= upto <= head:
+        sentence = "up_to is a number that the feed has given"
+        raise InvalidInput("up_to_beyond_feed", sentence, field="up_to", head=head)
+    found = totals.cut(tenant, upto=upto, end=_end(effective_up_to))
+    noted = discrepancies.noted_accounts(tenant, most=MOST_SHOWN)
+    differing = tuple(one for each in noted if (one := discrepancies.discrepancy(tenant, each)).difference)
+    proof = proofs.last_proof(tenant)
+    by_kind = _by_kind(differing)
+    keys = sorted(found.sums.keys() | by_kind.keys(), key=lambda key: (key[1], key[0]))
+    rows = tuple(Total(*key, found.sums.get(key, NOTHING), by_kind.get(key, 0)) for key in keys)
+    nets = differences(found.sums)
+    for one in differing:
+        nets[one.currency] = nets.get(one.currency, 0) + one.difference
+    proved = not any(nets.values()) and not differing and not (proof and proof.differences)
+    return TrialBalance(found.upto, max(head, found.upto), effective_up_to, proved, rows, nets, differing, proof)
 
 
-def _all_accounts(tenant: str) -> list[Account]:
-    collected: list[Account] = []
-    after: Item | None = None
-    for _ in range(MOST_PAGES):
-        page, after = accounts.list_accounts(tenant, after=after, limit=PAGE)
-        collected += page
-        if after is None:
-            return collected
-    raise TooLarge("too_many_accounts", "more accounts than one answer holds", maximum=PAGE * MOST_PAGES)
+def _end(effective_up_to: datetime | None) -> str | None:
+    """The instant's text before which what took effect is counted."""
+    return None if effective_up_to is None else instant_text(effective_up_to + timedelta(microseconds=1))
 
 
-def _trial(collected: Sequence[Account], unfolded: Mapping[str, int]) -> TrialBalance:
-    sums = dict(unfolded)
-    for account in collected:
-        sums[account.currency] = sums.get(account.currency, 0) + account.balance
-    return TrialBalance(tuple(collected), dict(sorted(sums.items())), dict(unfolded))
+def _by_kind(differing: tuple[Discrepancy, ...]) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = defaultdict(int)
+    for one in differing:
+        found[one.kind, one.currency] += one.difference
+    return dict(found)

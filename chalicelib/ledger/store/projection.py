@@ -61,6 +61,13 @@ def step_of(before: Item | None, after: Item) -> Step | None:
     )
 
 
+def is_bent(before: Item | None, after: Item) -> bool:
+    """Whether an account's balance has moved though no entry is said to have moved it."""
+    if before is None:
+        return after["version"] == {"N": "0"} and after["balance"] != {"N": "0"}
+    return before["version"] == after["version"] and before["balance"] != after["balance"]
+
+
 def look_up(runs: Iterable[Sequence[Step]]) -> Found:
     """The journal items of some runs of steps, and the lines before and behind each run."""
     keys: list[Key] = []

@@ -1,4 +1,5 @@
-"""The projector: turns each new version of an account into a line of its history with the running balance."""
+"""The projector: turns each new version of an account into a line of its history with the running balance, and notes
+accounts that were moved by anything but entries."""
 
 from __future__ import annotations
 
@@ -10,5 +11,9 @@ worker = Worker(__name__)
 
 @worker.stream("project", table="accounts")
 def project(records: list[StreamRecord]) -> None:
-    """Write the lines that changed accounts stand for. A record that comes again writes the same line."""
+    """Write the lines that changed accounts stand for, and note what no entry explains. A record that comes again does
+    the same again."""
     projection.project((record.before, record.after) for record in records if record.after is not None)
+    for record in records:
+        if record.after is None and record.before is not None:
+            projection.note_account(record.before)

@@ -1,4 +1,4 @@
-"""The minute's sweep: lets go of holds whose time is over, and folds what is behind its feed.
+"""The minute's sweep: returns holds whose time is over, folds what is behind its feed, and brings totals on.
 
 Nothing here keeps a list of what is to be done: each run looks at how things stand, so that the one after an outage
 does all that was missed, and two at once do it once. An entry whose record the sequencer never got has no number, and
@@ -11,7 +11,7 @@ import json
 import logging
 
 from chalicelib.core.errors import Defect, Refusal
-from chalicelib.ledger.service import deferred, holds
+from chalicelib.ledger.service import deferred, holds, totals
 from chalicelib.queues import Worker
 from chalicelib.web import clock
 
@@ -23,21 +23,30 @@ log.setLevel(logging.INFO)
 
 @worker.schedule("sweep", "rate(1 minute)")
 def sweep() -> dict[str, int]:
-    """Return the holds that are due, then fold every tenant that is behind.
+    """Return the holds that are due, then fold every tenant that is behind, and bring on its totals.
 
-    Answers `{"holds_returned": so many, "tenants_folded": that were behind, "entries_folded": so many}`. Where a hold
-    or a tenant failed the others are done, and the run fails.
+    Answers `{"holds_returned": so many, "tenants_folded": that were behind, "entries_folded": so many,
+    "blocks_totalled": so many}`. Where a hold or a tenant failed the others are done, and the run fails.
     """
     swept = holds.expire_due(clock.now())
     run = deferred.fold_behind()
-    done = {"holds_returned": swept.returned, "tenants_folded": run.tenants, "entries_folded": run.entries}
+    totalled = totals.follow_behind()
+    done = {
+        "holds_returned": swept.returned,
+        "tenants_folded": run.tenants,
+        "entries_folded": run.entries,
+        "blocks_totalled": totalled.blocks,
+    }
     log.info(json.dumps({"swept": done}))
     for hold in swept.failures:
         _log("hold_not_returned", hold.error, tenant=hold.tenant, hold_id=hold.hold_id)
     for failure in run.failures:
         _log("tenant_not_folded", failure.error, tenant=failure.tenant)
-    if swept.failures or run.failures:
-        raise Defect(f"{len(swept.failures)} holds not returned, {len(run.failures)} tenants not folded")
+    for tenant, error in totalled.failures:
+        _log("tenant_not_totalled", error, tenant=tenant)
+    failures = (len(swept.failures), len(run.failures), len(totalled.failures))
+    if any(failures):
+        raise Defect("{} holds not returned, {} tenants not folded, {} not totalled".format(*failures))
     return done
 
 
