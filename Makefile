@@ -10,7 +10,7 @@ STACK_VENV := .venv-stack
 RUN := $(VENV)/bin/python
 SOURCES := $(wildcard app.py chalicelib infra tests bench)
 # Rules and values: checked with mypy --strict. The rest talks to libraries that have no types.
-STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats chalicelib/ledger/account_life.py chalicelib/ledger/deferred.py chalicelib/ledger/documents.py chalicelib/ledger/exchange.py chalicelib/ledger/lines.py chalicelib/ledger/batches.py chalicelib/ledger/reversals.py chalicelib/ledger/commands.py chalicelib/ledger/conditions.py chalicelib/ledger/metadata.py chalicelib/ledger/transfers.py chalicelib/ledger/holds.py chalicelib/ledger/checkpoints.py chalicelib/ledger/merkle.py chalicelib/ledger/rebuild.py chalicelib/credit/history.py chalicelib/credit/changes.py)
+STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/recon/matching.py chalicelib/recon/formats chalicelib/ledger/account_life.py chalicelib/ledger/deferred.py chalicelib/ledger/documents.py chalicelib/ledger/exchange.py chalicelib/ledger/lines.py chalicelib/ledger/batches.py chalicelib/ledger/reversals.py chalicelib/ledger/commands.py chalicelib/ledger/conditions.py chalicelib/ledger/metadata.py chalicelib/ledger/transfers.py chalicelib/ledger/holds.py chalicelib/ledger/checkpoints.py chalicelib/ledger/merkle.py chalicelib/ledger/rebuild.py chalicelib/ledger/totals.py chalicelib/credit/history.py chalicelib/credit/changes.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help env stack-env demo industries up down reset test simulate check lint format types contracts templates bench bench-ledger bench-netting rebuild openapi package deploy lock

@@ -139,7 +139,7 @@ def _keep(report: Report, *, upto: int, now: datetime) -> None:
     differing = {one.subject for one in report.differences if one.kind in OF_ACCOUNTS}
     for account in (a for start in range(0, len(differing), PAGE) for a in _accounts(tenant, sorted(differing), start)):
         discrepancies.note(tenant, Noted(account.account_id, account.kind.value, account.currency))
-    for noted in list(discrepancies.all_noted(tenant)):
+    for noted in discrepancies.noted_accounts(tenant, most=PAGE):
         if noted.account_id not in differing and not discrepancies.discrepancy(tenant, noted).difference:
             discrepancies.note(tenant, replace(noted, open=False))
 

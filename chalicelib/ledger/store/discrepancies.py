@@ -7,7 +7,6 @@ against that of its line, which is made of entries alone. The proof ends those t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -18,7 +17,7 @@ from chalicelib.storage import records
 from chalicelib.storage.commit import Failed, Stale, commit
 from chalicelib.storage.reads import get
 from chalicelib.storage.retry import pause
-from chalicelib.storage.tables import AccountItem, Item, Key, account_key, record_key
+from chalicelib.storage.tables import AccountItem, Key, account_key, record_key
 
 PAGE = 100
 TRIES = 4
@@ -72,17 +71,6 @@ def note(tenant: str, noted: Noted) -> None:
 def noted_accounts(tenant: str, *, most: int) -> tuple[Noted, ...]:
     """The accounts on a tenant's list, at most so many, the index willing."""
     return records.listing(_list(tenant, is_open=True), Noted, after=None, limit=most).values
-
-
-def all_noted(tenant: str) -> Iterator[Noted]:
-    """Every account on a tenant's list."""
-    after: Item | None = None
-    while True:
-        page = records.listing(_list(tenant, is_open=True), Noted, after=after, limit=PAGE)
-        yield from page.values
-        after = page.last_key
-        if after is None:
-            return
 
 
 def discrepancy(tenant: str, noted: Noted) -> Discrepancy:
