@@ -1,147 +1,189 @@
 """Business days by named calendars: which days count where deadlines are in business days and prices are fixed daily.
 
-`weekdays` is Monday to Friday. `TARGET` is the euro's: weekdays but 1 January, Good Friday, Easter Monday, 1 May, 25
-and 26 December (European Central Bank, TARGET closing days since 2002). `LONDON` is weekdays but the bank holidays of
-England and Wales, when London's exchanges fix no prices; holidays that were proclaimed once are not in it. `CN` is
-mainland China's: the State Council's notices of 12 November 2024 for 2025 and of 4 November 2025 for 2026, with the
-weekend days that are worked in exchange. `CN_EXCHANGE` has the same holidays, but exchanges stay closed on weekend days
-that are worked. Of a year without a notice here both know only the weekdays and the statutory days with a fixed date (1
-January; 1 and, since 2025, 2 May; 1 to 3 October): festivals of the lunar calendar count as business days then.
+A calendar is a centre (`weekdays`, `TARGET`, `LONDON`, `NEW_YORK`, `CN`, `CN_EXCHANGE`: `core/centres/*.toml`), or
+several joined by a plus (`CN+TARGET`), where business is done on the days on which all of them do it. Its days are
+those of its zone, that of the first centre. They are known for so long only: beyond that nothing is guessed, and what
+would need a day that is not known is refused with `calendar_unknown`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
 from functools import cache
+from zoneinfo import ZoneInfo
 
-from chalicelib.core.errors import Defect, InvalidInput
+from chalicelib.core.centres import Centre, all_centres
+from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.values import dataclass
 
-SATURDAY = 5
 ONE_DAY = timedelta(days=1)
 MOST_DAYS = 4000
 """Days between which business days are listed at once: more than ten years."""
+MOST_CENTRES = 4
+WEEKDAYS = "weekdays"
+NOTICE = timedelta(days=60)
+"""How long before its horizon a calendar is named as ending."""
+
+
+class CalendarUnknown(Conflict):
+    """What is asked would need a day of which nobody knows yet whether it is a business day."""
+
+
+class Convention(Enum):
+    """Where a due day goes that is no business day: to the next one; to the next unless that is of another month, then
+    to the one before; to the one before; nowhere."""
+
+    FOLLOWING = "following"
+    MODIFIED_FOLLOWING = "modified_following"
+    PRECEDING = "preceding"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Monday to Friday but the `holidays` of a year, and the days at a weekend that are `worked`."""
+    """The days on which all of its centres do business."""
 
     name: str
-    holidays: Callable[[int], frozenset[date]]
-    worked: frozenset[date] = frozenset()
+    centres: tuple[Centre, ...]
+
+    @property
+    def version(self) -> str:
+        """The versions of its data, by centre: `CN.2`."""
+        return "+".join(f"{one.name}.{one.version}" for one in self.centres)
+
+    @property
+    def known_from(self) -> date:
+        """The first day that is known."""
+        return max(one.known_from for one in self.centres)
+
+    @property
+    def known_through(self) -> date:
+        """The horizon: the last day that is known."""
+        return min(one.known_through for one in self.centres)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone by whose clocks its days begin and end."""
+        return self.centres[0].time_zone
 
     def is_business_day(self, day: date) -> bool:
-        """Whether business is done on a day."""
-        return day in self.worked or (day.weekday() < SATURDAY and day not in self.holidays(day.year))
+        """Whether business is done on a day. Raises CalendarUnknown `calendar_unknown`."""
+        known = [one.is_open(day) for one in self.centres]
+        if False in known:
+            return False
+        if None in known:
+            raise self._unknown(day)
+        return True
+
+    def day_of(self, instant: datetime) -> date:
+        """The day of an instant where the calendar is."""
+        return instant.astimezone(self.zone).date()
+
+    def days_left(self, now: datetime) -> int:
+        """The days from that of `now` to the last that is known; less than nothing once that is past."""
+        return (self.known_through - self.day_of(now)).days
+
+    def begins(self, day: date) -> datetime:
+        """The instant a day begins where the calendar is."""
+        return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
+
+    def after(self, day: date) -> date:
+        """The day after a day. Raises CalendarUnknown `calendar_unknown` where there is none."""
+        if day == date.max:
+            raise self._unknown(day)
+        return day + ONE_DAY
+
+    def _unknown(self, day: date) -> CalendarUnknown:
+        facts = {
+            "calendar": self.name,
+            "version": self.version,
+            "day": day.isoformat(),
+            "known_from": self.known_from.isoformat(),
+            "known_through": self.known_through.isoformat(),
+        }
+        return CalendarUnknown("calendar_unknown", "the calendar's days are not known that far", **facts)
 
 
-def calendar(name: str) -> Calendar:
-    """The calendar of this name. Raises InvalidInput `unknown_calendar`."""
-    if name not in CALENDARS:
-        facts = {"field": "calendar", "calendar": name, "known": sorted(CALENDARS)}
-        raise InvalidInput("unknown_calendar", f"calendars are {', '.join(sorted(CALENDARS))}", **facts)
-    return CALENDARS[name]
+@cache
+def calendar(name: str, field: str = "calendar") -> Calendar:
+    """The calendar of this name. Raises InvalidInput `unknown_calendar`, naming `field`."""
+    known = all_centres()
+    names = name.split("+")
+    if not set(names) <= set(known) or len(set(names)) < len(names) or len(names) > MOST_CENTRES:
+        facts = {"field": field, "calendar": name, "known": sorted(known)}
+        sentence = f"calendars are {', '.join(sorted(known))}, or up to {MOST_CENTRES} of them joined by +"
+        raise InvalidInput("unknown_calendar", sentence, **facts)
+    return Calendar(name, tuple(known[one] for one in names))
+
+
+CALENDARS = {name: calendar(name) for name in all_centres()}
+"""The calendar of each centre by its name."""
+
+
+def ending_calendars(now: datetime) -> tuple[Calendar, ...]:
+    """The calendars whose last known day is at most 60 days away, or past, the nearest first."""
+    near = [one for one in CALENDARS.values() if one.days_left(now) <= NOTICE.days]
+    return tuple(sorted(near, key=lambda one: one.known_through))
+
+
+@cache
+def home_calendar(currency: str) -> Calendar:
+    """The calendar of the centre whose banks settle a currency, by whose days its accounts are kept; weekdays by UTC
+    where no centre is known for it."""
+    homes = (one.name for one in all_centres().values() if currency in one.currencies)
+    return calendar(next(homes, WEEKDAYS))
+
+
+def today_in(currency: str, now: datetime) -> date:
+    """The day it is where the banks are that settle a currency."""
+    return home_calendar(currency).day_of(now)
 
 
 def add_business_days(calendar: Calendar, day: date, n: int) -> date:
-    """The `n`-th business day after a day; for 0 the day itself, whatever it is."""
+    """The `n`-th business day after a day; for 0 the day itself, whatever it is. Raises CalendarUnknown."""
     if n < 0:
         raise Defect("business days are counted forwards")
     while n:
-        day += ONE_DAY
+        day = calendar.after(day)
         n -= calendar.is_business_day(day)
     return day
 
 
+def end_of_business_days(calendar: Calendar, now: datetime, n: int) -> datetime:
+    """The instant at which `n` business days after that of `now` have passed: midnight where the calendar is. Raises
+    CalendarUnknown."""
+    last = add_business_days(calendar, calendar.day_of(now), n)
+    return calendar.begins(calendar.after(last))
+
+
+def count_business_days(calendar: Calendar, first: date, last: date) -> int:
+    """How many business days there are from `first` to `last`, both included. Raises CalendarUnknown."""
+    return sum(calendar.is_business_day(first + i * ONE_DAY) for i in range((last - first).days + 1))
+
+
 def business_days(calendar: Calendar, first: date, last: date) -> tuple[date, ...]:
-    """The business days from `first` to `last`, both included; none where `last` is earlier."""
+    """The business days from `first` to `last`, both included; none where `last` is earlier. Raises CalendarUnknown."""
     span = (last - first).days + 1
     if span > MOST_DAYS:
         raise Defect(f"{span} days are too many to list")
-    days = (first + timedelta(days=i) for i in range(span))
+    days = (first + i * ONE_DAY for i in range(span))
     return tuple(day for day in days if calendar.is_business_day(day))
 
 
-def easter(year: int) -> date:
-    """Easter Sunday by the Gregorian calendar. Source: Meeus, Astronomical Algorithms, chapter 8."""
-    century, in_century = divmod(year, 100)
-    golden = year % 19
-    leaps, rest = divmod(century, 4)
-    correction = (century - (century + 8) // 25 + 1) // 3
-    epact = (19 * golden + century - leaps - correction + 15) % 30
-    weekday = (32 + 2 * rest + 2 * (in_century // 4) - epact - in_century % 4) % 7
-    late = (golden + 11 * epact + 22 * weekday) // 451
-    month, day = divmod(epact + weekday - 7 * late + 114, 31)
-    return date(year, month, day + 1)
+def due_day(calendar: Calendar, day: date, convention: Convention) -> date:
+    """Where a convention puts a due day. Raises CalendarUnknown."""
+    if convention is Convention.NONE:
+        return day
+    if convention is Convention.PRECEDING:
+        return _nearest(calendar, day, -ONE_DAY)
+    following = _nearest(calendar, day, ONE_DAY)
+    if convention is Convention.MODIFIED_FOLLOWING and (following.year, following.month) != (day.year, day.month):
+        return _nearest(calendar, day, -ONE_DAY)
+    return following
 
 
-def _none(year: int) -> frozenset[date]:
-    return frozenset()
-
-
-@cache
-def _target(year: int) -> frozenset[date]:
-    fixed = {date(year, 1, 1), date(year, 5, 1), date(year, 12, 25), date(year, 12, 26)}
-    return frozenset(fixed | {easter(year) - 2 * ONE_DAY, easter(year) + ONE_DAY})
-
-
-@cache
-def _london(year: int) -> frozenset[date]:
-    """New Year, Christmas and Boxing Day move to the next day that is free where they fall on a weekend."""
-    new_year = _next_weekday(date(year, 1, 1))
-    christmas = _next_weekday(date(year, 12, 25))
-    boxing = _next_weekday(max(date(year, 12, 26), christmas + ONE_DAY))
-    first_in_may = _next_monday(date(year, 5, 1))
-    spring, summer = _next_monday(date(year, 5, 25)), _next_monday(date(year, 8, 25))
-    fixed = {new_year, christmas, boxing, first_in_may, spring, summer}
-    return frozenset(fixed | {easter(year) - 2 * ONE_DAY, easter(year) + ONE_DAY})
-
-
-def _next_weekday(day: date) -> date:
-    """The day, or the Monday after it where it is of a weekend."""
-    return day if day.weekday() < SATURDAY else _next_monday(day)
-
-
-def _next_monday(day: date) -> date:
-    """The day, or the first Monday after it."""
-    return day + timedelta(days=-day.weekday() % 7)
-
-
-@cache
-def _china(year: int) -> frozenset[date]:
-    if year in _OFF_IN_CHINA:
-        return _days(year, _OFF_IN_CHINA[year])
-    return _days(year, "01-01 05-01 10-01..10-03" + (" 05-02" if year >= LABOUR_DAYS_SINCE else ""))
-
-
-def _days(year: int, text: str) -> frozenset[date]:
-    """The days of a year that a text names: `01-01 05-01..05-05`."""
-    days: set[date] = set()
-    for part in text.split():
-        first, _, last = (f"{year:04d}-{day}" if day else day for day in part.partition(".."))
-        begins = date.fromisoformat(first)
-        ends = date.fromisoformat(last) if last else begins
-        days |= {begins + timedelta(days=i) for i in range((ends - begins).days + 1)}
-    return frozenset(days)
-
-
-LABOUR_DAYS_SINCE = 2025
-_OFF_IN_CHINA = {
-    2025: "01-01 01-28..02-04 04-04..04-06 05-01..05-05 05-31..06-02 10-01..10-08",
-    2026: "01-01..01-03 02-15..02-23 04-04..04-06 05-01..05-05 06-19..06-21 09-25..09-27 10-01..10-07",
-}
-_WORKED_IN_CHINA = _days(2025, "01-26 02-08 04-27 09-28 10-11") | _days(2026, "01-04 02-14 02-28 05-09 09-20 10-10")
-
-CALENDARS = {
-    one.name: one
-    for one in (
-        Calendar("weekdays", _none),
-        Calendar("TARGET", _target),
-        Calendar("LONDON", _london),
-        Calendar("CN", _china, _WORKED_IN_CHINA),
-        Calendar("CN_EXCHANGE", _china),
-    )
-}
-"""Every calendar by its name."""
+def _nearest(calendar: Calendar, day: date, step: timedelta) -> date:
+    while not calendar.is_business_day(day):
+        day += step
+    return day

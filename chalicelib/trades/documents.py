@@ -40,11 +40,15 @@ class FixingBody(Body):
 
 
 class IndexFixingsBody(Body, tag_field="type", tag="index_fixings"):
-    """An index on the days that are averaged, in the currency of the price."""
+    """An index on the days that are averaged, in the currency of the price, and the days on which it should have been
+    published and was not."""
 
     index: ShortText
     currency: Currency
     fixings: Annotated[list[FixingBody], msgspec.Meta(max_length=2 * MOST_FIXINGS)]
+    not_published: Annotated[list[Time], msgspec.Meta(max_length=2 * MOST_FIXINGS)] = msgspec.field(
+        default_factory=list
+    )
 
 
 class ExchangeRateBody(Body, tag_field="type", tag="exchange_rate"):
@@ -201,6 +205,8 @@ def _read(name: str, value: Any) -> Any:
     if name == "fixings":
         days = (parse_date(one.date, f"{field}[{i}].date") for i, one in enumerate(value))
         return tuple(Fixing(day, one.minor) for day, one in zip(days, value, strict=True))
+    if name == "not_published":
+        return tuple(parse_date(one, f"{field}[{i}]") for i, one in enumerate(value))
     if name == "findings":
         return tuple(Finding(one.property, one.milli) for one in value)
     return value
@@ -215,7 +221,9 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _part(one: Fixing | Finding) -> FixingBody | FindingBody:
+def _part(one: Fixing | Finding | date) -> FixingBody | FindingBody | str:
+    if isinstance(one, date):
+        return one.isoformat()
     if isinstance(one, Fixing):
         return FixingBody(date=one.date.isoformat(), minor=one.minor)
     return FindingBody(property=one.property, milli=one.milli)

@@ -9,6 +9,7 @@ import msgspec
 from chalicelib.core.instants import instant_text
 from chalicelib.trades.documents import AnyDocumentBody, document_body
 from chalicelib.trades.domain.evidence import Evidence
+from chalicelib.trades.domain.retention import retention_ends
 from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Dispute, Progress, Trade
@@ -38,7 +39,9 @@ class EvidenceView(msgspec.Struct, frozen=True):
 
 class MilestoneView(msgspec.Struct, frozen=True):
     """How far a milestone (`name`, or `name/lot`) has come. From `ready_at` on only its signers keep it waiting, and at
-    `deemed_at` their silence is acceptance; a dispute stops that clock with `days_left` business days on it."""
+    `deemed_at` their silence is acceptance; a dispute stops that clock with `days_left` business days on it.
+    `waiting_reason` is `calendar_unknown` where the clock would end on a day that the calendar does not know yet: it is
+    counted once it does. `calendar_version` is what the clock was counted by."""
 
     milestone: str
     signed: list[str]
@@ -46,6 +49,8 @@ class MilestoneView(msgspec.Struct, frozen=True):
     ready_at: str | None
     deemed_at: str | None
     days_left: int | None
+    waiting_reason: str | None
+    calendar_version: str | None
 
 
 class DisputeView(msgspec.Struct, frozen=True):
@@ -97,6 +102,7 @@ class TradeView(msgspec.Struct, frozen=True):
     shares: list[GotView]
     dispute: DisputeView | None
     retained_until: str | None
+    retention_ends_at: str | None
     expires_at: str | None
     top_up_at: str | None
     funds_trade_id: str | None
@@ -151,6 +157,10 @@ class TemplatePublishedView(msgspec.Struct, frozen=True):
     published_at: str
 
 
+CALENDAR_UNKNOWN = "calendar_unknown"
+"""Why a clock waits."""
+
+
 def evidence_view(piece: Evidence) -> EvidenceView:
     """A piece of evidence as answers show it."""
     return EvidenceView(
@@ -187,6 +197,7 @@ def trade_view(trade: Trade) -> TradeView:
         shares=[GotView(role, got.minor, got.back_minor) for role, got in trade.got.items()],
         dispute=_dispute_view(trade.dispute) if trade.dispute else None,
         retained_until=_text(trade.retained_until),
+        retention_ends_at=_text(retention_ends(trade)),
         expires_at=_text(trade.expires_at),
         top_up_at=_text(trade.top_up_at),
         funds_trade_id=trade.funds,
@@ -206,6 +217,8 @@ def _milestone_view(key: str, progress: Progress) -> MilestoneView:
         ready_at=_text(progress.ready_at),
         deemed_at=_text(progress.deemed_at),
         days_left=progress.days_left,
+        waiting_reason=CALENDAR_UNKNOWN if progress.waits_for_calendar else None,
+        calendar_version=progress.calendar_version or None,
     )
 
 

@@ -229,7 +229,7 @@ def test_a_quotation_month_is_so_many_months_after_and_complete(day: date, month
     assert (period.last - period.first).days < 31
 
 
-@given(st.sampled_from(sorted(CALENDARS)), st.integers(0, 40), st.data())
+@given(st.sampled_from(sorted(CALENDARS)), st.integers(0, 35), st.data())
 def test_a_month_counts_with_all_its_fixings_and_with_none_less(name: str, months: int, data: st.DataObject) -> None:
     window = quotation_month(date(2024, 1, 1), months)
     days = of_month(window, name)

@@ -163,6 +163,7 @@ def test_a_trade_is_shown_with_what_is_due_and_held() -> None:
         "shares": [],
         "dispute": None,
         "retained_until": None,
+        "retention_ends_at": None,
         "expires_at": None,
         "top_up_at": None,
         "funds_trade_id": None,
@@ -197,7 +198,7 @@ def test_a_trade_is_shown_with_its_clocks() -> None:
     later = MONDAY + timedelta(days=3)
     view = trade_view(
         standing(
-            progress={"delivery": Progress(("inspector",), MONDAY, later), "arrival/A1": Progress(days_left=2)},
+            progress={"delivery": Progress(("inspector",), MONDAY, later, calendar_version="CN.2"), "arrival/A1": Progress(days_left=2)},
             done=("shipment",),
             recalled=("B",),
             retained_until=date(2027, 3, 2),
@@ -215,6 +216,8 @@ def test_a_trade_is_shown_with_its_clocks() -> None:
             "ready_at": "2026-03-02T09:00:00.000000Z",
             "deemed_at": "2026-03-05T09:00:00.000000Z",
             "days_left": None,
+            "waiting_reason": None,
+            "calendar_version": "CN.2",
         },
         {
             "milestone": "arrival/A1",
@@ -223,6 +226,8 @@ def test_a_trade_is_shown_with_its_clocks() -> None:
             "ready_at": None,
             "deemed_at": None,
             "days_left": 2,
+            "waiting_reason": None,
+            "calendar_version": None,
         },
     ]
     assert (view.milestones_released, view.lots_recalled) == (["shipment"], ["B"])

@@ -36,6 +36,7 @@ from chalicelib.trades.domain.template import (
     Stray,
     Taken,
     Template,
+    Unpublished,
 )
 from chalicelib.trades.domain.terms import waterfall_of
 
@@ -113,6 +114,11 @@ def _price(template: Template) -> Problems:
     yield Problem("template_anchor_invalid", (rule.anchor is not None) is not period, "price.anchor")
     months = 0 <= rule.months_after <= (MOST_MONTHS if period else 0)
     yield Problem("template_months_invalid", not months, "price.months_after")
+    by_days = rule.mode in {PriceMode.MONTH_AVERAGE, PriceMode.QUOTATION_PERIOD}
+    unheeded = not by_days and bool(rule.quotation_calendar or rule.unpublished is not Unpublished.REFUSE)
+    field = "price.quotation_calendar"
+    yield Problem("template_quotation_calendar_not_wanted", unheeded, field, {"mode": rule.mode.value})
+    calendar(template.quotation_calendar, field)
 
 
 def _deductions(template: Template) -> Problems:

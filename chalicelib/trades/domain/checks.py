@@ -99,8 +99,15 @@ def _check_fixings(document: IndexFixings, *, today: date) -> None:
         raise InvalidInput("fixings_missing", "an average needs at least one fixing", field="document.fixings")
     if len(document.fixings) > MOST_FIXINGS:
         raise InvalidInput("too_many_fixings", "too many days", field="document.fixings", maximum=MOST_FIXINGS)
-    if (twice := _twice([fixing.date for fixing in document.fixings])) is not None:
-        raise InvalidInput("fixing_date_twice", "a day is fixed once", field="document.fixings", date=twice.isoformat())
+    days = [*(fixing.date for fixing in document.fixings), *document.not_published]
+    if len(document.not_published) > MOST_FIXINGS:
+        facts = {"field": "document.not_published", "maximum": MOST_FIXINGS}
+        raise InvalidInput("too_many_fixings", "too many days", **facts)
+    if (twice := _twice(days)) is not None:
+        sentence = "a day is fixed once, or not at all"
+        raise InvalidInput("fixing_date_twice", sentence, field="document.fixings", date=twice.isoformat())
+    for i, day in enumerate(document.not_published):
+        _check_passed(day, f"document.not_published[{i}]", today=today)
     for i, fixing in enumerate(document.fixings):
         _check_passed(fixing.date, f"document.fixings[{i}].date", today=today)
         field = f"document.fixings[{i}].minor"

@@ -1,17 +1,25 @@
 """The clocks of a trade: when silence becomes acceptance, which stands still while there is a dispute, and the day the
 retention is kept until.
 
-Business days are whole days of the template's calendar, by UTC: five of them after a Monday have passed when the next
-Tuesday begins.
+Business days are whole days of the template's calendar, where that is: five of them after a Monday have passed when the
+next Tuesday begins there. A clock that would end on a day the calendar does not know yet waits, and is counted by the
+version that knows it (`recounting.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
-from chalicelib.core.calendars import Calendar, add_business_days, business_days, calendar
+from chalicelib.core.calendars import (
+    ONE_DAY,
+    Calendar,
+    CalendarUnknown,
+    count_business_days,
+    due_day,
+    end_of_business_days,
+)
 from chalicelib.trades.domain.milestones import Point, is_signed, keys_before, missing_evidence, points
 from chalicelib.trades.domain.states import IN_FULL, State
 from chalicelib.trades.domain.terms import Terms
@@ -35,14 +43,30 @@ def gone_on(terms: Terms, before: Trade, after: Trade, now: datetime) -> Trade:
     now on."""
     rule = terms.template.retention
     if rule and after.retained_minor and State.RETAINED is after.stage is not before.stage:
-        return replace(after, retained_until=(now + timedelta(days=rule.days)).date())
+        days = terms.days
+        until = days.day_of(now) + timedelta(days=rule.days)
+        return count_retention(terms, replace(after, retained_until=until))
     return clocked(terms, after, now)
+
+
+def count_retention(terms: Terms, trade: Trade) -> Trade:
+    """The trade with the instant at which its retention ends: when the day begins, by the rule's convention, where the
+    calendar is. Where that day is not known yet, it has none."""
+    rule = terms.template.retention
+    if rule is None or trade.retained_until is None:
+        return trade
+    days = terms.days
+    try:
+        ends = days.begins(due_day(days, trade.retained_until, rule.convention))
+    except CalendarUnknown:
+        ends = None
+    return replace(trade, retention_ends_at=ends, retention_calendar=days.version)
 
 
 def stopped(terms: Terms, trade: Trade, now: datetime) -> Trade:
     """The trade with its clocks stopped: each keeps the business days that are left. One whose time was over by now has
     become acceptance, whether or not a schedule has said so yet."""
-    return _each_clock(terms, trade, lambda days, one: _stopped(days, one, now))
+    return _each_clock(terms, trade, lambda days, key, one: _stopped(terms, days, key, one, now))
 
 
 def resumed(terms: Terms, trade: Trade, now: datetime, since: datetime) -> Trade:
@@ -50,20 +74,32 @@ def resumed(terms: Terms, trade: Trade, now: datetime, since: datetime) -> Trade
     so much later as it has stood still since."""
     later = now - since
     return replace(
-        _each_clock(terms, trade, lambda days, one: _resumed(days, one, now)),
+        _each_clock(terms, trade, lambda days, key, one: _resumed(days, one, now)),
         expires_at=trade.expires_at + later if trade.expires_at else None,
         top_up_at=trade.top_up_at + later if trade.top_up_at else None,
     )
 
 
-def day_begins(day: date) -> datetime:
-    """The instant a day begins, by UTC."""
-    return datetime.combine(day, time.min, tzinfo=UTC)
+def silence(terms: Terms, key: str, progress: Progress) -> tuple[datetime, int]:
+    """Since when the clock of a milestone has been running, and for how many business days."""
+    if progress.resumed_at is not None:
+        return progress.resumed_at, progress.resumed_days
+    name, _, _ = key.partition("/")
+    return progress.ready_at or terms.opened_at, terms.milestone(name).deemed_days
 
 
-def _each_clock(terms: Terms, trade: Trade, change: Callable[[Calendar, Progress], Progress]) -> Trade:
-    days = calendar(terms.template.calendar)
-    changed = {key: change(days, one) for key, one in trade.progress.items() if key not in trade.done}
+def ends_of_silence(days: Calendar, since: datetime, n: int) -> datetime | None:
+    """The instant at which `n` business days after that of `since` have passed; None where the calendar does not know
+    that yet."""
+    try:
+        return end_of_business_days(days, since, n)
+    except CalendarUnknown:
+        return None
+
+
+def _each_clock(terms: Terms, trade: Trade, change: Callable[[Calendar, str, Progress], Progress]) -> Trade:
+    days = terms.days
+    changed = {key: change(days, key, one) for key, one in trade.progress.items() if key not in trade.done}
     return replace(trade, progress=trade.progress | changed)
 
 
@@ -74,26 +110,35 @@ def _waits_for_signers(terms: Terms, trade: Trade, one: Point) -> bool:
 
 
 def _begun(terms: Terms, trade: Trade, one: Point, now: datetime) -> Progress:
-    ends = _ends(calendar(terms.template.calendar), now, one.milestone.deemed_days)
-    return replace(trade.progress.get(one.key, Progress()), ready_at=now, deemed_at=ends)
+    days = terms.days
+    ends = ends_of_silence(days, now, one.milestone.deemed_days)
+    before = trade.progress.get(one.key, Progress())
+    return replace(before, ready_at=now, deemed_at=ends, calendar_version=days.version)
 
 
-def _stopped(days: Calendar, progress: Progress, now: datetime) -> Progress:
-    if progress.deemed_at is None or progress.accepted:
+def _stopped(terms: Terms, days: Calendar, key: str, progress: Progress, now: datetime) -> Progress:
+    if progress.accepted or (progress.deemed_at is None and not progress.waits_for_calendar):
         return progress
-    if now >= progress.deemed_at:
+    if progress.deemed_at is not None and now >= progress.deemed_at:
         return replace(progress, accepted=True)
-    last = progress.deemed_at.date() - timedelta(days=1)
-    left = len(business_days(days, now.date() + timedelta(days=1), last))
-    return replace(progress, deemed_at=None, days_left=left)
+    if progress.deemed_at is not None:
+        last = days.day_of(progress.deemed_at) - ONE_DAY
+        left = _known_days(days, days.day_of(now) + ONE_DAY, last)
+    else:
+        since, n = silence(terms, key, progress)
+        left = max(n - _known_days(days, days.day_of(since) + ONE_DAY, days.day_of(now)), 0)
+    return replace(progress.unclocked(), days_left=left, calendar_version=days.version)
+
+
+def _known_days(days: Calendar, first: date, last: date) -> int:
+    """The business days from `first` to `last`, as far as they are known: one that nobody knows has not passed."""
+    return count_business_days(days, max(first, days.known_from), min(last, days.known_through))
 
 
 def _resumed(days: Calendar, progress: Progress, now: datetime) -> Progress:
-    if progress.days_left is None:
+    left = progress.days_left
+    if left is None:
         return progress
-    return replace(progress, deemed_at=_ends(days, now, progress.days_left), days_left=None)
-
-
-def _ends(days: Calendar, now: datetime, n: int) -> datetime:
-    """The instant at which `n` business days after today have passed."""
-    return day_begins(add_business_days(days, now.date(), n) + timedelta(days=1))
+    ends = ends_of_silence(days, now, left)
+    after = replace(progress, deemed_at=ends, days_left=None, resumed_at=now, resumed_days=left)
+    return replace(after, calendar_version=days.version)

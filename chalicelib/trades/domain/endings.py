@@ -82,11 +82,14 @@ def expire(terms: Terms, trade: Trade, *, now: datetime) -> Division:
     """End a trade whose time is over, as if by the default of whom the template names. One that was performed in time,
     and whose money nobody has let go yet, does not end by itself.
 
-    Raises Conflict `trade_state`, `not_due`, `milestone_reached`.
+    Raises Conflict `trade_state`, `not_due`, `calendar_unknown` while one of its clocks waits, `milestone_reached`.
     """
     check_state(trade, Command.EXPIRE)
     if trade.expires_at is None or now < trade.expires_at:
         raise Conflict("not_due", "it still has time", trade_id=trade.trade_id)
+    if trade.waits_for_calendar:
+        sentence = "a clock waits for days that its calendar does not know yet, and the trade with it"
+        raise Conflict("calendar_unknown", sentence, calendar=terms.template.calendar)
     if trade.stage in IN_FULL and (reached := first_reached(terms, trade)) is not None:
         raise Conflict("milestone_reached", "it was performed, and can be released", milestone=reached)
     rule = terms.template.expiry

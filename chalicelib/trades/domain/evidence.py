@@ -54,11 +54,13 @@ class Fixing:
 
 @dataclass(frozen=True, slots=True)
 class IndexFixings:
-    """An index on the days of the pricing window, in the currency of the price."""
+    """An index on the days of the pricing window, in the currency of the price. `not_published` are the days on which
+    it should have been published and was not: the exchange was closed by itself."""
 
     index: str
     currency: str
     fixings: tuple[Fixing, ...]
+    not_published: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,7 @@ SHAPES: dict[EvidenceKind, type[Document]] = {
 }
 """The shape of each kind of document."""
 
+_UNNAMED_IF_EMPTY = ("lot", "not_published")
 _KINDS = {shape: kind for kind, shape in SHAPES.items()}
 
 
@@ -256,10 +259,12 @@ def place(kind: EvidenceKind, lot: str = "") -> str:
 
 
 def digest(document: Document) -> str:
-    """SHA-256 in hex of a document's kind and content, as JSON with sorted names. An empty lot is not named."""
+    """SHA-256 in hex of a document's kind and content, as JSON with sorted names. An empty lot is not named, nor is an
+    empty list of days without a fixing."""
     content = {"type": kind_of(document).value} | asdict(document)
-    if not content.get("lot"):
-        content.pop("lot", None)
+    for name in _UNNAMED_IF_EMPTY:
+        if not content.get(name):
+            content.pop(name, None)
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_time_text)
     return sha256(text.encode()).hexdigest()
 

@@ -16,7 +16,6 @@ from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.exchange import Rate
 from chalicelib.trades.domain.checking_milestones import reachable
-from chalicelib.trades.domain.clocks import day_begins
 from chalicelib.trades.domain.evidence import Document, Evidence, place
 from chalicelib.trades.domain.final import final_settlement
 from chalicelib.trades.domain.funding import fund
@@ -25,7 +24,7 @@ from chalicelib.trades.domain.milestones import Point, points
 from chalicelib.trades.domain.opening import open_trade
 from chalicelib.trades.domain.proof import add_evidence, new_evidence
 from chalicelib.trades.domain.releasing import release
-from chalicelib.trades.domain.retention import release_retention
+from chalicelib.trades.domain.retention import release_retention, without_retention_day
 from chalicelib.trades.domain.template import Ending, Template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
 from chalicelib.trades.domain.trade import Division, Progress, Trade
@@ -184,8 +183,7 @@ def _end(terms: Terms, played: _Played, now: datetime) -> _Played:
     trade = played.trade
     if not trade.retained_minor or trade.retained_until is None:
         return played
-    day = max(day_begins(trade.retained_until), now)
-    return _after(played, RETENTION, release_retention(terms, trade, now=day), 0)
+    return _after(played, RETENTION, release_retention(terms, without_retention_day(trade), now=now), 0)
 
 
 def _after(played: _Played, key: str, division: Division, top_up_minor: int) -> _Played:

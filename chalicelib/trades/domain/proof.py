@@ -89,7 +89,7 @@ def sign(terms: Terms, trade: Trade, signature: Signature, *, now: datetime) -> 
         raise Conflict("signed_twice", "this role has signed", milestone=reached.key, role=signature.role)
     signed = replace(progress, signed=(*progress.signed, signature.role))
     if len(signed.signed) >= needed(reached.milestone):
-        signed = replace(signed, deemed_at=None, days_left=None)
+        signed = signed.unclocked()
     after = move(trade, Command.SIGN, _performing(trade), progress=trade.progress | {reached.key: signed})
     return clocked(terms, after, now)
 

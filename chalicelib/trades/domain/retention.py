@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, time
 
 from chalicelib.core.errors import Conflict
 from chalicelib.splits.domain.waterfall import ShareKind
@@ -18,14 +19,13 @@ def release_retention(terms: Terms, trade: Trade, *, now: datetime) -> Division:
     """Let the retention go, but for what of it is in dispute. It is the seller's unless the template divides it, and it
     bears no fees: they were charged when it was kept. One without a day was due, and was set aside.
 
-    Raises Conflict `trade_state`, `nothing_retained`, `retention_not_due`, `amount_disputed`, `split_exceeds_amount`.
+    Raises Conflict `trade_state`, `nothing_retained`, `calendar_unknown`, `retention_not_due`, `amount_disputed`,
+    `split_exceeds_amount`.
     """
     check_state(trade, Command.RELEASE_RETENTION)
     if not trade.retained_minor:
         raise Conflict("nothing_retained", "nothing stays back", trade_id=trade.trade_id)
-    if trade.retained_until is not None and now.date() < trade.retained_until:
-        until = trade.retained_until.isoformat()
-        raise Conflict("retention_not_due", "its day has not come", retained_until=until)
+    _check_due(terms, trade, now)
     disputed = trade.dispute.retained_minor if trade.dispute else 0
     amount = trade.retained_minor - disputed
     if not amount:
@@ -41,6 +41,30 @@ def release_retention(terms: Terms, trade: Trade, *, now: datetime) -> Division:
         by_split=parts.by_split,
     )
     return Division(after, parts.shares, nothing(trade), parts.lines, rate=rate_of(terms, after))
+
+
+def retention_ends(trade: Trade) -> datetime | None:
+    """The instant from which what stays back may be let go; None: its calendar does not know the day yet. One that was
+    kept before calendars had zones ends by UTC."""
+    if trade.retained_until is not None and not trade.retention_calendar:
+        return datetime.combine(trade.retained_until, time.min, tzinfo=UTC)
+    return trade.retention_ends_at
+
+
+def without_retention_day(trade: Trade) -> Trade:
+    """The trade whose retention may be let go at any time."""
+    return replace(trade, retained_until=None, retention_ends_at=None, retention_calendar="")
+
+
+def _check_due(terms: Terms, trade: Trade, now: datetime) -> None:
+    if trade.retained_until is None:
+        return
+    ends, until = retention_ends(trade), trade.retained_until.isoformat()
+    if ends is None:
+        facts = {"calendar": terms.template.calendar, "retained_until": until}
+        raise Conflict("calendar_unknown", "the calendar does not know that day yet", **facts)
+    if now < ends:
+        raise Conflict("retention_not_due", "its day has not come", retained_until=until)
 
 
 def _parts(terms: Terms, trade: Trade, amount: int) -> Parts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from chalicelib.core.calendars import Convention
 from chalicelib.core.values import dataclass
 from chalicelib.splits.domain.fees import Fee
 from chalicelib.splits.domain.waterfall import ShareKind, Tier
@@ -46,6 +47,15 @@ class PriceMode(Enum):
     INDEX_AVERAGE = "index_average"
     MONTH_AVERAGE = "month_average"
     QUOTATION_PERIOD = "quotation_period"
+
+
+class Unpublished(Enum):
+    """What becomes of a day for which the index was not published, though its calendar does business: the average is
+    refused, it is of the days that there are, or the fixing before it counts once more."""
+
+    REFUSE = "refuse"
+    OMIT = "omit"
+    PREVIOUS = "previous"
 
 
 class DeductionKind(Enum):
@@ -164,13 +174,19 @@ class QuantityRule:
 class PriceRule:
     """How the unit price becomes final. Of a quotation period, `anchor` is the evidence whose month counts and
     `months_after` how many months later prices are averaged. `currencies`: prices are in one of these and not in the
-    trade's; an exchange rate joins them. `whole_minor`: the final unit price is rounded to whole minor units."""
+    trade's; an exchange rate joins them. `whole_minor`: the final unit price is rounded to whole minor units.
+
+    `quotation_calendar` names the days on which the index is published (empty: those of the deadlines); `unpublished`
+    says what becomes of one on which it was not, by the document that has the fixings.
+    """
 
     mode: PriceMode = PriceMode.AGREED
     anchor: EvidenceKind | None = None
     months_after: int = 0
     currencies: tuple[str, ...] = ()
     whole_minor: bool = False
+    quotation_calendar: str = ""
+    unpublished: Unpublished = Unpublished.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +261,13 @@ class DepositRule:
 
 @dataclass(frozen=True, slots=True)
 class RetentionRule:
-    """The part of the price that stays back for `days` after the last milestone, against defects."""
+    """The part of the price that stays back for `days` after the last milestone, against defects. `convention`: where
+    its last day goes that is no business day of the template's calendar."""
 
     bps: int
     days: int
     split: tuple[ShareRule, ...] = ()
+    convention: Convention = Convention.NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +304,8 @@ class FundingRule:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A version of a template. `calendar` names the business days that deadlines count, `accepts` the documents that no
+    """A version of a template. `calendar` names the business days that deadlines count (those of the price are its own
+    rule's), and the zone in which days begin and end; `accepts` the documents that no
     milestone needs and that may be added all the same. `fees` are of the price; what
     the buyer bears of them comes on top of it."""
 
@@ -308,6 +327,11 @@ class Template:
     dispute: DisputeRule | None = None
     expiry: ExpiryRule = ExpiryRule()
     funding: FundingRule = FundingRule()
+
+    @property
+    def quotation_calendar(self) -> str:
+        """The calendar of the days on which prices are fixed."""
+        return self.price.quotation_calendar or self.calendar
 
     def role_of(self, part: Part) -> str | None:
         """The first role with this part, or None."""

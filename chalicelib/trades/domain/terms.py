@@ -11,6 +11,7 @@ from dataclasses import field
 from datetime import date, datetime
 from fractions import Fraction
 
+from chalicelib.core.calendars import Calendar, calendar
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import Money, Rounding, exponent, round_ratio
 from chalicelib.core.values import dataclass
@@ -97,6 +98,11 @@ class Terms:
     escrow_account_id: str
     reference: str
     opened_at: datetime
+
+    @property
+    def days(self) -> Calendar:
+        """The calendar of its deadlines."""
+        return calendar(self.template.calendar)
 
     @property
     def buyer(self) -> str:

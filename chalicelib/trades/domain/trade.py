@@ -22,13 +22,28 @@ from chalicelib.trades.domain.states import CLOSED, ENDED, TRANSITIONS, Command,
 class Progress:
     """How far a milestone (of one lot, where it is per lot) has come: the roles that `signed`, since when all but the
     signatures is there, when silence becomes acceptance, and whether it has. `days_left` keeps the business days that
-    are left while a dispute has stopped the clock."""
+    are left while a dispute has stopped the clock; once it runs again, `resumed_at` is since when and `resumed_days`
+    how many. `calendar_version` is what it was counted by; empty: no clock, or one counted before versions were kept.
+    """
 
     signed: tuple[str, ...] = ()
     ready_at: datetime | None = None
     deemed_at: datetime | None = None
     days_left: int | None = None
     accepted: bool = False
+    resumed_at: datetime | None = None
+    resumed_days: int = 0
+    calendar_version: str = ""
+
+    @property
+    def waits_for_calendar(self) -> bool:
+        """Whether its clock has begun and ends on a day that the calendar does not know yet."""
+        ends = self.deemed_at is not None or self.days_left is not None or self.accepted
+        return bool(self.calendar_version) and not ends
+
+    def unclocked(self) -> Progress:
+        """Without its clock."""
+        return replace(self, deemed_at=None, days_left=None, resumed_at=None, resumed_days=0, calendar_version="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,9 @@ class Trade:
 
     `evidence` has the id of each document by its place, `done` the milestones (`name` or `name/lot`) whose money went,
     `recalled` the lots that were called back (the empty name: all goods of a trade without lots), `got` what each role
-    got in all, and `by_split` what splits gave it before fees, kept while that limits what it still gets.
+    got in all, and `by_split` what splits gave it before fees, kept while that limits what it still gets. What is
+    retained stays back until the day `retained_until`, or where that moves it by the template's convention; it ends at
+    `retention_ends_at`, counted by `retention_calendar` (None: that does not know the day yet).
     """
 
     trade_id: str
@@ -91,6 +108,8 @@ class Trade:
     by_split: dict[str, int] = field(default_factory=dict)
     dispute: Dispute | None = None
     retained_until: date | None = None
+    retention_ends_at: datetime | None = None
+    retention_calendar: str = ""
     expires_at: datetime | None = None
     top_up_at: datetime | None = None
     funds: str | None = None
@@ -137,6 +156,11 @@ class Trade:
     def frozen_price_minor(self) -> int:
         """What is in dispute and not of the retention."""
         return self.dispute.minor - self.dispute.retained_minor if self.dispute else 0
+
+    @property
+    def waits_for_calendar(self) -> bool:
+        """Whether a clock of a milestone ends on a day that its calendar does not know yet."""
+        return any(one.waits_for_calendar for key, one in self.progress.items() if key not in self.done)
 
     @property
     def held(self) -> Money:

@@ -7,25 +7,23 @@ from calendar import monthrange
 from datetime import date
 from fractions import Fraction
 
-from chalicelib.core.calendars import business_days, calendar
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.money import round_ratio
-from chalicelib.trades.domain.evidence import BillOfLading, Document, ExchangeRate, Fixing, IndexFixings
+from chalicelib.trades.domain.evidence import BillOfLading, Document, ExchangeRate, IndexFixings
+from chalicelib.trades.domain.fixings import fixings_of
 from chalicelib.trades.domain.goods import Goods
 from chalicelib.trades.domain.lines import Inputs, Line, ratio
 from chalicelib.trades.domain.template import PriceMode
 from chalicelib.trades.domain.terms import Window
 
 MONTHS = 12
-MOST_NAMED = 31
-"""Missing days that a refusal names."""
 
 
 def final_unit_price(goods: Goods) -> tuple[Fraction, tuple[Line, ...]]:
     """The unit price before quality counts, and how it was found.
 
-    Raises Conflict `evidence_missing`, `fixing_outside_window`, `fixing_off_calendar`, `fixings_incomplete`,
-    `final_price_not_positive`.
+    Raises Conflict `evidence_missing`, `fixing_outside_window`, `calendar_unknown`, `fixing_off_calendar`,
+    `fixings_incomplete`, `fixing_not_published`, `final_price_not_positive`.
     """
     if goods.terms.template.price.mode is PriceMode.AGREED:
         found = Fraction(goods.agreed_minor)
@@ -58,10 +56,10 @@ def _averaged(goods: Goods) -> tuple[Fraction, Line]:
     """The exact mean of the fixings plus the premium."""
     evidence_id, document = goods.paper(IndexFixings, of_whole=True)
     window, inputs = _window(goods)
-    if window is not None:
-        _check_fixings(goods, document.fixings, window, evidence_id)
-        inputs |= {"first": window.first.isoformat(), "last": window.last.isoformat()}
     fixings = [fixing.minor for fixing in document.fixings]
+    if window is not None:
+        fixings, days = fixings_of(goods, document, window, evidence_id)
+        inputs |= {"first": window.first.isoformat(), "last": window.last.isoformat(), **days}
     premium = goods.terms.premium_minor
     price = Fraction(sum(fixings), len(fixings)) + premium
     inputs |= {"fixings_minor": fixings, "premium_minor": premium, "evidence_id": evidence_id}
@@ -76,13 +74,14 @@ def _window(goods: Goods) -> tuple[Window | None, Inputs]:
     if rule.anchor is None:
         raise Defect("the template names no document for the quotation period")
     anchor = goods.piece(rule.anchor, of_whole=True)
-    day = _day_of(anchor.document)
+    day = _day_of(goods, anchor.document)
     inputs: Inputs = {"anchor": day.isoformat(), "anchor_evidence_id": anchor.evidence_id}
     return quotation_month(day, rule.months_after), inputs | {"months_after": rule.months_after}
 
 
-def _day_of(document: Document) -> date:
-    """The day a document is of: of a bill of lading that of shipping, else that of issue, by UTC."""
+def _day_of(goods: Goods, document: Document) -> date:
+    """The day a document is of: of a bill of lading that of shipping, else that of issue where the template's
+    calendar is."""
     match document:
         case BillOfLading():
             return document.shipped_on
@@ -91,28 +90,7 @@ def _day_of(document: Document) -> date:
         case IndexFixings():
             return max(fixing.date for fixing in document.fixings)
         case _:
-            return document.issued_at.date()
-
-
-def _check_fixings(goods: Goods, fixings: tuple[Fixing, ...], window: Window, evidence_id: str) -> None:
-    """Every fixing is of the window; of a month there is one for each business day and for no other day."""
-    facts: dict[str, object] = {"first": window.first.isoformat(), "last": window.last.isoformat()}
-    facts["evidence_id"] = evidence_id
-    for fixing in fixings:
-        if not window.first <= fixing.date <= window.last:
-            sentence = "the fixing is of a day outside the window"
-            raise Conflict("fixing_outside_window", sentence, date=fixing.date.isoformat(), **facts)
-    if goods.terms.template.price.mode is PriceMode.INDEX_AVERAGE:
-        return
-    days = business_days(calendar(goods.terms.template.calendar), window.first, window.last)
-    fixed = {fixing.date for fixing in fixings}
-    facts["calendar"] = goods.terms.template.calendar
-    if off := sorted(fixed - set(days)):
-        sentence = "the fixing is of a day on which the calendar does no business"
-        raise Conflict("fixing_off_calendar", sentence, date=off[0].isoformat(), **facts)
-    if missing := [day.isoformat() for day in days if day not in fixed]:
-        sentence = "the average needs a fixing for each business day"
-        raise Conflict("fixings_incomplete", sentence, missing=missing[:MOST_NAMED], count=len(missing), **facts)
+            return goods.terms.days.day_of(document.issued_at)
 
 
 def _bounded(goods: Goods, price: Fraction) -> tuple[Fraction, tuple[Line, ...]]:
