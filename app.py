@@ -108,7 +108,7 @@ def register_workers() -> None:
     entered in its own module, and the API's cold start does not pay for them."""
     from chalicelib.credit import worker as credit_worker  # noqa: PLC0415
     from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep  # noqa: PLC0415
-    from chalicelib.settlement.worker import bank_messages, due, operating, payments, relay  # noqa: PLC0415
+    from chalicelib.settlement.worker import bank_messages, calendars, due, operating, payments, relay  # noqa: PLC0415
 
     for module in (
         project,
@@ -121,6 +121,7 @@ def register_workers() -> None:
         payments,
         relay,
         due,
+        calendars,
         operating,
     ):
         app.register_blueprint(module.worker.blueprint)

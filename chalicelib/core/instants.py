@@ -9,6 +9,9 @@ from chalicelib.core.errors import Defect, InvalidInput
 LONG_AGO = "0001-01-01T00:00:00.000000Z"
 """Sorts before every instant: an account that was never closed for a period is closed until then."""
 
+END_OF_TIME = "9999-12-31T23:59:59.999999Z"
+"""Sorts after every instant."""
+
 
 def instant_text(instant: datetime) -> str:
     """`2026-11-02T09:00:00.000000Z`. A naive datetime is a defect."""

@@ -15,10 +15,10 @@ from zlib import crc32
 import msgspec
 
 from chalicelib.core.errors import Conflict, NotFound
-from chalicelib.core.instants import LONG_AGO, instant_text
+from chalicelib.core.instants import END_OF_TIME, LONG_AGO, instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, put, update
-from chalicelib.storage.reads import Found, fetch, get, index_page
+from chalicelib.storage.reads import Found, KeyPage, fetch, get, index_page
 from chalicelib.storage.tables import Item, Key, RecordItem
 
 T = TypeVar("T")
@@ -140,6 +140,20 @@ def due_keys(now: datetime, *, limit: int) -> Iterator[Key]:
             between=(LONG_AGO, instant_text(now)),
         )
         yield from page.keys
+
+
+def later_keys(now: datetime, shard: int, *, after: Item | None, limit: int) -> KeyPage:
+    """One page of the keys of records whose time is still to come, of one part of the list of what is due, the earliest
+    first. Eventual, as `due_keys`."""
+    return index_page(
+        RecordItem,
+        "by_due",
+        hash_name="due_key",
+        hash_value=f"due#{shard}",
+        after=after,
+        limit=limit,
+        between=(instant_text(now), END_OF_TIME),
+    )
 
 
 def encode(value: Any) -> str:

@@ -17,9 +17,20 @@ import msgspec
 
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.values import dataclass
-from chalicelib.storage.commit import Stale, Write
-from chalicelib.storage.reads import Found
-from chalicelib.storage.records import Due, Listing, Versioned, create, listing, replace, require, take
+from chalicelib.storage.commit import Stale, Write, write_if
+from chalicelib.storage.reads import Found, fetch
+from chalicelib.storage.records import (
+    DUE_SHARDS,
+    Due,
+    Listing,
+    Versioned,
+    create,
+    later_keys,
+    listing,
+    replace,
+    require,
+    take,
+)
 from chalicelib.storage.tables import Item, Key, record_key
 from chalicelib.trades.domain.checking import ID
 from chalicelib.trades.domain.due import next_at
@@ -61,6 +72,32 @@ class Published:
     template: Template
     published_by: str
     published_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recounting:
+    """How far the clocks of all trades have been counted by the calendars' `versions`: which part of the list of what
+    is due, and after which key of it."""
+
+    versions: str
+    shard: int = 0
+    after: dict[str, dict[str, str]] | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every part was gone through."""
+        return self.shard == DUE_SHARDS
+
+
+@dataclass(frozen=True, slots=True)
+class TradesPage:
+    """Trades by tenant and id, and how far the clocks have been counted once theirs are."""
+
+    trades: tuple[tuple[str, str], ...]
+    next: Recounting
+
+
+_RECOUNTING = record_key("calendars", "recounting")
 
 
 def state_key(tenant: str, trade_id: str) -> Key:
@@ -151,6 +188,33 @@ def save_evidence(tenant: str, trade_id: str, pieces: Sequence[Evidence], *, ver
 def list_trades(tenant: str, *, after: Item | None, limit: int) -> Listing[Trade]:
     """One page of a tenant's trades, the newest first."""
     return listing(_list_key(tenant), Trade, after=after, limit=limit, newest_first=True)
+
+
+def load_recounting(versions: str) -> Versioned[Recounting]:
+    """How far the clocks have been counted by these versions of the calendars: not at all, where it was by others."""
+    found = take(fetch((_RECOUNTING,)), _RECOUNTING, Recounting)
+    if found is not None and found.value.versions == versions:
+        return found
+    return Versioned(Recounting(versions), found.version if found else 0)
+
+
+def save_recounting(after: Recounting, before: Versioned[Recounting]) -> Versioned[Recounting] | None:
+    """Keep how far the clocks have been counted; None where another run has come further meanwhile."""
+    if before.version:
+        write = replace(_RECOUNTING, after, version=before.version)
+    else:
+        write = create(_RECOUNTING, after, exists="recounting_begun")
+    return Versioned(after, before.version + 1) if write_if(write) else None
+
+
+def running_trades(at: Recounting, now: datetime, *, limit: int) -> TradesPage:
+    """The next trades that time will do something to, by tenant and id, and how far all have been counted after them.
+    A clock that waits for its calendar is among them."""
+    page = later_keys(now, at.shard, after=at.after, limit=limit)
+    owners = (key.pk.partition("#") for key in page.keys)
+    trades = tuple((tenant, record_id) for tenant, _, record_id in owners if _TRADE_ID.fullmatch(record_id))
+    onward = changed(at, after=page.last_key) if page.last_key else changed(at, after=None, shard=at.shard + 1)
+    return TradesPage(trades, onward)
 
 
 def template_key(tenant: str, template_id: str, version: int | None = None) -> Key:

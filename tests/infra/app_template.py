@@ -22,6 +22,7 @@ FUNCTIONS = {
     "accrue",
     "sweep",
     "due",
+    "calendars",
     "checkpoint",
     "prove",
     "operate",

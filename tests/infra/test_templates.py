@@ -146,7 +146,7 @@ def test_a_poisoned_stream_record_is_cornered_and_told(worker: str) -> None:
     assert "StreamsDeadQueueArn" in str(source["DestinationConfig"]["OnFailure"])
 
 
-@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Due", "Checkpoint", "Prove"])
+@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Due", "Calendars", "Checkpoint", "Prove"])
 def test_a_failed_scheduled_run_is_told(function: str) -> None:
     destination = functions("prod")[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
 

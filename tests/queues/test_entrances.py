@@ -28,13 +28,14 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "sequence": ("chalicelib.ledger.worker.sequence", REMOVED, None),
     "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), NOTHING_SWEPT),
     "due": ("chalicelib.settlement.worker.due", schedule_event(), {"records": 0, "acts": 0}),
+    "calendars": ("chalicelib.settlement.worker.calendars", schedule_event(), {"trades": 0, "recounted": 0}),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
     "prove": ("chalicelib.ledger.worker.prove", schedule_event(), {"tenants": 1, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"accrue", "sweep", "due", "checkpoint", "prove"}
+OF_ALL_BOOKS = {"accrue", "sweep", "due", "calendars", "checkpoint", "prove"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """
@@ -60,7 +61,7 @@ def entered(module: str, name: str, event: dict[str, Any], environment: dict[str
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.mark.parametrize("name", ENTRANCES)

@@ -20,6 +20,7 @@ from chalicelib.trades.domain.evidence import Document, Evidence
 from chalicelib.trades.domain.final import final_settlement
 from chalicelib.trades.domain.funding import Funding, fund
 from chalicelib.trades.domain.opening import agree
+from chalicelib.trades.domain.recounting import Change, recounted
 from chalicelib.trades.domain.releasing import release
 from chalicelib.trades.domain.retention import release_retention
 from chalicelib.trades.domain.states import State
@@ -115,6 +116,12 @@ class Life:
     def settle_claim(self, minor: int, currency: str = "CNY") -> Life:
         return self._come(endings.settle_claim(self.trade, Money(minor, currency)))
 
+    def recount(self) -> tuple[Change, ...]:
+        """Count the clocks by their calendar as it is now."""
+        trade, changes = recounted(self.terms, self.trade, self.now)
+        self._come(trade)
+        return changes
+
     def due(self) -> Act | None:
         """What is due now."""
         return dues.due(self.trade, self.now)
@@ -133,6 +140,7 @@ class Life:
     def _deeds(self) -> dict[Deed, Callable[[Act], object]]:
         return {
             Deed.ACCEPT: lambda act: self.accept(act.key),
+            Deed.RECOUNT: lambda _: self.recount(),
             Deed.RELEASE: self._release_accepted,
             Deed.RETENTION: lambda _: self.release_retention(),
             Deed.TOP_UP: lambda _: self.fund(),

@@ -201,8 +201,8 @@ def test_silence_is_counted_from_the_money_where_that_comes_last() -> None:
         ("weekdays", day(8, 10)),
         ("CN", day(14, 10) - timedelta(hours=8)),
         ("TARGET", day(8, 10) - timedelta(hours=2)),
-        ("CN+TARGET", day(14, 10) - timedelta(hours=8)),
-        ("TARGET+CN", day(14, 10) - timedelta(hours=2)),
+        ("CN+TARGET", day(15, 10) - timedelta(hours=8)),
+        ("TARGET+CN", day(15, 10) - timedelta(hours=2)),
     ],
 )
 def test_silence_is_counted_in_the_business_days_of_the_templates_calendar(calendar: str, deemed: datetime) -> None:

@@ -198,7 +198,10 @@ def test_a_trade_is_shown_with_its_clocks() -> None:
     later = MONDAY + timedelta(days=3)
     view = trade_view(
         standing(
-            progress={"delivery": Progress(("inspector",), MONDAY, later, calendar_version="CN.2"), "arrival/A1": Progress(days_left=2)},
+            progress={
+                "delivery": Progress(("inspector",), MONDAY, later, calendar_version="CN.2"),
+                "arrival/A1": Progress(days_left=2),
+            },
             done=("shipment",),
             recalled=("B",),
             retained_until=date(2027, 3, 2),

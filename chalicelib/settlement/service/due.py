@@ -5,6 +5,7 @@ Leaves to others: when a trade is looked at (`chalicelib.settlement.worker.due`)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -17,7 +18,8 @@ from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain.due import Act, due, set_aside
+from chalicelib.trades.domain.due import Act, Deed, due, set_aside
+from chalicelib.trades.domain.recounting import is_outdated
 from chalicelib.trades.domain.terms import Terms
 
 ACTOR = "due"
@@ -38,11 +40,17 @@ class _Passed(Exception):
 
 
 def next_task(tenant: str, trade_id: str, now: datetime) -> Task | None:
-    """What time is to do to a trade next, or None. Raises NotFound `trade_not_found`."""
+    """What time is to do to a trade next, or None. Silence that another version of the calendar ends later is no
+    acceptance yet: its clock is counted anew. Raises NotFound `trade_not_found`."""
     found = fetch(trades_store.deal_keys(tenant, trade_id))
     trade = trades_store.take_trade(found, tenant, trade_id)
     act = due(trade.value, now)
-    return act and Task(trade_id, act, trade.version, trades_store.take_terms(found, tenant, trade_id))
+    if act is None:
+        return None
+    terms = trades_store.take_terms(found, tenant, trade_id)
+    if act.deed is Deed.ACCEPT and is_outdated(terms, trade.value, act.key):
+        act = replace(act, deed=Deed.RECOUNT)
+    return Task(trade_id, act, trade.version, terms)
 
 
 def task_call(tenant: str, task: Task, *, now: datetime, aside: bool = False) -> Call:

@@ -24,6 +24,7 @@ from chalicelib.storage.tables import Key
 from chalicelib.trades.domain.due import Deed
 from chalicelib.trades.domain.template import Ending
 from chalicelib.trades.service import life
+from chalicelib.trades.service.recounting import recount_trade
 from chalicelib.web import clock
 
 ENTROPY_BYTES = 10
@@ -119,6 +120,10 @@ def _accept(call: Call, task: Task) -> None:
     life.accept_milestone(call, task.trade_id, task.act.key)
 
 
+def _recount(call: Call, task: Task) -> None:
+    recount_trade(call.tenant, task.trade_id, now=call.now)
+
+
 def _release(call: Call, task: Task) -> None:
     name, _, lot = task.act.key.partition("/")
     if task.terms.milestone(name).ends_in is Ending.FINAL_SETTLEMENT:
@@ -141,6 +146,7 @@ def _expire(call: Call, task: Task) -> None:
 
 _ACTS: dict[Deed, Callable[[Call, Task], None]] = {
     Deed.ACCEPT: _accept,
+    Deed.RECOUNT: _recount,
     Deed.RELEASE: _release,
     Deed.RETENTION: _retention,
     Deed.TOP_UP: _top_up,
