@@ -1,17 +1,23 @@
-"""Holidays by rule: of a fixed date, a weekday, Easter, the lunar calendar or the sun; and days named one by one.
+"""Holidays by rule: of a fixed date, a weekday, Easter or a festival of the Chinese calendar; and days named one by one.
 
-Leaves to others: which centre has which (`core/centres/*.toml`), and how business days are counted (`calendars.py`).
+Leaves to others: which centre has which (`core/centres/*.toml`), the days of festivals (`core/festivals.toml`), and how
+business days are counted (`calendars.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
 
 from chalicelib.core.errors import Defect
-from chalicelib.core.lunar import lunar_day, solar_term
 from chalicelib.core.values import dataclass
 
+FESTIVALS = Path(__file__).with_name("festivals.toml")
+RULES_THROUGH = 2049
+"""The last year of which every rule knows its day."""
 SATURDAY, SUNDAY = 5, 6
 ONE_DAY = timedelta(days=1)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -22,8 +28,7 @@ FROM_SUNDAY = "from_sunday"
 @dataclass(frozen=True, slots=True)
 class Holiday:
     """A holiday of every year since one (0: of all). It is one of: `day` ("05-01") or the first `weekday` from it on;
-    `easter` days after Easter Sunday; `offset` days after a `lunar` day ("05-05"); the day the sun comes to
-    `sun_longitude`.
+    `easter` days after Easter Sunday; `offset` days after a `festival`.
 
     `moved`: "to_next_free", where it is of a weekend, to the first weekday that no holiday before it has;
     "from_sunday", to the Monday.
@@ -33,9 +38,8 @@ class Holiday:
     day: str = ""
     weekday: str = ""
     easter: int | None = None
-    lunar: str = ""
+    festival: str = ""
     offset: int = 0
-    sun_longitude: int | None = None
     moved: str = ""
     since: int = 0
 
@@ -43,10 +47,8 @@ class Holiday:
         """Its day in a year, before it is moved."""
         if self.easter is not None:
             return easter(year) + self.easter * ONE_DAY
-        if self.sun_longitude is not None:
-            return solar_term(year, self.sun_longitude)
-        if self.lunar:
-            return lunar_day(year, *_month_and_day(self.lunar)) + self.offset * ONE_DAY
+        if self.festival:
+            return festivals()[self.festival][year] + self.offset * ONE_DAY
         first = date(year, *_month_and_day(self.day))
         if self.weekday:
             return first + (WEEKDAYS.index(self.weekday) - first.weekday()) % 7 * ONE_DAY
@@ -71,6 +73,13 @@ def named_days(year: int, text: str) -> frozenset[date]:
         ends = date(year, *_month_and_day(last)) if last else begins
         days |= {begins + i * ONE_DAY for i in range((ends - begins).days + 1)}
     return frozenset(days)
+
+
+@cache
+def festivals() -> Mapping[str, Mapping[int, date]]:
+    """The day of each festival of the Chinese calendar, by its name and the year."""
+    content: dict[str, list[date]] = tomllib.loads(FESTIVALS.read_text(encoding="utf-8"))
+    return {name: {day.year: day for day in days} for name, days in content.items()}
 
 
 def is_weekend(day: date) -> bool:

@@ -26,8 +26,8 @@ from chalicelib.core.calendars import (
 )
 from chalicelib.core.centres import all_centres, read_centre
 from chalicelib.core.errors import Defect, InvalidInput
-from chalicelib.core.holidays import easter
-from chalicelib.core.lunar import lunar_day, solar_term
+from chalicelib.core.holidays import RULES_THROUGH, easter, festivals
+from tests.core.astronomy import lunar_day, solar_term
 
 ONE_DAY = timedelta(days=1)
 LONG = ("LONDON", "NEW_YORK", "TARGET", "weekdays")
@@ -154,12 +154,23 @@ def test_china_works_weekend_days_in_exchange_and_its_exchanges_do_not() -> None
         (2034, "02-19", "06-20", "09-27", "04-05"),
     ],
 )
-def test_the_lunar_festivals_are_computed(
+def test_chinas_festivals_are_the_published_days(
     year: int, spring: str, dragon_boat: str, mid_autumn: str, qingming: str
 ) -> None:
-    found = (lunar_day(year, 1, 1), lunar_day(year, 5, 5), lunar_day(year, 8, 15), solar_term(year, 15))
+    found = [festivals()[name][year] for name in ("spring_festival", "dragon_boat", "mid_autumn", "qingming")]
 
     assert [f"{day:%m-%d}" for day in found] == [spring, dragon_boat, mid_autumn, qingming]
+
+
+def test_chinas_festivals_of_every_year_are_where_sun_and_moon_are() -> None:
+    years = range(2023, RULES_THROUGH + 1)
+
+    assert festivals() == {
+        "spring_festival": {year: lunar_day(year, 1, 1) for year in years},
+        "dragon_boat": {year: lunar_day(year, 5, 5) for year in years},
+        "mid_autumn": {year: lunar_day(year, 8, 15) for year in years},
+        "qingming": {year: solar_term(year, 15) for year in years},
+    }
 
 
 LUNAR_YEARS = {
@@ -171,7 +182,7 @@ LUNAR_YEARS = {
 and whether that has 30."""
 
 
-def test_each_month_from_2020_to_2049_begins_on_the_almanacs_day() -> None:
+def test_each_month_from_2020_to_2049_that_is_computed_begins_on_the_almanacs_day() -> None:
     begins, differing = date(2020, 1, 25), []
     for decade, texts in LUNAR_YEARS.items():
         for year, text in enumerate(texts.split(), start=decade):

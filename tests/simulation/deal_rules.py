@@ -157,7 +157,8 @@ class DealRules(Books):
         """The day of the retention, once nothing else is held; else the clocks."""
         rule = deal.rules.get("retention")
         if rule and deal.retained and deal.stage == "retained" != before:
-            deal.retained_until = (day_of(now) + timedelta(days=rule["days"])).isoformat()
+            here = day_of(now, deal.rules.get("calendar", "weekdays"))
+            deal.retained_until = (here + timedelta(days=rule["days"])).isoformat()
         else:
             self._clocks(deal, now)
 
@@ -187,7 +188,8 @@ def deeds(deal: Deal) -> list[tuple[str, str, int]]:
         waiting = [(key, point) for key, point in deal.points.items() if key not in deal.done]
         found += [("release" if one.accepted else "accept", key, one.deemed) for key, one in waiting if one.deemed]
     if deal.retained_until and deal.retained > deal.frozen_retained:
-        found.append(("retention", "", begins(day_of(0).fromisoformat(deal.retained_until))))
+        until = day_of(0).fromisoformat(deal.retained_until)
+        found.append(("retention", "", begins(until, deal.rules.get("calendar", "weekdays"))))
     if deal.expires is not None and deal.allows("expire"):
         found.append(("expire", "", deal.expires))
     return found

@@ -308,14 +308,18 @@ _WORKED_2026 = {(1, 4), (2, 14), (2, 28), (5, 9), (9, 20), (10, 10)}
 _FREE_OTHERWISE = (((1, 1), 1), ((5, 1), 2), ((10, 1), 3))
 
 
-def day_of(at: int) -> date:
-    """The day of an instant, by UTC."""
-    return instant(at).date()
+_AHEAD = {"CN": 8 * 3_600_000_000}
+"""Microseconds by which the clocks of a calendar are ahead of UTC."""
 
 
-def begins(day: date) -> int:
-    """The instant a day begins."""
-    return microseconds(datetime.combine(day, time.min, tzinfo=UTC))
+def day_of(at: int, calendar: str = "weekdays") -> date:
+    """The day of an instant where a calendar is; by UTC, where none is said."""
+    return instant(at + _AHEAD.get(calendar, 0)).date()
+
+
+def begins(day: date, calendar: str = "weekdays") -> int:
+    """The instant a day begins where a calendar is."""
+    return microseconds(datetime.combine(day, time.min, tzinfo=UTC)) - _AHEAD.get(calendar, 0)
 
 
 def is_worked(calendar: str, day: date) -> bool:
@@ -330,15 +334,15 @@ def is_worked(calendar: str, day: date) -> bool:
 
 def after_days(calendar: str, at: int, count: int) -> int:
     """The instant at which so many business days after the day of an instant have passed."""
-    day = day_of(at)
+    day = day_of(at, calendar)
     while count:
         day += timedelta(days=1)
         count -= is_worked(calendar, day)
-    return begins(day + timedelta(days=1))
+    return begins(day + timedelta(days=1), calendar)
 
 
 def days_left(calendar: str, at: int, ends: int) -> int:
     """The business days from the day after an instant to the last before a clock ends."""
-    first, last = day_of(at) + timedelta(days=1), day_of(ends) - timedelta(days=1)
+    first, last = day_of(at, calendar) + timedelta(days=1), day_of(ends, calendar) - timedelta(days=1)
     span = (last - first).days + 1
     return sum(is_worked(calendar, first + timedelta(days=i)) for i in range(span))

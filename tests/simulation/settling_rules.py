@@ -119,7 +119,8 @@ class SettlingRules(DealRules):
         self._allowed_now(deal, "retention")
         if not deal.retained:
             raise Refused("nothing_retained")
-        if deal.retained_until and day_of(now).isoformat() < deal.retained_until:
+        here = day_of(now, deal.rules.get("calendar", "weekdays"))
+        if deal.retained_until and here.isoformat() < deal.retained_until:
             raise Refused("retention_not_due")
         goes = deal.retained - deal.frozen_retained
         if not goes:

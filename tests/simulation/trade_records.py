@@ -122,9 +122,10 @@ def compare_trades(world: World) -> None:
             if (into, out) != (deal.funded, deal.released + deal.refunded):
                 raise Wrong(f"the journal has {into} into and {out} out of {deal.trade_id}, and the model {deal}")
             _compare_asked(world, tenant, deal)
-            if deal.clean and deal.stage == "completed" and not deal.conceded:
+            whole = deal.clean and not deal.conceded
+            if whole and deal.stage == "completed":
                 _compare_whole(deal)
-            if deal.clean and deal.stage == "retained" and deal.retained != part(deal.worth, _retention(deal)):
+            if whole and deal.stage == "retained" and deal.retained != part(deal.worth, _retention(deal)):
                 raise Wrong(f"{deal.trade_id} keeps {deal.retained} back of {deal.worth}")
             waiting = [deed for deed in deeds(deal) if deed[2] <= world.now]
             if waiting:

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from chalicelib.core.holidays import Holiday, holidays, is_weekend, named_days
+from chalicelib.core.holidays import RULES_THROUGH, Holiday, holidays, is_weekend, named_days
 from chalicelib.core.values import dataclass
 
 FOLDER = Path(__file__).parent
-COMPUTED_THROUGH = 2049
-"""The last year of which the lunar calendar's festivals are known to be computed right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Centre:
         """Whether business is done on a day; None where that is not known."""
         if self.known_from <= day <= self.known_through:
             return day in self.worked or not (is_weekend(day) or day in self.closed or day in self._by_rule(day.year))
-        if day < self.known_from or day.year > COMPUTED_THROUGH:
+        if day < self.known_from or day.year > RULES_THROUGH:
             return None
         return False if self._is_closed_by_law(day) else None
 

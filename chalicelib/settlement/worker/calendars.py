@@ -32,7 +32,7 @@ def calendars() -> dict[str, int]:
     fails.
     """
     now = clock.now()
-    emit(DAYS_LEFT, min(one.days_left(now) for one in CALENDARS.values()))
+    emit(DAYS_LEFT, min(one.days_left(now) for one in CALENDARS.values()), at=clock.wall_clock())
     for one in ending_calendars(now):
         log.warning(
             json.dumps({"alarm": "calendar_ends", "calendar": one.name, "known_through": str(one.known_through)})

@@ -2,8 +2,7 @@
 
 A month begins on the day of a new moon, and the month in which the winter solstice falls is the eleventh (GB/T
 33661-2017), all by the time of Beijing. Source of the formulas: Meeus, Astronomical Algorithms, chapters 25 and 49;
-they are some minutes off at most, so that a day is wrong only where an event lies that near to midnight. Known to be
-right for every month from 2020 to 2049.
+they are some minutes off at most, so that a day is wrong only where an event lies that near to midnight.
 """
 
 from __future__ import annotations
