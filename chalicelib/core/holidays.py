@@ -1,4 +1,4 @@
-"""Holidays by rule: of a fixed date, a weekday, Easter or a festival of the Chinese calendar; and days named one by one.
+"""Holidays by rule: of a fixed date, a weekday, Easter or a festival of the Chinese calendar; and days that are named.
 
 Leaves to others: which centre has which (`core/centres/*.toml`), the days of festivals (`core/festivals.toml`), and how
 business days are counted (`calendars.py`).
