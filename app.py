@@ -28,6 +28,7 @@ from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import netting as settlement_netting
+from chalicelib.settlement.routes import suspended as settlement_suspended
 from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.splits import routes as splits
 from chalicelib.trades.routes import evidence as trades_evidence
@@ -94,6 +95,7 @@ ROUTERS = (
     settlement_claims.router,
     settlement_lending.router,
     settlement_netting.router,
+    settlement_suspended.router,
 )
 
 

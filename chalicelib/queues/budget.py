@@ -1,4 +1,4 @@
-"""How much time one message may take of its worker, so that no message takes that of another."""
+"""How much time one message may take of its worker, and one run of its schedule."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ class Budget:
         if time.thread_time_ns() >= self._ends:
             sentence = f"reading it takes more than {self._seconds} seconds"
             raise InvalidInput("message_took_too_long", sentence, maximum=self._seconds)
+
+
+class Deadline:
+    """When a run takes up nothing more, in seconds from now on. What is left is for the next run."""
+
+    def __init__(self, seconds: int) -> None:
+        self._ends = time.monotonic() + seconds
+
+    def has_passed(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._ends

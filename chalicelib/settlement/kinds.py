@@ -23,6 +23,8 @@ FUNDED_BY_CREDIT = "trade.funded_by_credit"
 FUNDED_BY_TRADE = "trade.funded_by_trade"
 LINKED = "trade.linked"
 SET_ASIDE = "trade.due_set_aside"
+RECORD_SUSPENDED = "record.suspended"
+RECORD_RESUMED = "record.resumed"
 
 CLAIM_ENDED = {Ending.SETTLED: "claim.settled", Ending.WAIVED: "claim.waived"}
 CLAIM_UNDONE = {Ending.SETTLED: "claim.settlement_undone", Ending.WAIVED: "claim.waiver_undone"}

@@ -5,7 +5,6 @@ A change is written under the version that was read, so that two decisions from 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from functools import cache
@@ -15,10 +14,10 @@ from zlib import crc32
 import msgspec
 
 from chalicelib.core.errors import Conflict, NotFound
-from chalicelib.core.instants import END_OF_TIME, LONG_AGO, instant_text
+from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, put, update
-from chalicelib.storage.reads import Found, KeyPage, fetch, get, index_page
+from chalicelib.storage.reads import Found, fetch, get, index_page
 from chalicelib.storage.tables import Item, Key, RecordItem
 
 T = TypeVar("T")
@@ -82,7 +81,7 @@ def create(
     """Write a new document. Where one stands already the commit is refused with Conflict `exists`."""
     row = RecordItem(pk=key.pk, sk=key.sort, version=1, doc=encode(value), list_key=list_key, list_sort=list_sort)
     if due_at is not None:
-        row.due_key, row.due_at = _due_key(key), instant_text(due_at)
+        row.due_key, row.due_at = due_key(key), instant_text(due_at)
     item = row.serialize()
     return put(f"create {key.pk}", RecordItem, item, lambda _: Conflict(exists, exists.replace("_", " ")))
 
@@ -102,7 +101,7 @@ def replace(
         values[":list"], values[":sort"] = ({"S": part} for part in listed)
     if due is not None and due.at is not None:
         change += ", due_key = :due, due_at = :at"
-        values |= {":due": {"S": _due_key(key)}, ":at": {"S": instant_text(due.at)}}
+        values |= {":due": {"S": due_key(key)}, ":at": {"S": instant_text(due.at)}}
     if due is not None and due.at is None:
         change += " REMOVE due_key, due_at"
     return update(
@@ -126,42 +125,13 @@ def listing(list_key: str, shape: type[T], *, after: Item | None, limit: int, ne
     return Listing(tuple(record.value for record in values if record is not None), page.last_key)
 
 
-def due_keys(now: datetime, *, limit: int) -> Iterator[Key]:
-    """The keys of records whose time has come, of each part of the list the `limit` that have waited longest. The index
-    is eventual: one that was just done may be named once more, and a new one comes with the next call."""
-    for shard in range(DUE_SHARDS):
-        page = index_page(
-            RecordItem,
-            "by_due",
-            hash_name="due_key",
-            hash_value=f"due#{shard}",
-            after=None,
-            limit=limit,
-            between=(LONG_AGO, instant_text(now)),
-        )
-        yield from page.keys
-
-
-def later_keys(now: datetime, shard: int, *, after: Item | None, limit: int) -> KeyPage:
-    """One page of the keys of records whose time is still to come, of one part of the list of what is due, the earliest
-    first. Eventual, as `due_keys`."""
-    return index_page(
-        RecordItem,
-        "by_due",
-        hash_name="due_key",
-        hash_value=f"due#{shard}",
-        after=after,
-        limit=limit,
-        between=(instant_text(now), END_OF_TIME),
-    )
-
-
 def encode(value: Any) -> str:
     """A document as it is kept: JSON, without what `_lean` leaves out."""
     return msgspec.json.encode(_lean(value)).decode()
 
 
-def _due_key(key: Key) -> str:
+def due_key(key: Key) -> str:
+    """The part of the list of what is due that a record belongs to."""
     return f"due#{crc32(key.pk.encode()) % DUE_SHARDS}"
 
 

@@ -166,7 +166,8 @@ class FeedRow(Model):
 
 class RecordItem(Model):
     """A versioned JSON document. `list_key` and `list_sort` are there on those that some list shows, `due_key` and
-    `due_at` on those that time will do something to."""
+    `due_at` on those that time will do something to. `due_tries`, `due_version` and `due_code` are on those of which
+    that has failed: how often in a row at this version, and how last."""
 
     class Meta:
         table_name = "records"
@@ -179,6 +180,9 @@ class RecordItem(Model):
     list_sort = UnicodeAttribute(null=True)
     due_key = UnicodeAttribute(null=True)
     due_at = UnicodeAttribute(null=True)
+    due_tries = IntegerAttribute(null=True)
+    due_version = IntegerAttribute(null=True)
+    due_code = UnicodeAttribute(null=True)
 
 
 class Key(NamedTuple):

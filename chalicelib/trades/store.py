@@ -18,6 +18,7 @@ import msgspec
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, write_if
+from chalicelib.storage.due import later_keys
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import (
     DUE_SHARDS,
@@ -25,7 +26,6 @@ from chalicelib.storage.records import (
     Listing,
     Versioned,
     create,
-    later_keys,
     listing,
     replace,
     require,

@@ -110,6 +110,13 @@ def test_a_message_outlives_six_timeouts_of_its_worker() -> None:
     assert visibility >= 6 * max(functions("prod")[name]["Timeout"] for name in QUEUE_WORKERS)
 
 
+def test_a_record_that_is_suspended_raises_an_alarm() -> None:
+    alarm = app_resources("prod")["DueAlarm"]["Properties"]
+
+    assert (alarm["MetricName"], alarm["Dimensions"]) == ("Errors", [{"Name": "FunctionName", "Value": {"Ref": "Due"}}])
+    assert alarm["AlarmActions"]
+
+
 @pytest.mark.parametrize("worker", QUEUE_WORKERS)
 def test_a_message_that_takes_its_worker_down_takes_no_other_with_it(worker: str) -> None:
     assert event_source("prod", worker)["BatchSize"] == 1

@@ -18,8 +18,8 @@ from chalicelib.settlement.domain.nets import Mode
 from chalicelib.settlement.domain.netting import MOST_AT_ONCE, Stage
 from chalicelib.settlement.service import netting, netting_windows
 from chalicelib.settlement.store import netting as store
-from chalicelib.storage import records
 from chalicelib.storage.commit import commit
+from chalicelib.storage.due import due_in_turn
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.tables import account_key, physical_name
 from chalicelib.trades import store as trades_store
@@ -181,7 +181,7 @@ def test_a_window_is_due_when_it_should_close_and_no_more_once_it_has_closed() -
     key = store.window_key(place.tenant, place.net_id)
 
     def is_due(days: int) -> bool:
-        return key in records.due_keys(CLOSES_AT + timedelta(days=days), limit=1000)
+        return key in {each.key for each in due_in_turn(CLOSES_AT + timedelta(days=days))}
 
     assert (is_due(-1), is_due(0)) == (False, True)
     assert not netting.advance(place.tenant, place.net_id, now=MONDAY)
@@ -193,7 +193,7 @@ def test_a_window_closed_by_hand_is_due_at_once() -> None:
     place = clearing()
     place.close()
 
-    assert store.window_key(place.tenant, place.net_id) in records.due_keys(MONDAY, limit=1000)
+    assert store.window_key(place.tenant, place.net_id) in {each.key for each in due_in_turn(MONDAY)}
 
 
 def test_an_obligation_after_the_time_is_refused_although_nobody_has_closed_the_window() -> None:
@@ -241,7 +241,8 @@ def test_a_payment_that_can_have_no_trade_is_named_and_the_others_do_not_wait() 
     assert told is not None
     assert (told.kind, told.data["refused"]) == ("netting_window.settlements_refused", {"1": "split_exceeds_amount"})
     assert sorted(trade.due_minor for trade in trades(place)) == [40, 500]
-    assert store.window_key(place.tenant, place.net_id) not in records.due_keys(LATER + timedelta(days=9), limit=1000)
+    still_due = {each.key for each in due_in_turn(LATER + timedelta(days=9))}
+    assert store.window_key(place.tenant, place.net_id) not in still_due
 
 
 def test_closing_once_more_opens_the_trade_that_was_refused(session_tables: Tables) -> None:

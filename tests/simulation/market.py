@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import HTTPClientError
+
 from chalicelib.core.errors import Defect
 from chalicelib.queues.worker import WorkerFailed
 from chalicelib.settlement.worker import due
@@ -15,11 +17,16 @@ from tests.simulation.wrong import Wrong
 from tests.support.events import schedule_event
 
 if TYPE_CHECKING:
+    from chalicelib.storage.tables import Item
     from tests.simulation.world import World
 
 PARTIES = 6
 PATIENCE = 15 * MINUTE
 """How long a worker may take before its function's time is up."""
+PASSING = {"try_again", "nothing_done", "ClientError", "NoConnection"} | {
+    kind.__name__ for kind in (HTTPClientError, *HTTPClientError.__subclasses__())
+}
+"""How a record may fail of which a worker says so: by what the store did, or because somebody else was first."""
 SMALL = {"SUMMED_AT_ONCE": 7, "OPENED_AT_ONCE": 2}
 """So that the closing of a window takes many steps."""
 
@@ -57,13 +64,24 @@ def run_due(world: World, transient: tuple[type[BaseException], ...]) -> int:
         if isinstance(cause, transient):
             raise cause from failed
         raise Wrong(f"the worker failed: {cause!r}") from (cause or failed)
-    return told["acts"]
+    lasting = {item["due_code"]["S"] for item in put_off(world)} - PASSING
+    if lasting:
+        raise Wrong(f"records fail by what does not pass: {lasting}")
+    return told["acts"] + told["put_off"]
+
+
+def put_off(world: World) -> list[Item]:
+    """The records that have failed since they last changed."""
+    failed = (item for item in world.items("records").values() if "due_version" in item)
+    return [item for item in failed if item["due_version"] == item["version"] and item["due_tries"] != {"N": "0"}]
 
 
 def all_due(world: World) -> None:
     """Do all that is due, with nothing in the way."""
     for _ in range(20):
         world.table.settle()
+        if put_off(world):
+            world.now += 4 * 60 * MINUTE
         if not run_due(world, ()):
             return
     raise Wrong("what is due never ends")

@@ -19,9 +19,9 @@ from chalicelib.splits.domain.fees import SplitFee
 from chalicelib.splits.domain.split import Division, State
 from chalicelib.splits.domain.waterfall import KEPT, MOST_SHARES, Waterfall
 from chalicelib.splits.service import splitting
+from chalicelib.storage.due import due_in_turn
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
-from chalicelib.storage.records import due_keys
 from tests.ledger.books import refused
 from tests.splits.desk import FUNDS, Desk, bps, cny, fixed, rest, split_id_of
 from tests.support.calls import MONDAY
@@ -301,7 +301,7 @@ def test_a_preview_books_nothing_and_says_what_would_be_booked(desk: Desk) -> No
 
 
 def due(desk: Desk, split_id: str) -> bool:
-    return any(key.pk == f"{desk.tenant}#{split_id}" for key in due_keys(MONDAY, limit=1000))
+    return any(each.key.pk == f"{desk.tenant}#{split_id}" for each in due_in_turn(MONDAY))
 
 
 def test_many_receivers_are_paid_by_pages_eighty_to_an_entry(desk: Desk) -> None:

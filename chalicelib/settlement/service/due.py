@@ -1,4 +1,5 @@
-"""What time does to trades: which act is due, and that one which cannot be done is set aside with the reason.
+"""What time does to trades: which act is due, and that one which cannot be done is set aside with the reason. Records
+of any kind that fail too often are suspended, listed, and resumed on command.
 
 Leaves to others: when a trade is looked at (`chalicelib.settlement.worker.due`), and the acts, which are commands.
 """
@@ -10,13 +11,17 @@ from datetime import datetime
 from hashlib import sha256
 
 from chalicelib.core.call import Call, worker_call
-from chalicelib.core.errors import Refusal
+from chalicelib.core.errors import NotFound, Refusal
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.settlement.kinds import SET_ASIDE
+from chalicelib.settlement.kinds import RECORD_RESUMED, RECORD_SUSPENDED, SET_ASIDE
+from chalicelib.storage import due as due_list
+from chalicelib.storage.due import Attempts, DuePosition, SuspendedRecord
 from chalicelib.storage.journal import journal_item
-from chalicelib.storage.once import Plan, once
+from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found, fetch
+from chalicelib.storage.records import Listing
+from chalicelib.storage.tables import Item
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.due import Act, Deed, due, set_aside
 from chalicelib.trades.domain.recounting import is_outdated
@@ -90,3 +95,37 @@ def set_task_aside(call: Call, task: Task, refusal: Refusal) -> bool:
     except _Passed:
         return False
     return True
+
+
+def suspend_record(position: DuePosition, attempts: Attempts, now: datetime) -> Outcome:
+    """Suspend a record that failed too often: it is not tried again until it is resumed, or a command of its own says
+    when it is due. Raises Busy `try_again` if it is not due at its position any more."""
+    record_id = position.key.pk.partition("#")[2]
+    key = f"due:{record_id}:{position.due_at}:suspended"
+    entropy = sha256(key.encode()).digest()
+    call = worker_call(tenant=position.tenant, key=key, content=None, now=now, entropy=entropy, actor=ACTOR)
+
+    def decide(found: Found) -> Plan:
+        write = due_list.suspend(found, position, attempts, now)
+        facts: dict[str, object] = {"record_id": record_id, "code": attempts.code, "attempts": attempts.count}
+        return Plan(journal_item(call, RECORD_SUSPENDED, subject=record_id, data=facts), (write,))
+
+    return once(call, decide, reads=(position.key,))
+
+
+def resume_record(call: Call, record_id: str) -> Outcome:
+    """Make a suspended record due now, with all its attempts. Raises NotFound `suspended_record_not_found`."""
+    key = due_list.find_suspended(call.tenant, record_id)
+
+    def decide(found: Found) -> Plan:
+        write = key and due_list.resume(found, key, call.now)
+        if write is None:
+            raise NotFound("suspended_record_not_found", "no such record is suspended", record_id=record_id)
+        return Plan(journal_item(call, RECORD_RESUMED, subject=record_id, data={"record_id": record_id}), (write,))
+
+    return once(call, decide, reads=() if key is None else (key,))
+
+
+def list_suspended(tenant: str, *, after: Item | None, limit: int) -> Listing[SuspendedRecord]:
+    """One page of a tenant's suspended records, the longest suspended first."""
+    return due_list.suspended_records(tenant, after=after, limit=limit)

@@ -9,17 +9,21 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound, Refusal
-from chalicelib.core.values import dataclass
+from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
+from chalicelib.core.runs import Run, attempt_each
 from chalicelib.queues import Worker
+from chalicelib.queues.budget import Deadline
+from chalicelib.queues.failures import code_of, log_failure
 from chalicelib.settlement.service import ending, lending, netting, settling
-from chalicelib.settlement.service.due import Task, next_task, set_task_aside, task_call
+from chalicelib.settlement.service.due import Task, next_task, set_task_aside, suspend_record, task_call
 from chalicelib.splits.service.distributing import pay_due
-from chalicelib.storage.records import due_keys
+from chalicelib.storage.due import DuePosition, due_in_turn, put_off
 from chalicelib.storage.tables import Key
 from chalicelib.trades.domain.due import Deed
 from chalicelib.trades.domain.template import Ending
@@ -29,8 +33,8 @@ from chalicelib.web import clock
 
 ENTROPY_BYTES = 10
 
-MOST_KEYS = 250
-"""Records that one run takes up of each part of the list. The next run takes up the rest."""
+MOST_SECONDS = 50
+"""After this long a run takes up no other record: the next run, ten seconds later, does."""
 
 MOST_ACTS = 250
 """Acts on one trade in one run: fifty lots are accepted and released with a hundred."""
@@ -39,7 +43,10 @@ MOST_ROUNDS = 10
 """How often one run goes on with one netting window."""
 
 CLOSED_MEANWHILE = "period_closed"
-"""The books were closed up to after the instant of the act: it is done by the next run, later than that."""
+"""The books were closed up to after the instant of the act: it is done by a later run, at an instant after that."""
+
+NOTHING_DONE = "nothing_done"
+"""The code of a record that is still due after its turn, though nothing refused it."""
 
 Ask = Callable[[], datetime]
 """What says which instant it is."""
@@ -49,14 +56,6 @@ worker = Worker(__name__)
 log = logging.getLogger("quittance.settlement")
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A record that could not be done, and why."""
-
-    pk: str
-    error: Exception
-
-
 @worker.schedule("due", "rate(1 minute)")
 def due() -> dict[str, int]:
     """Do what is due. See `do_due`."""
@@ -64,23 +63,51 @@ def due() -> dict[str, int]:
 
 
 def do_due(ask: Ask) -> dict[str, int]:
-    """Do what is due when `ask` is asked. Answers `{"records": looked at, "acts": done or set aside}`. Where a record
-    failed the others are done, and the run fails."""
-    done, records = 0, 0
-    failures: list[Failure] = []
-    for key in due_keys(ask(), limit=MOST_KEYS):
-        records += 1
-        try:
-            done += _do(key, ask)
-        except Exception as error:  # whatever it is, it is this record's: the others are done
-            failures.append(Failure(key.pk, error))
-    told = {"records": records, "acts": done}
-    log.info(json.dumps({"due": told}))
-    for failure in failures:
-        log.error(json.dumps(_told(failure)))
-    if failures:
-        raise Defect(f"{len(failures)} of {records} records not done") from failures[0].error
-    return told
+    """Do what is due when `ask` is asked, one record of each tenant in turn, for 50 seconds at most.
+
+    A record that fails is put off and holds up no other; one that has failed too often is suspended, and the run fails,
+    which raises the alarm. Answers `{"records": looked at, "acts": done or set aside, "put_off": records, "suspended":
+    records}`.
+    """
+    counts = Counter(put_off=0, suspended=0)
+    take_up = partial(_take_up, ask=ask, counts=counts)
+    run = attempt_each(due_in_turn(ask()), take_up, is_over=Deadline(MOST_SECONDS).has_passed)
+    answer = {"records": run.attempted, "acts": run.done, **counts}
+    log.info(json.dumps({"due": answer}))
+    _check(run, counts["suspended"])
+    return answer
+
+
+def _take_up(position: DuePosition, *, ask: Ask, counts: Counter[str]) -> int:
+    """Do what is due of a record, or put it off; how many acts were done."""
+    failure: Exception = Conflict(NOTHING_DONE, "still due after its turn")
+    try:
+        done = _do(position.key, ask)
+    except Exception as error:  # whatever it is, it is this record's: it is put off, and the others have their turn
+        done, failure = 0, error
+    if not done:
+        counts.update(_fail(position, failure, ask()))
+    return done
+
+
+def _fail(position: DuePosition, error: Exception, now: datetime) -> tuple[str, ...]:
+    """Put a record off, or suspend it. Returns which of the two (none: it is not due there any more)."""
+    attempts = put_off(position, code_of(error), now)
+    if attempts is None:
+        return ()
+    if attempts.is_last:
+        suspend_record(position, attempts, now)
+    outcome = "suspended" if attempts.is_last else "put_off"
+    log_failure(log, f"due_{outcome}", error, record=position.key.pk, attempts=attempts.count)
+    return (outcome,)
+
+
+def _check(run: Run[DuePosition], suspended: int) -> None:
+    """Fail the run where people have to look: a record was suspended, or could not even be put off."""
+    for failure in run.failures:
+        log_failure(log, "due_not_put_off", failure.error, record=failure.subject.key.pk)
+    if suspended or run.failures:
+        raise Defect(f"{suspended} records suspended, {len(run.failures)} not put off")
 
 
 def do_trade(tenant: str, trade_id: str, ask: Ask) -> int:
@@ -166,11 +193,5 @@ def _pay(tenant: str, split_id: str, ask: Ask) -> int:
 
 
 _KINDS: dict[str, Callable[[str, str, Ask], int]] = {"trd": do_trade, "net": _advance, "spl": _pay}
-"""What is done of each kind of record, by the beginning of its id."""
-
-
-def _told(failure: Failure) -> dict[str, str | None]:
-    """What the log says of a record that failed: which, and what kind of error, no values."""
-    error = failure.error
-    code = error.code if isinstance(error, Refusal) else None
-    return {"alarm": "due_not_done", "record": failure.pk, "type": type(error).__name__, "code": code}
+"""What is done of each kind of record, by the beginning of its id. Each returns how many acts it has done, and writes
+when the record is due next, or that it is not: one that stays due where it was, with no act done, counts as failed."""

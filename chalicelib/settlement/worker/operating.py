@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import Any
 
@@ -19,12 +20,14 @@ from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import InvalidInput
 from chalicelib.queues import Worker
 from chalicelib.security.keys import ensure_signing_keys
+from chalicelib.settlement.service.due import list_suspended, resume_record
 from chalicelib.settlement.service.tenants import check_tenant
 from chalicelib.web import clock
 from chalicelib.web.parse import Body, Id, convert
 
 ENTROPY_BYTES = 10
 SECRET_BYTES = 32
+MOST_LISTED = 100
 
 worker = Worker(__name__)
 
@@ -52,6 +55,19 @@ class RegisterBank(Body):
     bank_id: str
     name: str
     public_key_pem: str
+
+
+class ListSuspended(Body):
+    """The tenant whose suspended records are listed."""
+
+    tenant_id: Id
+
+
+class ResumeSuspended(Body):
+    """A suspended record and its tenant."""
+
+    tenant_id: Id
+    record_id: Id
 
 
 class LinkBankAccount(Body):
@@ -103,6 +119,20 @@ def link_bank_account(event: dict[str, Any]) -> dict[str, Any]:
     return banking.link_bank_account(call, link).item.data
 
 
+def list_suspended_records(event: dict[str, Any]) -> dict[str, Any]:
+    """The first hundred records of a tenant that are not tried any more, with the code of their last failure."""
+    wanted = convert(event, ListSuspended)
+    page = list_suspended(wanted.tenant_id, after=None, limit=MOST_LISTED)
+    return {"records": [asdict(record) for record in page.values], "more": page.last_key is not None}
+
+
+def resume_suspended_record(event: dict[str, Any]) -> dict[str, Any]:
+    """Make a suspended record due again. Refused: NotFound `suspended_record_not_found`."""
+    wanted = convert(event, ResumeSuspended)
+    call = _call(wanted.tenant_id, f"resume:{wanted.record_id}:{secrets.token_hex(8)}", event)
+    return resume_record(call, wanted.record_id).item.data
+
+
 ACTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxyType(
     {
         "bootstrap_signing_key": bootstrap_signing_key,
@@ -110,6 +140,8 @@ ACTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxy
         "create_client": create_client,
         "register_bank": register_bank,
         "link_bank_account": link_bank_account,
+        "list_suspended_records": list_suspended_records,
+        "resume_suspended_record": resume_suspended_record,
     }
 )
 """Every action an operator has, by name."""
