@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -191,3 +192,15 @@ def test_every_function_has_its_memory_timeout_environment_and_log_retention(sta
         assert 512 <= function["MemorySize"] <= 1024, name
         assert 25 <= function["Timeout"] <= 600, name
         assert function["FunctionName"]["Fn::Sub"].startswith("quittance-${Stage}-"), name
+
+
+def test_an_answer_that_asks_to_try_again_raises_no_alarm_and_a_fault_of_ours_does() -> None:
+    alarms = {n: r["Properties"] for n, r in app_resources("prod").items() if r["Type"] == "AWS::CloudWatch::Alarm"}
+    logged = app_resources("prod")["ApiDefectFilter"]["Properties"]
+    of_gateway = [a for a in alarms.values() if a["Namespace"] == "AWS/ApiGateway"]
+
+    assert [(a["Statistic"], a["Threshold"], a["EvaluationPeriods"]) for a in of_gateway] == [("Average", 0.05, 3)]
+    assert (alarms["ApiFaultsAlarm"]["MetricName"], alarms["ApiFaultsAlarm"]["Threshold"]) == ("ApiDefects", 0)
+    assert alarms["ApiUnansweredAlarm"]["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "APIHandler"}}]
+    assert logged["MetricTransformations"][0]["MetricName"] == "ApiDefects"
+    assert logged["FilterPattern"][1:-1].replace("\\", "") in json.dumps({"alarm": "defect"})

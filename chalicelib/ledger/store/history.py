@@ -23,6 +23,11 @@ MOST_PROBES = 64
 PORTION = 1000
 MOST_PORTIONS = 200
 
+RECENT_DAYS = 400
+"""How many days since an instant are taken off the balance, rather than those before it added up."""
+
+_LAST_DAY = 99_991_231
+
 
 @dataclass(frozen=True, slots=True)
 class LinePage:
@@ -148,9 +153,11 @@ def last_line_before(tenant: str, account_id: str, bound: str) -> Line | None:
 def moved_until(tenant: str, account_id: str, bound: str) -> Moved:
     """What an account's chained lines move whose `occurred` sorts up to a text that begins with an instant.
 
-    Whole days by their totals (strong), the last one by the index. Raises TooLarge `too_many_lines`.
+    Whole days by their totals (strong), the last one by the index; where the last day is recent, the days before it
+    are the balance less the days since, so that they cost no more in old books. Raises TooLarge `too_many_lines`.
     """
-    days = _days_before(account_of(tenant, account_id), day_number(bound))
+    newest = newest_line(tenant, account_id)
+    days = _before_day(account_of(tenant, account_id), newest, day_number(bound))
     lines = lines_of_day(tenant, account_id, upto=bound)
     total = days.total + sum(line.amount for line in lines)
     return Moved(total, days.debits + sum(max(line.amount, 0) for line in lines))
@@ -169,6 +176,18 @@ def lines_of_day(tenant: str, account_id: str, *, upto: str) -> list[Line]:
         if after is None:
             return found
     raise TooLarge("too_many_lines", "a day has more lines than one answer sums", maximum=PORTION * MOST_PORTIONS)
+
+
+def _before_day(account: str, newest: Line | None, day: int) -> Moved:
+    """What the chained lines move whose day comes before a day: all of them less those since, or added up from the
+    first where the days since are too many, or count a line that is not chained yet."""
+    if newest is not None and newest.hash is not None:
+        page = query(DayRow, pk=days_key(account).pk, limit=RECENT_DAYS, between=(str(day), str(_LAST_DAY)))
+        rows = [cast("DayRow", row) for row in page.items]
+        if page.last_key is None and all(row.upto <= newest.version for row in rows):
+            debits = (newest.debits or 0) - sum(row.debits for row in rows)
+            return Moved(newest.balance - sum(row.total for row in rows), debits)
+    return _days_before(account, day)
 
 
 def _days_before(account: str, day: int) -> Moved:
