@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from chalicelib.core.holidays import RULES_THROUGH, Holiday, holidays, is_weekend, named_days
 from chalicelib.core.values import dataclass
+from chalicelib.core.zones import zone_of
 
 FOLDER = Path(__file__).parent
 
@@ -25,13 +26,14 @@ class Centre:
     """A place that does business on some days. A change of anything here is a new version.
 
     `closed` and `worked` are days that are named one by one and go before the rules. `currencies` are those whose banks
-    keep its days; `weekends_closed`: no weekend day is ever worked.
+    keep its days; `weekends_closed`: no weekend day is ever worked. `zone` is the zone's name, `clocks` its rule.
     """
 
     name: str
     title: str
     version: int
     zone: str
+    clocks: str
     known_from: date
     known_through: date
     source: str
@@ -44,7 +46,7 @@ class Centre:
     @property
     def time_zone(self) -> ZoneInfo:
         """The zone by whose clocks its days begin and end."""
-        return ZoneInfo(self.zone)
+        return zone_of(self.zone, self.clocks)
 
     def is_open(self, day: date) -> bool | None:
         """Whether business is done on a day; None where that is not known."""
