@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import Enum
 
 from chalicelib.banking.domain import MOST_TEXT, BankAccount
+from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
@@ -141,8 +142,8 @@ def new_payout(
     remittance: str = "",
     subject: str | None = None,
 ) -> Payout:
-    """A payout to be executed today (UTC). Raises InvalidInput `amount_not_positive`, `currency_mismatch`,
-    `invalid_remittance`."""
+    """A payout to be executed today, by the day it is where its currency is settled. Raises InvalidInput
+    `amount_not_positive`, `currency_mismatch`, `invalid_remittance`."""
     if amount.minor <= 0:
         raise InvalidInput("amount_not_positive", "a payout is more than nothing", field="amount")
     if amount.currency != account.currency:
@@ -158,7 +159,7 @@ def new_payout(
         currency=amount.currency,
         amount_minor=amount.minor,
         created_at=now,
-        execute_on=now.astimezone(UTC).date(),
+        execute_on=today_in(account.currency, now),
         remittance=remittance,
         subject=subject,
     )

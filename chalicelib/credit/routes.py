@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
+from datetime import date
 
 import msgspec
 
+from chalicelib.core.calendars import today_in
 from chalicelib.credit import service
 from chalicelib.credit.domain import CreditLine, position
 from chalicelib.credit.history import LineEvent
@@ -73,14 +74,15 @@ def list_credit_lines(request: Request) -> CreditLinePage:
     """List credit lines, oldest first."""
     name = f"{request.tenant}/credit-lines"
     page = service.list_lines(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
-    today = _today()
-    return CreditLinePage([credit_line_view(line, today) for line in page.values], cursor_for(name, page.last_key))
+    lines = [credit_line_view(line, _today(line)) for line in page.values]
+    return CreditLinePage(lines, cursor_for(name, page.last_key))
 
 
 @router.endpoint("GET", "/v1/credit-lines/{line_id}", scope="credit:read", answer=CreditLineView)
 def get_credit_line(request: Request, line_id: str) -> CreditLineView:
     """Read a credit line: limit, drawn, available, accrued interest, and what is due today."""
-    return credit_line_view(service.get_line(request.tenant, line_id), _today())
+    line = service.get_line(request.tenant, line_id)
+    return credit_line_view(line, _today(line))
 
 
 @router.endpoint(
@@ -137,5 +139,5 @@ def credit_line_view(line: CreditLine, on: date) -> CreditLineView:
     )
 
 
-def _today() -> date:
-    return clock.now().astimezone(UTC).date()
+def _today(line: CreditLine) -> date:
+    return today_in(line.currency, clock.now())

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.values import dataclass
@@ -94,7 +95,7 @@ def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
 
 
 def accrue_due(now: datetime, *, ask: Callable[[], datetime] | None = None) -> AccrualRun:
-    """Accrue every line of every tenant through today (UTC), missed days in order. Runs may overlap or break off.
+    """Accrue every line of every tenant through today, missed days in order. Runs may overlap or break off.
 
     A line with nothing drawn earns nothing and is left as it is. A line that fails does not stop the others. A run can
     take minutes, and what is recorded long before it is booked would change a past that was called final: so the
@@ -134,7 +135,7 @@ def _plan(call: Call, accrual: Accrual, version: int, occurred_at: datetime) -> 
 def _catch_up(run: AccrualRun, line: CreditLine, now: datetime) -> AccrualRun:
     """The run with one line more: accrued day by day, as far as it goes without failing."""
     done, failures = 0, run.failures
-    for day in _missed_days(line, now.astimezone(UTC).date()):
+    for day in _missed_days(line, _accrued_through(line, now)):
         try:
             done += _accrue_day(line, day, now)
         except Exception as error:  # whatever it is, it is this line's: it is handed up with the run's result
@@ -151,6 +152,12 @@ def _accrue_day(line: CreditLine, day: date, now: datetime) -> bool:
         if refusal.code != "already_accrued":
             raise
         return False
+
+
+def _accrued_through(line: CreditLine, now: datetime) -> date:
+    """The last day that may be accrued: it has begun where the line's currency is settled, and by UTC, by which it is
+    booked."""
+    return min(today_in(line.currency, now), now.astimezone(UTC).date())
 
 
 def _missed_days(line: CreditLine, today: date) -> list[date]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
@@ -59,7 +60,7 @@ def fund_by_credit(
     """
     if line.borrower_party_id != terms.buyer:
         raise Conflict("line_of_another_buyer", "the trade's buyer does not have this line", line_id=line.line_id)
-    drawdown = draw(line, amount, now.date(), later, source=Source(entry_id))
+    drawdown = draw(line, amount, today_in(line.currency, now), later, source=Source(entry_id))
     check_wanted(trade, amount)
     funding = (before or CreditFunding(line.line_id, 0)).more(line.line_id, amount)
     return CreditFunded(drawdown, fund_exactly(terms, trade, amount, now=now), funding)

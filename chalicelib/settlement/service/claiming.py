@@ -5,6 +5,7 @@ Both move between accounts of parties. The trade's escrow has no part in it.
 
 from __future__ import annotations
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
@@ -35,7 +36,7 @@ def refund_from_receivers(call: Call, trade_id: str, amount: Money) -> Outcome:
         trade = trades_store.take_trade(found, tenant, trade_id)
         unwound = unwind(terms, trade.value, amount)
         line = line_behind(found, tenant, trade_id)
-        today = call.now.date()
+        today = today_in(terms.currency, call.now)
         later = later_events(line.value, today) if line else ()
         refunded = refund(line.value if line else None, amount, today, later, entry_id=call.entry_id)
         entry = entry_of(

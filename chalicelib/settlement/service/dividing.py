@@ -16,6 +16,7 @@ import msgspec
 
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.references import reference_for
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
@@ -125,7 +126,7 @@ def _plan(call: Call, way: Way, terms: Terms, trade: Versioned[Trade], division:
         data = _facts(way, division, Refund(None, None, division.refund), Fed(), moves=False)
         return Plan(journal_item(call, TOP_UP_DUE, subject=terms.trade_id, data=data), tuple(writes))
     line = line_behind(found, tenant, terms.trade_id) if division.refund.minor else None
-    today = call.now.date()
+    today = today_in(terms.currency, call.now)
     later = later_events(line.value, today) if line else ()
     refunded = refund(line.value if line else None, division.refund, today, later, entry_id=call.entry_id)
     fed = _feed(call, way, terms, division)

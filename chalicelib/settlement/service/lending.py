@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import ExpectedPayment
 from chalicelib.banking.references import reference_for
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money, exponent
@@ -92,7 +93,7 @@ def open_credit_line(call: Call, command: OpenLine) -> Outcome:
         lender_party_id=command.lender_party_id,
         borrower_party_id=command.borrower_party_id,
         reference=reference_for(tenant, line_id),
-        on=call.now.date(),
+        on=today_in(currency, call.now),
     )
     undrawn = account_key(tenant, purpose_account_id(tenant, Purpose.LENDER_UNDRAWN, currency, command.lender_party_id))
     parties = (command.lender_party_id, command.borrower_party_id)
@@ -146,7 +147,7 @@ def _plan_drawdown(call: Call, command: DrawIntoEscrow, found: Found) -> Plan:
         before.value if before else None,
         amount,
         now=call.now,
-        later=later_events(line.value, call.now.date()),
+        later=later_events(line.value, today_in(line.value.currency, call.now)),
         entry_id=call.entry_id,
     )
     entry = entry_of(

@@ -11,6 +11,7 @@ from typing import Any
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import BankAccount, ExpectedPayment, Receipt, receive
 from chalicelib.banking.movements import Movement
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.money import Money
@@ -176,7 +177,7 @@ def _into_escrow(call: Call, movement: Movement, found: Found, record: Versioned
 
 def _towards_line(call: Call, movement: Movement, found: Found, record: Versioned[ExpectedPayment]) -> Taken:
     line = credit_store.take_line(found, call.tenant, record.value.subject_id)
-    on = value_day(movement.value_on, movement.booked_on, call.now.date())
+    on = value_day(movement.value_on, movement.booked_on, today_in(movement.amount.currency, call.now))
     bank, receipt_id = movement.account.account_id, movement.receipt_id
     try:
         paid = repay_line(call, found, line, movement.amount, on, paid_from=bank, receipt_id=receipt_id)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any, cast
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.instants import parse_instant
 from chalicelib.core.money import Money
@@ -77,7 +78,7 @@ def repay_line(
     Raises Conflict `value_date_too_old`, `value_date_before_drawdown`, `too_many_later_events`.
     """
     if not decided:
-        check_value_date(line.value, on, call.now.date())
+        check_value_date(line.value, on, today_in(line.value.currency, call.now))
     later = later_events(line.value, on)
     paid = repay(line.value, amount, on, later, source=Source(call.entry_id, receipt_id))
     used = amount - paid.excess

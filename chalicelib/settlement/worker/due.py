@@ -42,8 +42,9 @@ MOST_ACTS = 250
 MOST_ROUNDS = 10
 """How often one run goes on with one netting window."""
 
-CLOSED_MEANWHILE = "period_closed"
-"""The books were closed up to after the instant of the act: it is done by a later run, at an instant after that."""
+NOT_YET = frozenset({"period_closed", "calendar_unknown"})
+"""Refusals of an act that a later run does all the same: the books were closed up to after its instant, or its price
+needs days that a calendar does not know yet."""
 
 NOTHING_DONE = "nothing_done"
 """The code of a record that is still due after its turn, though nothing refused it."""
@@ -137,7 +138,7 @@ def _attempt(tenant: str, task: Task, now: datetime) -> bool:
     try:
         _ACTS[task.act.deed](task_call(tenant, task, now=now), task)
     except (Conflict, InvalidInput, NotFound) as refusal:
-        if refusal.code == CLOSED_MEANWHILE:
+        if refusal.code in NOT_YET:
             return False
         set_task_aside(task_call(tenant, task, now=now, aside=True), task, refusal)
     return True
