@@ -15,6 +15,7 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import movement_content, movement_key
+from chalicelib.ledger.movements import MovementFacts
 from chalicelib.messages.model import Detail, Entry
 
 
@@ -40,11 +41,27 @@ class Movement:
     text: str = ""
     reversal: bool = False
     return_reason: str = ""
+    known_as: str = ""
 
     @property
     def key(self) -> str:
-        """The worker key it is booked under, whoever tells of it."""
-        return movement_key(self.account.account_id, self.bank_reference)
+        """The worker key it is booked under, whichever message states it: the one it is known as, before that the key
+        of the first movement with its reference."""
+        return self.known_as or movement_key(self.account.account_id, self.bank_reference)
+
+    @property
+    def facts(self) -> MovementFacts:
+        """What its identity is judged by."""
+        return MovementFacts(
+            account_id=self.account.account_id,
+            amount=self.amount,
+            reference=self.bank_reference,
+            booked_on=self.booked_on,
+            end_to_end_id=self.end_to_end_id,
+            uetr=self.uetr,
+            counterparty_account=self.counterparty_account,
+            payment_references=self.references,
+        )
 
     @property
     def content(self) -> dict[str, object]:
@@ -54,7 +71,7 @@ class Movement:
     @property
     def receipt_id(self) -> str:
         """The id of the receipt it becomes."""
-        return derived_id("rcp", self.account.account_id, self.bank_reference)
+        return derived_id("rcp", self.key)
 
     @property
     def is_payout_debit(self) -> bool:
@@ -72,12 +89,9 @@ class Movement:
 def movement_of(account: BankAccount, entry: Entry) -> Movement:
     """The movement a booked entry tells of.
 
-    Raises InvalidInput `bank_reference_missing` (nothing to know it by when it is told again), `currency_mismatch`,
-    `amount_is_zero`.
+    Raises InvalidInput `currency_mismatch`, `amount_is_zero`.
     """
     only = entry.only_detail or Detail(None, "")
-    if not entry.own_reference:
-        raise InvalidInput("bank_reference_missing", "the bank gave the movement no reference", field="AcctSvcrRef")
     if entry.currency != account.currency:
         raise InvalidInput("currency_mismatch", "the account has another currency", expected=account.currency)
     if entry.amount_minor == 0:
