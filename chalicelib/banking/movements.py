@@ -5,6 +5,8 @@ Pure. Leaves to others: what a movement pays for (`chalicelib.settlement`), and 
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 
 from chalicelib.banking.domain import MOST_TEXT, BankAccount
@@ -15,8 +17,9 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import movement_content, movement_key
-from chalicelib.ledger.movements import MovementFacts
-from chalicelib.messages.model import Detail, Entry
+from chalicelib.ledger.movements import MovementFacts, Source
+from chalicelib.messages.model import Detail, Entry, Statement
+from chalicelib.messages.proof import opening_balance, prove
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,37 @@ class Movement:
         own, so the id alone is no proof: the bank must say that it is a return."""
         told = self.reversal or bool(self.return_reason)
         return self.amount.minor > 0 and told and is_payout_id(self.end_to_end_id)
+
+
+def sources_of(statement: Statement, message: str, part: str) -> Iterator[tuple[Entry, Source]]:
+    """Each entry of a statement with where it is stated, in the statement's order. `message` stands for the message's
+    content, `part` for the statement's place in it.
+
+    Whoever handles the entries apart needs the pair alone: of the rest of the message, an entry's identity takes no
+    more than the number of equal ones before it, and what the statement proves.
+    """
+    is_proved, series = _authority(statement)
+    equals: Counter[tuple[object, ...]] = Counter()
+    for number, entry in enumerate(statement.entries):
+        only = entry.only_detail or Detail(None, "")
+        stated = (
+            (entry.amount_minor, entry.currency, entry.own_reference, entry.booked_on),
+            (only.end_to_end_id, only.uetr, only.counterparty_number, only.creditor_references),
+        )
+        yield entry, Source(message, f"{part}/{number}", equals[stated], series, is_proved)
+        equals[stated] += 1
+
+
+def _authority(statement: Statement) -> tuple[bool, str]:
+    """Whether a statement decides how many movements there are, and the series of an intraday report that repeats what
+    those before it had: one that foots from the balance that its day, or the period it names, opened with."""
+    proof = prove(statement)
+    opening = opening_balance(statement)
+    if opening is None or not proof.holds:
+        return False, ""
+    if statement.kind != "report":
+        return statement.kind == "statement", ""
+    return False, f"{statement.starts_at or opening.on}#{opening.code}#{opening.amount_minor}"
 
 
 def movement_of(account: BankAccount, entry: Entry) -> Movement:

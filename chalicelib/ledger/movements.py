@@ -49,26 +49,32 @@ class MovementFacts:
 class Source:
     """Where a movement is stated: a message known by its content, and a part of it that no other entry has.
 
-    `equal_before` counts the entries before it in that message that could be the same movement. `series` is shared by
-    reports that each repeat what the one before them had; empty where a message stands alone.
+    `equal_before` counts the entries before it in that message that state exactly the same. `series` is shared by
+    reports that each repeat what the one before them had; empty where a message stands alone. `is_proved`: the message
+    is a statement that foots, and a statement decides how many movements there are.
     """
 
     message: str
     part: str
     equal_before: int = 0
     series: str = ""
+    is_proved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class KnownMovement:
     """A movement that somebody has stated, with all that is known of it, and the worker key under which it is booked.
-    `is_doubtful`: it was kept aside as a possible duplicate. `is_stated`: a statement's line was the first to name it."""
+    `doubts`: it was kept aside as a possible duplicate of the movement with that key."""
 
     key: str
     facts: MovementFacts
     source: Source
-    is_doubtful: bool = False
-    is_stated: bool = False
+    doubts: str = ""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was kept aside when it was first stated."""
+        return bool(self.doubts)
 
 
 def contradicts(first: MovementFacts, second: MovementFacts) -> bool:
@@ -152,8 +158,8 @@ def _is_same(facts: MovementFacts, source: Source, known: KnownMovement) -> bool
         return False
     if facts.reference and other.reference:
         return facts.reference == other.reference
-    if known.is_stated and facts.booked_on == other.booked_on:
-        return True  # the statement decides the number: what equals one of its lines is one of them
+    if known.source.is_proved and facts.booked_on == other.booked_on:
+        return True
     in_series = bool(source.series) and source.series == known.source.series
     return in_series or bool(facts.uetr and facts.uetr == other.uetr)
 
@@ -169,10 +175,14 @@ def _is_doubtful(facts: MovementFacts, other: MovementFacts) -> bool:
 
 
 def _doubt(facts: MovementFacts, source: Source, doubted: list[KnownMovement]) -> tuple[Verdict, KnownMovement | None]:
-    """As many are doubtful as could be the same; those of them that are kept aside already are not kept twice."""
+    """As many are doubtful as could be the same; those of them that are kept aside already are not kept twice. To a
+    proved statement nothing is doubtful: as many are the same."""
     kept = [each for each in _ranked(facts, doubted) if each.is_doubtful and each.facts.amount == facts.amount]
     rest = [each for each in _ranked(facts, doubted) if each not in kept]
     number = source.equal_before
+    if source.is_proved:
+        stated = [each for each in (*rest, *kept) if each.facts.amount == facts.amount]
+        return (Verdict.SAME, stated[number]) if number < len(stated) else (Verdict.ANOTHER, None)
     if number < len(kept):
         return Verdict.SAME, kept[number]
     if number < len(kept) + len(rest):
@@ -191,7 +201,7 @@ def _ranked(facts: MovementFacts, known: Sequence[KnownMovement]) -> list[KnownM
             bool(facts.payment_references and other.payment_references),
             facts.booked_on == other.booked_on,
         )
-        return each.is_doubtful, not _same_payment(facts, other), not each.is_stated, -sum(agreeing)
+        return each.is_doubtful, not _same_payment(facts, other), not each.source.is_proved, -sum(agreeing)
 
     return sorted(known, key=rank)
 

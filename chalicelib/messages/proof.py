@@ -32,6 +32,11 @@ class Proof:
     difference_minor: int | None
     warnings: tuple[str, ...]
 
+    @property
+    def holds(self) -> bool:
+        """Whether the balances are stated and the statement foots: it can be built on."""
+        return self.status in ("proved", "proved_with_warnings")
+
 
 def prove(statement: Statement) -> Proof:
     """The proof of one statement. Pending and informational entries take no part in it.

@@ -8,6 +8,7 @@ others: reading a bank's file (`chalicelib.messages`), joining lines with entrie
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import field, replace
 from datetime import date, datetime
@@ -16,8 +17,9 @@ from typing import Literal
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.ids import derived_id
+from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.domain import movement_key
+from chalicelib.ledger.movements import MovementFacts
 from chalicelib.messages import model
 from chalicelib.messages.proof import Proof, ProofStatus, closing_balance, opening_balance
 
@@ -30,6 +32,7 @@ Facts = dict[str, str | int]
 MOST_DESCRIPTION = 140
 MOST_REFERENCE = 35
 MOST_COMMENT = 500
+_CREDITOR_REFERENCE = re.compile(r"RF[0-9]{2}[0-9A-Z]{1,21}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,8 @@ class Statement:
 @dataclass(frozen=True, slots=True)
 class StatementLine:
     """One booked movement as a statement lists it. `reference` is the payer's, `description` what else was written; the
-    counterparty is the payer of money in, the payee of money out."""
+    counterparty is the payer of money in, the payee of money out. `movement_key` is the worker key under which its
+    movement is, or would be, booked; it is empty before the line is stored."""
 
     line_id: str
     statement_id: str
@@ -95,11 +99,22 @@ class StatementLine:
     uetr: str = ""
     counterparty_name: str = ""
     counterparty_account: str = ""
+    movement_key: str = ""
 
     @property
-    def movement_key(self) -> str:
-        """The worker key its movement is booked under. A line without a bank reference is known by its own id."""
-        return movement_key(self.bank_account_id, self.bank_reference or self.line_id)
+    def movement_facts(self) -> MovementFacts:
+        """What its movement's identity is judged by."""
+        quoted = self.reference.upper().replace(" ", "")
+        return MovementFacts(
+            account_id=self.bank_account_id,
+            amount=Money(self.amount_minor, self.currency),
+            reference=self.bank_reference,
+            booked_on=self.booked_on,
+            end_to_end_id=self.end_to_end_id,
+            uetr=self.uetr,
+            counterparty_account=self.counterparty_account,
+            payment_references=(quoted,) if _CREDITOR_REFERENCE.fullmatch(quoted) else (),
+        )
 
     @property
     def tells_of_money(self) -> bool:

@@ -6,7 +6,6 @@ rule does not explain is a break with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -38,11 +37,13 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a line's movement. `booking`: the entry under the movement's key. `told_by`: the id of the line
-    that told of the movement first, where that is another one."""
+    """What is known of a line's movement. `booking`: the entry under the movement's key. `stated_by`: the id of another
+    statement's line that states the same on the same day. `similar`: an entry of the same bank reference with another
+    amount."""
 
     booking: Booking | None
-    told_by: str | None = None
+    stated_by: str | None = None
+    similar: Booking | None = None
 
 
 def reconcile_line(line: StatementLine, known: Known, *, now: datetime) -> Reconciled:
@@ -93,26 +94,20 @@ def ledger_break(booking: Booking, bank_account_id: str) -> Break:
     )
 
 
-def first_told(lines: Iterable[StatementLine]) -> dict[str, str]:
-    """For each movement key the id of the line that tells of it first."""
-    first: dict[str, str] = {}
-    for line in lines:
-        if line.tells_of_money:
-            first.setdefault(line.movement_key, line.line_id)
-    return first
-
-
 def _problem(line: StatementLine, known: Known) -> tuple[Reason, Facts] | None:
     """Why no entry can explain the line, in the order people should look at it."""
-    if known.told_by is not None:
-        return "duplicate_line", {"bank_reference": line.bank_reference, "first_line_id": known.told_by}
+    if known.booking is not None and known.booking.amount_minor == line.amount_minor:
+        return None
+    if known.stated_by is not None:
+        return "duplicate_line", {"bank_reference": line.bank_reference, "first_line_id": known.stated_by}
     if not line.bank_reference and known.booking is None:
         return "no_bank_reference", {}
-    if known.booking is not None and known.booking.amount_minor != line.amount_minor:
+    similar = known.booking or known.similar
+    if similar is not None:
         facts: Facts = {
-            "entry_id": known.booking.entry_id,
+            "entry_id": similar.entry_id,
             "line_minor": line.amount_minor,
-            "entry_minor": known.booking.amount_minor,
+            "entry_minor": similar.amount_minor,
         }
         return "amount_differs", facts
     return None

@@ -1,7 +1,8 @@
 """Where statements are kept: all in the records table, so that what belongs to one account is one strong query.
 
 tenant#account    statement#<order>        a statement, in its place among the account's
-tenant#account    line#<entry>[#<line>]    a line in short (Mark); the first to tell of a movement has the plain key
+tenant#account    line#<entry>[#<line>]    a line in short (Mark), by the entry its movement is or would be booked as;
+                                           one of nothing, which has no movement, by its own id as well
 tenant#statement  state                    where the statement of this id is
 tenant#statement  line#<number>            a line with its match or break; those that are breaks are listed
 tenant#file       state                    an uploaded file
@@ -12,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import TypeVar, cast
 
 import msgspec
@@ -32,6 +34,7 @@ from chalicelib.storage.tables import Item, JournalRow, Key, RecordItem, journal
 
 T = TypeVar("T")
 
+MOST_COVERING = 20
 MOST_PAGES = 200
 PAGE = 1000
 STATEMENT = "statement#"
@@ -75,13 +78,20 @@ def file_key(tenant: str, file_id: str) -> Key:
 
 
 def mark_key(tenant: str, line: StatementLine) -> Key:
-    """Where the mark of the line that tells of a movement first is kept."""
-    return record_key(tenant, line.bank_account_id, f"{LINE}{movement_id(tenant, line)}")
+    """Where the mark of a line is kept: one line has a movement."""
+    entry = movement_id(tenant, line)
+    part = f"{LINE}{entry}" if line.tells_of_money else f"{LINE}{entry}#{line.line_id}"
+    return record_key(tenant, line.bank_account_id, part)
 
 
 def movement_id(tenant: str, line: StatementLine) -> str:
     """The id of the entry that a line's movement is, or would be, booked as."""
-    return entry_id(tenant, f"{WORKER}:{line.movement_key}")
+    return entry_of_movement(tenant, line.movement_key)
+
+
+def entry_of_movement(tenant: str, movement_key: str) -> str:
+    """The id of the entry that a movement is, or would be, booked as."""
+    return entry_id(tenant, f"{WORKER}:{movement_key}")
 
 
 def place_of(statement: Statement) -> Place:
@@ -123,18 +133,13 @@ def save_statement(tenant: str, statement: Statement, *, version: int) -> Write:
     return records.replace(statement_key(tenant, place_of(statement)), statement, version=version)
 
 
-def create_line(tenant: str, reconciled: Reconciled, *, is_first: bool) -> tuple[Write, Write]:
-    """Write a line and its mark; `is_first`: it is the first to tell of its movement. Otherwise decided again."""
+def create_line(tenant: str, reconciled: Reconciled) -> tuple[Write, Write]:
+    """Write a line and its mark. Where another line has its movement by now, Conflict `movement_known`."""
     line = reconciled.line
     key = reconciled_key(tenant, line.statement_id, line.number)
     listed = {} if reconciled.found_break is None else _listed(tenant, reconciled)
-    mark = mark_key(tenant, line)
-    if not is_first:
-        mark = mark._replace(sort=f"{mark.sort}#{line.line_id}")
-    return (
-        _anew(create(key, reconciled, exists="line_exists", **listed)),
-        _anew(create(mark, _mark(reconciled), exists="line_exists")),
-    )
+    mark = create(mark_key(tenant, line), _mark(reconciled), exists="movement_known")
+    return _anew(create(key, reconciled, exists="line_exists", **listed)), mark
 
 
 def save_line(tenant: str, after: Reconciled, *, version: int, mark: Versioned[Mark]) -> tuple[Write, Write]:
@@ -185,10 +190,27 @@ def take_mark(found: Found, tenant: str, line: StatementLine) -> Versioned[Mark]
     return take(found, mark_key(tenant, line), Mark)
 
 
+def find_marks(tenant: str, bank_account_id: str, movement_keys: Iterable[str]) -> dict[str, Mark]:
+    """The marks of the lines that have these movements of an account, by the movements' keys."""
+    keys = {
+        each: record_key(tenant, bank_account_id, f"{LINE}{entry_of_movement(tenant, each)}") for each in movement_keys
+    }
+    wanted, found = list(keys.values()), {}
+    for start in range(0, len(wanted), BATCH):
+        found |= fetch(wanted[start : start + BATCH])
+    marks = {each: take(found, key, Mark) for each, key in keys.items()}
+    return {each: mark.value for each, mark in marks.items() if mark is not None}
+
+
 def take_booking(found: Found, tenant: str, line: StatementLine) -> Booking | None:
     """The entry of a line's movement that a batch found, as it stands on the bank account, or None."""
-    row = found.get(journal_key(tenant, movement_id(tenant, line)))
-    return None if row is None else booking_of(from_row(cast("JournalRow", row)), line.bank_account_id)
+    return booking_in(found, tenant, line.movement_key, line.bank_account_id)
+
+
+def booking_in(found: Found, tenant: str, movement_key: str, bank_account_id: str) -> Booking | None:
+    """The entry of a movement that a batch found, as it stands on a bank account, or None."""
+    row = found.get(journal_key(tenant, entry_of_movement(tenant, movement_key)))
+    return None if row is None else booking_of(from_row(cast("JournalRow", row)), bank_account_id)
 
 
 def take_line(found: Found, key: Key, break_id: str) -> Versioned[Reconciled]:
@@ -280,6 +302,16 @@ def load_lines(tenant: str, marks: Iterable[Mark]) -> list[Reconciled]:
         found = fetch(part)
         lines += [record.value for key in part if (record := take(found, key, Reconciled))]
     return lines
+
+
+def statement_covering(tenant: str, bank_account_id: str, day: date) -> Statement | None:
+    """A statement of an account whose balances hold, which is stored whole and has the day within its period: the first
+    of those that end soonest after it, or None."""
+    key = record_key(tenant, bank_account_id)
+    page = query(RecordItem, pk=key.pk, limit=MOST_COVERING, between=(f"{STATEMENT}{day}", f"{STATEMENT}~"))
+    statements = (_decoded(item, Statement) for item in cast("Sequence[RecordItem]", page.items))
+    covering = (each for each in statements if each.starts_on <= day and each.holds and each.status == "loaded")
+    return next(covering, None)
 
 
 def list_statements(tenant: str, *, after: Item | None, limit: int) -> Listing[Statement]:

@@ -26,6 +26,10 @@ SET_ASIDE = "trade.due_set_aside"
 RECORD_SUSPENDED = "record.suspended"
 RECORD_RESUMED = "record.resumed"
 
+DUPLICATE_DECIDED = {"confirmed": "possible_duplicate.confirmed", "dismissed": "possible_duplicate.dismissed"}
+DUPLICATE_REOPENED = "possible_duplicate.reopened"
+STATEMENT_STORED = "statement.stored"
+
 CLAIM_ENDED = {Ending.SETTLED: "claim.settled", Ending.WAIVED: "claim.waived"}
 CLAIM_UNDONE = {Ending.SETTLED: "claim.settlement_undone", Ending.WAIVED: "claim.waiver_undone"}
 """The kinds of entry that end a part of a claim, and those that undo this."""
@@ -51,3 +55,11 @@ def is_paid_out_after(item: JournalItem) -> bool:
     payment of which a part goes back."""
     returned = item.kind == MOVEMENT and bool(item.data.get("returned_minor"))
     return bool(item.legs) and (item.kind in PAID_OUT_AFTER or returned)
+
+
+def is_decision(item: JournalItem) -> bool:
+    """Whether an entry decides on possible duplicates: a statement's lines that were stored, where they show one or are
+    the last, or a person's confirmation."""
+    if item.kind == STATEMENT_STORED:
+        return bool(item.data.get("doubtful") or item.data.get("is_whole"))
+    return item.kind == DUPLICATE_DECIDED["confirmed"]

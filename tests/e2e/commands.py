@@ -42,6 +42,8 @@ def prepare(market: Market, dynamodb: Any) -> None:
     _weigh(market)
     for number in (1, 2):
         ids[f"break_{number}"] = _break(market, number)
+    market.doubt("doubt_1", "doubt_2", "doubt_3")
+    web.made(f"/v1/possible-duplicates/{ids['doubt_3']}/dismiss", {"comment": "told twice"})
     prepare_ledger(market)
     prepare_clearing(market)
     prepare_payouts(market)
@@ -103,6 +105,7 @@ def commands(market: Market) -> dict[str, Command]:
         "POST /v1/breaks/{break_id}/resolutions": Command(
             f"/v1/breaks/{ids['break_1']}/resolutions", resolution, resolution | {"comment": "something else"}
         ),
+        **_decisions(ids),
         "POST /v1/breaks/{break_id}/rematch": Command(
             f"/v1/breaks/{ids['break_2']}/rematch", {}, other_path=f"/v1/breaks/{ids['break_1']}/rematch"
         ),
@@ -112,6 +115,18 @@ def commands(market: Market) -> dict[str, Command]:
 def questions(market: Market) -> dict[str, Command]:
     """One of each route that takes a body and writes nothing."""
     return trade_questions(market) | clearing_questions(market)
+
+
+def _decisions(ids: dict[str, str]) -> dict[str, Command]:
+    """The commands that decide on a possible duplicate."""
+    decision, other = {"comment": "asked the payer"}, {"comment": "asked the bank"}
+    named = {"confirm": "doubt_1", "dismiss": "doubt_2", "reopen": "doubt_3"}
+    return {
+        f"POST /v1/possible-duplicates/{{duplicate_id}}/{act}": Command(
+            f"/v1/possible-duplicates/{ids[name]}/{act}", decision, other
+        )
+        for act, name in named.items()
+    }
 
 
 def _fund(market: Market, name: str, minor: int = DUE) -> None:

@@ -97,7 +97,7 @@ def _sent(market: Market) -> list[dict[str, Any]] | None:
 
 
 def _bank_tells(market: Market) -> None:
-    """Two payments that nobody can place, two messages that nobody can read as theirs."""
+    """Two payments that nobody can place, two messages that nobody can read as theirs, two possible duplicates."""
     for number in (1, 2):
         market.pay_in(f"STRAY-{number}", number)
         message_id = f"{market.iban}-BAD-{number}"
@@ -106,6 +106,8 @@ def _bank_tells(market: Market) -> None:
     wait_for("two receipts", lambda: len(market.listed("/v1/receipts/unmatched", "receipts")) == 2)
     # The bank's unreadable messages, which nobody can say whose they are, are in there as well.
     wait_for("two in quarantine", lambda: len(market.listed("/v1/quarantine", "messages")) >= 2)
+    market.doubt("DOUBT-1", "DOUBT-2")
+    market.ids["duplicate_id"] = market.ids["DOUBT-2"]
 
 
 def _reconcile(market: Market) -> None:

@@ -45,6 +45,25 @@ class Market:
         reply = self.bank.tell(notification(self.iban, message_id, Line(bank_reference, minor, reference)), message_id)
         assert reply.status == 202, reply
 
+    def doubt(self, *names: str) -> None:
+        """The bank tells of money under each of these references twice, with two amounts: `ids` has, by the name, the
+        id of the possible duplicate that is kept aside."""
+        for name in names:
+            self.pay_in(name, 3)
+            wait_for("the money", lambda name=name: any(one["bank_reference"] == name for one in self.unmatched()))
+            again = notification(self.iban, f"{name}-again", Line(name, 4))
+            assert self.bank.tell(again, f"{self.iban}-{name}-again").status == HTTPStatus.ACCEPTED
+        wait_for("the doubts", lambda: set(names) <= set(self._doubts()))
+        self.ids.update(self._doubts())
+
+    def unmatched(self) -> list[dict[str, Any]]:
+        """The money that waits in suspense."""
+        return self.listed("/v1/receipts/unmatched", "receipts")
+
+    def _doubts(self) -> dict[str, str]:
+        kept = self.listed("/v1/possible-duplicates", "possible_duplicates")
+        return {one["bank_reference"]: one["duplicate_id"] for one in kept}
+
     def balance(self, purpose: str, owner: str = "") -> int:
         """The balance of an account with a purpose, in minor units; 0 where there is none."""
         account_id = purpose_account_id(self.tenant_id, Purpose(purpose), CURRENCY, owner)

@@ -49,6 +49,8 @@ class Line:
     reference: str = ""
     text: str = ""
     status: str = "BOOK"
+    end_to_end_id: str = ""
+    payer: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,17 @@ class Sheet:
         return (
             f"<Ntry>{self._amount(line.minor)}<Sts><Cd>{line.status}</Cd></Sts><BookgDt><Dt>{self.day}</Dt></BookgDt>"
             f"<ValDt><Dt>{self.day}</Dt></ValDt>{reference}"
-            f"<NtryDtls><TxDtls><RmtInf>{text}{structured}</RmtInf></TxDtls></NtryDtls></Ntry>"
+            f"<NtryDtls><TxDtls>{self._refs(line)}{self._payer(line)}<RmtInf>{text}{structured}</RmtInf></TxDtls>"
+            "</NtryDtls></Ntry>"
         )
+
+    def _refs(self, line: Line) -> str:
+        named = f"<EndToEndId>{line.end_to_end_id}</EndToEndId>"
+        return f"<Refs>{named}</Refs>" if line.end_to_end_id else ""
+
+    def _payer(self, line: Line) -> str:
+        account = f"<DbtrAcct><Id><Othr><Id>{line.payer}</Id></Othr></Id></DbtrAcct>"
+        return f"<RltdPties>{account}</RltdPties>" if line.payer else ""
 
     def _amount(self, minor: int) -> str:
         sign = "CRDT" if minor >= 0 else "DBIT"

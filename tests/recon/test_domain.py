@@ -27,7 +27,7 @@ from chalicelib.recon.domain import (
     new_statement,
     stored,
 )
-from tests.recon.build import BANK, FIRST_DAY, Line, Sheet
+from tests.recon.build import FIRST_DAY, Line, Sheet
 from tests.recon.values import NOW, UPLOAD, booking, line, outcome, statement_of, told
 
 amounts = st.integers(-(10**12), 10**12).filter(bool)
@@ -120,8 +120,7 @@ def test_an_entrys_only_detail_may_hold_the_banks_reference() -> None:
     ]
 
     assert [each.bank_reference for each in lines] == ["D1", ""]
-    assert lines[0].movement_key == f"bank:{BANK}:D1"
-    assert lines[1].movement_key == f"bank:{BANK}:{lines[1].line_id}"
+    assert [each.movement_facts.reference for each in lines] == ["D1", ""]
 
 
 def test_a_period_is_as_stated_or_by_balances_or_by_entries_or_the_day_of_upload() -> None:

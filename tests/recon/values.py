@@ -44,6 +44,6 @@ def booking(minor: int = 100, entry_id: str = "ent_1", at: datetime = MONDAY) ->
     return Booking(entry_id, minor, "CNY", "movement.booked", at.astimezone(UTC))
 
 
-def outcome(of: StatementLine, booked: Booking | None = None, told_by: str | None = None) -> Reconciled:
+def outcome(of: StatementLine, booked: Booking | None = None, stated_by: str | None = None) -> Reconciled:
     """What becomes of a line."""
-    return reconcile_line(of, Known(booked, told_by), now=NOW)
+    return reconcile_line(of, Known(booked, stated_by), now=NOW)

@@ -140,26 +140,6 @@ def test_an_account_of_nobody_on_which_nothing_moved_is_no_trouble(desk: Desk) -
     assert desk.quarantine() == []
 
 
-def test_a_movement_told_with_another_amount_is_put_before_its_tenant(desk: Desk) -> None:
-    grain = market("Grain Marketplace", iban=OTHER_IBAN)
-    desk.tell(desk.report(moved(5, "MB-RCV-1")))
-
-    assert desk.tell(desk.report(moved(6, "MB-RCV-1"))) == []
-
-    assert (desk.reasons(), desk.quarantine(grain), desk.place.bank) == (["movement_differs"], [], 5)
-
-
-def test_two_movements_of_one_reference_in_one_list_are_not_taken_for_one(desk: Desk) -> None:
-    message = desk.take(desk.report(moved(5, "MB-A"), moved(5, "MB-A"), moved(7, "MB-B")))
-
-    for _ in range(2):
-        assert desk.handle(message) == []
-
-    (entry,) = desk.quarantine()
-    assert (entry.reason, entry.tenant, entry.facts["minor"]) == ("bank_reference_twice", desk.place.tenant, 5)
-    assert desk.place.bank == 12
-
-
 def test_money_for_an_account_that_takes_none_is_booked_in_suspense(desk: Desk) -> None:
     deal = desk.place.deal()
     close(desk, deal.trade_id)

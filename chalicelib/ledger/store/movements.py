@@ -3,7 +3,7 @@
 tenant#mvr_…   <number>              the movements of one reference, numbered from 0
 tenant#mvd_…   head                  how many movements of one amount and day are known: its version counts them
                -#<number>            one of that day that has no reference
-               r#<payment>#<key>     one of that day that has a reference, by the payment it names
+               r#<payment>#<…>       one of that day that has a reference, by the payment it names
 
 A movement with a reference is kept under both, one without under its day alone. No list is kept in one item, and a
 reader takes the latest of a reference and those of one day, so neither grows slower with an account's age.
@@ -11,13 +11,14 @@ reader takes the latest of a reference and those of one day, so neither grows sl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import cast
 
 import msgspec
 
-from chalicelib.core.errors import Busy, TooLarge
+from chalicelib.core.errors import Busy, Conflict, TooLarge
 from chalicelib.core.ids import derived_id
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.movements import (
@@ -31,7 +32,7 @@ from chalicelib.ledger.movements import (
 )
 from chalicelib.storage import records
 from chalicelib.storage.commit import Failed, Write, commit
-from chalicelib.storage.reads import fetch, query
+from chalicelib.storage.reads import BATCH, Found, fetch, query
 from chalicelib.storage.records import take
 from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
@@ -50,9 +51,15 @@ BARE = "-#"
 REFERENCED = "r#"
 
 
+class MovementKnown(Conflict):
+    """Another movement of this reference, or of this amount and day, was noted meanwhile: judge again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Its version is how many movements of an amount and day were noted."""
+    """How many movements of one amount and day are noted."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +73,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known around a movement: those it may be, and the numbers that the next one takes."""
+    """What is known around a movement: those it may be, and the numbers that the next one takes. `head_version` is 0
+    where none of its amount and day is noted."""
 
-    held: tuple[Held, ...]
-    next_of_reference: int
-    next_of_day: int
+    held: tuple[Held, ...] = ()
+    next_of_reference: int = 0
+    next_of_day: int = 0
+    head_version: int = 0
 
     @property
     def movements(self) -> list[KnownMovement]:
@@ -80,11 +89,53 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """A movement as it is known now, what its statement was to those known before, and which one it may be."""
+    """A movement as it is known now, and what its statement was to those known before."""
 
     verdict: Verdict
     movement: KnownMovement
-    doubted: KnownMovement | None = None
+
+
+class Notes:
+    """The movements that one commit notes. Each takes the next number after those known and those noted beside it."""
+
+    def __init__(self, tenant: str) -> None:
+        self._tenant = tenant
+        self._numbers: dict[str, int] = {}
+        self._heads: dict[Key, tuple[int, int]] = {}
+        self._movements: list[Write] = []
+
+    def add(self, facts: MovementFacts, source: Source, known: Known, doubts: str = "") -> KnownMovement:
+        """Note a movement that was not known."""
+        head = _day_key(self._tenant, facts, HEAD)
+        version, of_day = self._heads.get(head, (known.head_version, known.next_of_day))
+        self._heads[head] = version, of_day + 1
+        if not facts.reference:
+            movement = KnownMovement(numbered_key(facts, of_day), facts, source, doubts)
+            self._create(_day_key(self._tenant, facts, f"{BARE}{of_day:09}"), movement)
+            return movement
+        pk = _reference_key(self._tenant, facts, 0).pk
+        number = self._numbers.get(pk, known.next_of_reference)
+        self._numbers[pk] = number + 1
+        movement = KnownMovement(numbered_key(facts, number), facts, source, doubts)
+        self._create(_reference_key(self._tenant, facts, number), movement)
+        part = f"{REFERENCED}{_payment(facts)}#{derived_id('ref', facts.reference)}#{number}"
+        self._create(_day_key(self._tenant, facts, part), movement)
+        return movement
+
+    def writes(self) -> tuple[Write, ...]:
+        """What the commit writes. Where a condition fails it is refused with MovementKnown.
+
+        condition: attribute_not_exists(pk) of each number; each day's head at the version that was read
+        """
+        return (*(self._head(key, version, count) for key, (version, count) in self._heads.items()), *self._movements)
+
+    def _head(self, key: Key, version: int, count: int) -> Write:
+        if version:
+            return _judged_again(records.replace(key, Head(count), version=version))
+        return _judged_again(records.create(key, Head(count), exists="movement_known"))
+
+    def _create(self, key: Key, movement: KnownMovement) -> None:
+        self._movements.append(_judged_again(records.create(key, movement, exists="movement_known")))
 
 
 def identify(tenant: str, facts: MovementFacts, source: Source) -> Identified:
@@ -96,54 +147,31 @@ def identify(tenant: str, facts: MovementFacts, source: Source) -> Identified:
     for attempt in range(TRIES):
         if attempt:
             pause(min(attempt, PATIENT))
-        known = read_known(tenant, facts)
+        (known,) = read_known(tenant, [facts])
         verdict, match = grade(facts, source, known.movements)
         if verdict is Verdict.SAME and match is not None:
             return Identified(verdict, _complete(known, match, facts))
-        noted = new_movement(facts, source, known, is_doubtful=verdict is Verdict.DOUBTFUL)
+        notes = Notes(tenant)
+        noted = notes.add(facts, source, known, doubts=match.key if match else "")
         try:
-            commit(note(tenant, noted, known))
+            commit(notes.writes())
         except Failed:
             continue
-        return Identified(verdict, noted, match)
+        return Identified(verdict, noted)
     raise Busy("try_again", "others keep stating the same movement: try again")
 
 
-def read_known(tenant: str, facts: MovementFacts) -> Known:
-    """What is known around a movement. The counts are read first: what is noted after them fails the commit."""
-    first, head = _reference_key(tenant, facts, 0), _day_key(tenant, facts, HEAD)
-    found = fetch((first, head)) if facts.reference else fetch((head,))
-    counted = take(found, head, Head)
-    of_reference = _of_reference(tenant, facts) if first in found else []
-    of_day = _of_day(tenant, facts) if counted else []
-    numbers = [int(each.key.sort or 0) for each in of_reference]
-    held = {each.movement.key: each for each in (*of_day, *of_reference)}
-    return Known(tuple(held.values()), max(numbers, default=-1) + 1, counted.version if counted else 0)
-
-
-def new_movement(facts: MovementFacts, source: Source, known: Known, *, is_doubtful: bool = False) -> KnownMovement:
-    """The movement under the next number of its reference, or of its day."""
-    number = known.next_of_reference if facts.reference else known.next_of_day
-    return KnownMovement(numbered_key(facts, number), facts, source, is_doubtful)
-
-
-def note(tenant: str, movement: KnownMovement, known: Known) -> tuple[Write, ...]:
-    """Note a movement that was not known.
-
-    condition: attribute_not_exists(pk) of its number; the day's head at the version that was read
-    """
-    facts = movement.facts
-    head = _day_key(tenant, facts, HEAD)
-    if known.next_of_day:
-        counted = records.replace(head, Head(), version=known.next_of_day)
-    else:
-        counted = records.create(head, Head(), exists="movement_known")
-    part = f"{REFERENCED}{_payment(facts)}#{movement.key}" if facts.reference else f"{BARE}{known.next_of_day:09}"
-    writes = (counted, records.create(_day_key(tenant, facts, part), movement, exists="movement_known"))
-    if not facts.reference:
-        return writes
-    numbered = _reference_key(tenant, facts, known.next_of_reference)
-    return (*writes, records.create(numbered, movement, exists="movement_known"))
+def read_known(tenant: str, wanted: Iterable[MovementFacts]) -> list[Known]:
+    """What is known around each movement, at most 50. The counts are read first: what is noted after them fails the
+    commit that goes by them."""
+    all_facts = list(wanted)
+    heads = [_day_key(tenant, facts, HEAD) for facts in all_facts]
+    firsts = [_reference_key(tenant, facts, 0) for facts in all_facts if facts.reference]
+    found: dict[Key, object] = {}
+    for start in range(0, len(keys := list(dict.fromkeys((*heads, *firsts)))), BATCH):
+        found |= fetch(keys[start : start + BATCH])
+    listed = cache(lambda key: tuple(_listed(key)))
+    return [_known(tenant, facts, cast("Found", found), listed) for facts in all_facts]
 
 
 def _complete(known: Known, match: KnownMovement, facts: MovementFacts) -> KnownMovement:
@@ -161,13 +189,22 @@ def _complete(known: Known, match: KnownMovement, facts: MovementFacts) -> Known
     return after
 
 
-def _of_reference(tenant: str, facts: MovementFacts) -> list[Held]:
-    key = _reference_key(tenant, facts, 0)
-    page = query(RecordItem, pk=key.pk, limit=MOST_OF_REFERENCE, newest_first=True)
-    return [_held(cast("RecordItem", item)) for item in page.items]
+def _known(tenant: str, facts: MovementFacts, found: Found, listed: Callable[[Key], tuple[Held, ...]]) -> Known:
+    counted = take(found, _day_key(tenant, facts, HEAD), Head)
+    of_day = _of_day(tenant, facts, listed) if counted else []
+    first = _reference_key(tenant, facts, 0)
+    of_reference = _latest(first) if facts.reference and first in found else []
+    numbers = [int(each.key.sort or 0) for each in of_reference]
+    held = {each.movement.key: each for each in (*of_day, *of_reference)}
+    return Known(
+        held=tuple(held.values()),
+        next_of_reference=max(numbers, default=-1) + 1,
+        next_of_day=counted.value.count if counted else 0,
+        head_version=counted.version if counted else 0,
+    )
 
 
-def _of_day(tenant: str, facts: MovementFacts) -> list[Held]:
+def _of_day(tenant: str, facts: MovementFacts, listed: Callable[[Key], tuple[Held, ...]]) -> list[Held]:
     """Those of the amount and day that could be the same: the ones without a reference, and of those with one all, or,
     beside a reference, the ones that name the same payment."""
     payment = _payment(facts)
@@ -176,7 +213,18 @@ def _of_day(tenant: str, facts: MovementFacts) -> list[Held]:
         parts.append(REFERENCED)
     elif payment:
         parts.append(f"{REFERENCED}{payment}#")
-    return [held for part in parts for held in _listed(_day_key(tenant, facts, part))]
+    return [held for part in parts for held in listed(_day_key(tenant, facts, part))]
+
+
+def _latest(first: Key) -> list[Held]:
+    """The latest movements of a reference."""
+    page = query(RecordItem, pk=first.pk, limit=MOST_OF_REFERENCE, newest_first=True)
+    return [_held(cast("RecordItem", item)) for item in page.items]
+
+
+def _judged_again(write: Write) -> Write:
+    """A write that, where something else was noted meanwhile, has the movement judged again."""
+    return replace(write, refuse=lambda _: MovementKnown("movement_known", "another movement was noted meanwhile"))
 
 
 def _listed(start: Key) -> Iterator[Held]:

@@ -78,8 +78,7 @@ def resolve_break(call: Call, command: ResolveBreak) -> Outcome:
     It is booked under the movement's key, as a callback would, in the same commit as the caller's key: told again by
     the bank, it is the same movement. Facts: `break` after. Raises InvalidInput `comment_missing`, `comment_too_long`,
     `account_is_the_bank`; NotFound `break_not_found`; Conflict `break_not_bookable` (of the ledger's side),
-    `break_resolved`, `line_told_before` (another line is the first to tell of the movement), and
-    `movement_already_booked`: then the break can be matched again. And what booking an entry raises.
+    `break_resolved`, `movement_already_booked` (the break can be matched again), and what booking an entry raises.
     """
     comment = check_comment(command.comment)
     target = _target(call.tenant, command.break_id)
@@ -110,7 +109,7 @@ def rematch_break(call: Call, break_id: str) -> Outcome:
 
     def decide(found: Found) -> Plan:
         before = _open(found, target)
-        known = Known(store.take_booking(found, call.tenant, target.line), _told_by(found, call.tenant, target))
+        known = Known(store.take_booking(found, call.tenant, target.line), _stated_by(before.value))
         after = rematch(before.value, known, by=call.actor, now=call.now)
         writes = _changes(found, call.tenant, target, before, after) if after != before.value else ()
         return Plan(journal_item(call, REMATCHED, subject=break_id, data=_facts(after)), writes)
@@ -133,6 +132,12 @@ def get_break(tenant: str, break_id: str) -> Break:
     if found is None:
         raise NotFound("break_not_found", "break not found", break_id=break_id)
     return found
+
+
+def break_of_movement(tenant: str, bank_account_id: str, movement_key: str) -> str | None:
+    """The break that the line of a movement is or was; None where no line has the movement."""
+    mark = store.find_marks(tenant, bank_account_id, [movement_key]).get(movement_key)
+    return None if mark is None else line_break_id(mark.line_id)
 
 
 def list_breaks(tenant: str, status: str, *, after: Item | None, limit: int) -> Listing[Break]:
@@ -184,18 +189,14 @@ def _open(found: Found, target: _Target) -> Versioned[Reconciled]:
 
 
 def _check_bookable(found: Found, tenant: str, target: _Target) -> None:
-    told_by = _told_by(found, tenant, target)
-    if told_by is not None:
-        facts = {"break_id": target.break_id, "first_line_id": told_by}
-        raise Conflict("line_told_before", "another line told of this movement first", **facts)
     if journal_key(tenant, target.entry_id) in found:
         raise _already_booked(target)
 
 
-def _told_by(found: Found, tenant: str, target: _Target) -> str | None:
-    """The id of the line that told of the movement first, where that is another one."""
-    mark = store.take_mark(found, tenant, target.line)
-    return None if mark is None or mark.value.line_id == target.line.line_id else mark.value.line_id
+def _stated_by(reconciled: Reconciled) -> str | None:
+    """The id of another statement's line that states the same as a break's, as it was found when it was stored."""
+    found = reconciled.found_break
+    return None if found is None or "first_line_id" not in found.facts else str(found.facts["first_line_id"])
 
 
 def _already_booked(target: _Target) -> Conflict:

@@ -1,41 +1,61 @@
 """Storing one statement with its lines and their matches, in as many commits as that takes.
 
 Each step is a commit under a key derived from the statement and the first line it stores, so that a step done before,
-by whomever, is found done. A line books nothing.
+by whomever, is found done. A line books nothing: it takes the movement it states, or notes one that nobody has stated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from chalicelib.core.call import Call, worker_call
-from chalicelib.core.errors import Conflict, Defect, KeyReused
+from chalicelib.core.errors import Busy, Conflict, Defect, KeyReused
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.movements import KnownMovement, Source, candidates
+from chalicelib.ledger.store.movements import TRIES, Known, Notes, read_known
 from chalicelib.recon import store
+from chalicelib.recon.balance import Mark
 from chalicelib.recon.domain import Statement, StatementLine, stored
 from chalicelib.recon.formats import MOST_LINES
-from chalicelib.recon.matching import Known, reconcile_line
+from chalicelib.recon.matching import Known as KnownOfLine
+from chalicelib.recon.matching import reconcile_line
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
 from chalicelib.storage.reads import Found
+from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Key, journal_key
 
-CHUNK = 40
-"""Lines a commit: two writes each, and two reads each beside the step's own."""
+CHUNK = 30
+"""Lines a commit, where each states a movement that is known: two writes and three reads each."""
+
+MOST_NOTED = 12
+"""Lines a commit that state a movement nobody has stated: three more writes each."""
 
 STORED = "statement.stored"
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A statement as the file tells it, or as it is stored already (`is_known`). `first`: for each movement the line
-    that tells of it first. One in quarantine has no lines here: they count for nothing."""
+    """A statement as the file tells it, or as it is stored already (`is_known`). One in quarantine has no lines here:
+    they count for nothing."""
 
     statement: Statement
     lines: tuple[StatementLine, ...]
-    first: Mapping[str, str]
     is_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A line with the movement it takes. `stated_by`: the line of another statement that states the same on the same
+    day. `similar`: the key of a movement of the same bank reference with another amount. `is_doubtful`: the movement
+    was kept aside as a possible duplicate, and the statement shows that it is one of its own."""
+
+    line: StatementLine
+    stated_by: str | None = None
+    similar: str = ""
+    is_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +63,15 @@ class Step:
     """One commit: the statement itself with its first lines, or the next lines from `start` on."""
 
     call: Call
-    told: Told
+    statement: Statement
     start: int
-
-    @property
-    def lines(self) -> tuple[StatementLine, ...]:
-        """The lines it stores."""
-        return self.told.lines[self.start : self.start + CHUNK]
+    taken: tuple[Taken, ...]
+    noted: tuple[Write, ...]
 
     @property
     def statement_key(self) -> Key:
         """Where the statement is kept."""
-        return store.statement_key(self.call.tenant, store.place_of(self.told.statement))
+        return store.statement_key(self.call.tenant, store.place_of(self.statement))
 
 
 def store_statement(caller: Call, told: Told) -> None:
@@ -67,7 +84,7 @@ def store_statement(caller: Call, told: Told) -> None:
     for _ in range(MOST_LINES):
         if is_whole:
             return
-        start = _take(_step(caller, told, start))
+        start = _take(caller, told, start)
         is_whole = start == len(told.lines)
     raise Defect(f"{told.statement.statement_id} is never stored whole")
 
@@ -78,68 +95,133 @@ def check_same(statement: Statement, content_sha256: str) -> None:
         raise _differs(statement)
 
 
+def _take(caller: Call, told: Told, start: int) -> int:
+    """Do a step, or find it done. How many lines are stored after it."""
+    for attempt in range(TRIES):
+        if attempt:
+            pause(min(attempt, 3))
+        step = _step(caller, told, start)
+        try:
+            outcome = once(step.call, lambda found, step=step: _plan(step, found), _reads(step))
+        except KeyReused as error:
+            raise _differs(told.statement) from error
+        except Conflict as conflict:
+            if conflict.code != "movement_known":
+                raise
+            continue
+        return int(outcome.item.data["stored"])
+    raise Busy("try_again", "others keep stating the same movements: try again")
+
+
 def _step(caller: Call, told: Told, start: int) -> Step:
+    """The next step with the movement that each of its lines takes, by what is known now."""
+    statement = told.statement
     call = worker_call(
         tenant=caller.tenant,
-        key=f"statement:{told.statement.statement_id}:{start}",
-        content=told.statement.content_sha256,
+        key=f"statement:{statement.statement_id}:{start}",
+        content=statement.content_sha256,
         now=caller.now,
         entropy=b"",
         actor=caller.actor,
     )
-    return Step(call, told, start)
+    taken, noted = _assign(caller.tenant, statement, told.lines[start : start + CHUNK])
+    return Step(call, statement, start, taken, noted)
 
 
-def _take(step: Step) -> int:
-    """Do a step, or find it done. How many lines are stored after it."""
-    try:
-        outcome = once(step.call, lambda found: _plan(step, found), _reads(step))
-    except KeyReused as error:
-        raise _differs(step.told.statement) from error
-    return int(outcome.item.data["stored"])
+def _assign(
+    tenant: str, statement: Statement, lines: tuple[StatementLine, ...]
+) -> tuple[tuple[Taken, ...], tuple[Write, ...]]:
+    """As many of the lines as one commit holds, each with the likeliest movement that no other line has, or with one
+    that is noted for it: a statement decides how many movements there are."""
+    known = read_known(tenant, [line.movement_facts for line in lines])
+    stated = dict.fromkeys(each.key for around in known for each in around.movements)
+    marks = store.find_marks(tenant, statement.bank_account_id, stated)
+    notes, taken, used, noted = Notes(tenant), list[Taken](), set(marks), 0
+    for line, around in zip(lines, known, strict=True):
+        if not line.tells_of_money:
+            taken.append(Taken(line))
+            continue
+        free = next((each for each in _fitting(line, around) if each.key not in used), None)
+        if free is not None:
+            taken.append(Taken(replace(line, movement_key=free.key), is_doubtful=free.is_doubtful))
+        elif noted == MOST_NOTED:
+            break
+        else:
+            noted += 1
+            free = notes.add(line.movement_facts, _source(statement, line), around)
+            taken.append(_noted(statement, replace(line, movement_key=free.key), around, marks))
+        used.add(free.key)
+    return tuple(taken), notes.writes()
+
+
+def _fitting(line: StatementLine, around: Known) -> list[KnownMovement]:
+    return candidates(line.movement_facts, around.movements)
+
+
+def _source(statement: Statement, line: StatementLine) -> Source:
+    return Source(statement.statement_id, str(line.number), is_proved=statement.holds)
+
+
+def _noted(statement: Statement, line: StatementLine, around: Known, marks: Mapping[str, Mark]) -> Taken:
+    """A line whose movement is noted for it, and what it should be compared with: the line of another statement that
+    states the same on the same day, or a movement of the same bank reference with another amount."""
+    others = [
+        marks[each.key].line_id
+        for each in _fitting(line, around)
+        if each.key in marks
+        and marks[each.key].statement_id != statement.statement_id
+        and each.facts.booked_on == line.booked_on
+        and each.facts.reference == line.bank_reference != ""
+    ]
+    similar = [
+        each.key
+        for each in around.movements
+        if each.facts.reference == line.bank_reference != "" and each.facts.amount.minor != line.amount_minor
+    ]
+    return Taken(line, stated_by=others[0] if others else None, similar=similar[0] if similar else "")
 
 
 def _reads(step: Step) -> list[Key]:
     """What a step decides by. Without lines it decides nothing: that it is new, its own key says."""
-    if not step.lines:
+    if not step.taken:
         return []
     tenant = step.call.tenant
-    entries = [journal_key(tenant, store.movement_id(tenant, line)) for line in step.lines]
-    marks = [store.mark_key(tenant, line) for line in step.lines]
-    return [step.statement_key, *entries, *marks]
+    keys = [each.line.movement_key for each in step.taken if each.line.tells_of_money]
+    keys += [each.similar for each in step.taken if each.similar]
+    entries = [journal_key(tenant, store.entry_of_movement(tenant, key)) for key in keys]
+    return [step.statement_key, *dict.fromkeys(entries)]
 
 
 def _plan(step: Step, found: Found) -> Plan:
     tenant = step.call.tenant
-    before = store.take_statement(found, tenant, store.place_of(step.told.statement))
+    before = store.take_statement(found, tenant, store.place_of(step.statement))
     if (before is not None or step.start) and (before is None or before.value.stored != step.start):
         # Somebody else is further on: then this step's key is there by now, and the next read finds it.
         raise Stale
-    writes: list[Write] = []
+    writes: list[Write] = [*step.noted]
     matched = 0
-    for line in step.lines:
-        known, is_first = _known(step, found, line)
-        reconciled = reconcile_line(line, known, now=step.call.now)
+    for each in step.taken:
+        reconciled = reconcile_line(each.line, _known(step, found, each), now=step.call.now)
         matched += reconciled.match is not None
-        writes += store.create_line(tenant, reconciled, is_first=is_first)
-    statement = before.value if before else step.told.statement
-    after = stored(statement, matched=matched, breaks=len(step.lines) - matched) if step.lines else statement
+        writes += store.create_line(tenant, reconciled)
+    statement, count = before.value if before else step.statement, len(step.taken)
+    after = stored(statement, matched=matched, breaks=count - matched) if step.taken else statement
     if before is None:
         writes += store.create_statement(tenant, after)
     else:
         writes.append(store.save_statement(tenant, after, version=before.version))
-    item = journal_item(step.call, STORED, subject=after.statement_id, data={"stored": after.stored})
-    return Plan(item, tuple(writes))
+    doubtful = [each.line.movement_key for each in step.taken if each.is_doubtful]
+    facts = {"stored": after.stored, "doubtful": doubtful, "is_whole": after.status == "loaded"}
+    return Plan(journal_item(step.call, STORED, subject=after.statement_id, data=facts), tuple(writes))
 
 
-def _known(step: Step, found: Found, line: StatementLine) -> tuple[Known, bool]:
-    """What is known of a line's movement, and whether the line is the first to tell of it."""
+def _known(step: Step, found: Found, taken: Taken) -> KnownOfLine:
+    """What is known of a line's movement."""
+    line, tenant = taken.line, step.call.tenant
     if not line.tells_of_money:
-        return Known(None), False
-    mark = store.take_mark(found, step.call.tenant, line)
-    teller = mark.value.line_id if mark else step.told.first[line.movement_key]
-    booking = store.take_booking(found, step.call.tenant, line)
-    return Known(booking, told_by=None if teller == line.line_id else teller), teller == line.line_id
+        return KnownOfLine(None)
+    similar = store.booking_in(found, tenant, taken.similar, line.bank_account_id) if taken.similar else None
+    return KnownOfLine(store.take_booking(found, tenant, line), taken.stated_by, similar)
 
 
 def _differs(statement: Statement) -> Conflict:

@@ -21,7 +21,6 @@ from chalicelib.messages.proof import prove
 from chalicelib.recon import store
 from chalicelib.recon.domain import File, Link, Statement, Upload, file_id, lines_of, new_statement
 from chalicelib.recon.formats import MOST_BYTES, read_statements
-from chalicelib.recon.matching import first_told
 from chalicelib.recon.service.linking import link_of
 from chalicelib.recon.service.loading import Told, check_same, store_statement
 from chalicelib.storage import blobs
@@ -105,7 +104,7 @@ def _bank_accounts(tenant: str, statements: Sequence[model.Statement]) -> list[s
 def _told(told: model.Statement, upload: Upload) -> Told:
     statement = new_statement(told, prove(told), upload)
     lines = () if statement.status == "quarantined" else lines_of(statement, told)
-    return Told(statement, lines, first_told(lines))
+    return Told(statement, lines)
 
 
 def _accept(call: Call, file: File, statements: Sequence[Statement]) -> Outcome:

@@ -14,20 +14,22 @@ from functools import partial
 
 from chalicelib.banking import paying
 from chalicelib.banking.domain import BankAccount
-from chalicelib.banking.movements import Movement, movement_of
+from chalicelib.banking.movements import movement_of, sources_of
 from chalicelib.banking.payouts import news_of
 from chalicelib.banking.quarantine import quarantine
-from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.movements import Source
 from chalicelib.messages.detect import read
 from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
 from chalicelib.queues import Message, Worker
 from chalicelib.queues.budget import Budget
 from chalicelib.queues.worker import MOST_RECEIVES
-from chalicelib.settlement.kinds import MOVEMENT
-from chalicelib.settlement.service.movements import account_at_bank, book_in_suspense, book_movement
+from chalicelib.settlement.booking import CLOSED_MEANWHILE, book_stated
+from chalicelib.settlement.service.identity import identify_movement
+from chalicelib.settlement.service.movements import account_at_bank
 from chalicelib.settlement.service.payouts import payout_tenant
+from chalicelib.settlement.worker.decisions import follow_decision
 from chalicelib.storage import blobs
 from chalicelib.web import clock
 
@@ -38,9 +40,6 @@ MOST_READ_SECONDS = 10
 
 FROZEN = "account_frozen"
 """A refusal that ends when the account is unfrozen: the message comes again, and waits among the dead letters."""
-
-CLOSED_MEANWHILE = "period_closed"
-"""The books were closed up to after the instant at which the message was taken up: it comes again, later than that."""
 
 worker = Worker(__name__)
 
@@ -75,8 +74,11 @@ class Fact:
 
 @worker.queue("callbacks")
 def callbacks(message: Message) -> None:
-    """Book what a bank's signed message tells of."""
+    """Book what a bank's signed message tells of, or what a decision on a possible duplicate asks for."""
     body = message.body
+    if "entry_id" in body:
+        follow_decision(body["tenant"], body["entry_id"], now=clock.now())
+        return
     received = BankMessage(
         bank_id=body["bank_id"],
         message_id=body["message_id"],
@@ -136,68 +138,25 @@ def _facts(message: BankMessage, at: At) -> Iterator[Fact]:
 
 def _movements(message: BankMessage, statement: Statement, at: At, *, part: str) -> Iterator[Fact]:
     account = account_at_bank(message.bank_id, statement.account.number)
-    entries = [(i, entry) for i, entry in enumerate(statement.entries) if entry.status == BOOKED]
+    stated = [(e, source) for e, source in sources_of(statement, message.blob, part) if e.status == BOOKED]
     if account is None:
-        if entries:
+        if stated:
             yield Fact(_refuse_account, lambda: None, part)
         return
-    told: set[str] = set()
-    for i, entry in entries:
-        # One list names a movement once. Twice, it is two movements of which the books would take one for the other.
-        act = _refuse_second if entry.bank_reference in told else partial(_book, message, account, at)
-        yield Fact(partial(act, entry), partial(str, account.tenant_id), f"{part}/{i}")
-        told |= {entry.bank_reference} - {""}
+    for entry, source in stated:
+        act = partial(_book, message, account, at, entry, source)
+        yield Fact(act, partial(str, account.tenant_id), source.part)
 
 
 def _refuse_account() -> None:
     raise InvalidInput("unknown_bank_account", "no tenant has this account", field="Acct")
 
 
-def _refuse_second(entry: Entry) -> None:
-    facts = {"bank_reference": entry.bank_reference, "minor": entry.amount_minor, "currency": entry.currency}
-    raise InvalidInput("bank_reference_twice", "another movement of this list has the same reference", **facts)
-
-
-def _book(message: BankMessage, account: BankAccount, at: At, entry: Entry) -> None:
-    """Book what has moved. Where that contradicts what we know, or its payout stays unknown to the last, it has moved
-    all the same: it goes to suspense. Where the books have the movement as something else already, the contradiction is
-    raised: a payout waits for it in vain, and somebody should know."""
-    movement = movement_of(account, entry)
-    call = _call(movement, at)
-    try:
-        _as_told(call, movement, at)
-    except NotFound as unknown:
-        if not message.last_try:
-            raise
-        refusal: Refusal = unknown
-    except Conflict as contradiction:
-        if contradiction.code == CLOSED_MEANWHILE:
-            raise
-        refusal = contradiction
-    else:
-        return
-    if book_in_suspense(call, movement, refusal.code).item.kind != MOVEMENT:
-        raise refusal
-
-
-def _as_told(call: Call, movement: Movement, at: At) -> None:
-    if movement.is_payout_debit:
-        paying.settle_payout(movement, now=at.now)
-    elif movement.is_payout_return:
-        paying.return_payout(movement, now=at.now)
-    else:
-        book_movement(call, movement)
-
-
-def _call(movement: Movement, at: At) -> Call:
-    return worker_call(
-        tenant=movement.account.tenant_id,
-        key=movement.key,
-        content=movement.content,
-        now=at.now,
-        entropy=at.entropy,
-        actor=movement.account.bank_id,
-    )
+def _book(message: BankMessage, account: BankAccount, at: At, entry: Entry, source: Source) -> None:
+    """Book what has moved, unless it may be a movement that the books have: then it is kept aside."""
+    known = identify_movement(movement_of(account, entry), source, message.message_id, now=at.now)
+    if known is not None:
+        book_stated(known, now=at.now, entropy=at.entropy, is_last_try=message.last_try)
 
 
 def _quarantine(message: BankMessage, reason: Refusal, at: At, *, tenant: str | None, part: str) -> None:

@@ -1,4 +1,5 @@
-"""From the journal's stream to the payouts queue: an entry that let money of a trade go asks for its payouts."""
+"""From the journal's stream to the queues of what follows: an entry that let money of a trade go asks for its payouts,
+and a statement that was stored, or a decision on a possible duplicate, for what is to be booked then."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import os
 
 from chalicelib.queues import StreamRecord, Worker
 from chalicelib.queues.send import send_message
-from chalicelib.settlement.kinds import is_paid_out_after
+from chalicelib.settlement.kinds import is_decision, is_paid_out_after
 from chalicelib.storage.journal import JournalItem, from_wire
 
 worker = Worker(__name__)
@@ -14,7 +15,7 @@ worker = Worker(__name__)
 
 @worker.stream("relay", table="journal")
 def relay(records: list[StreamRecord]) -> None:
-    """Ask for the payouts of each entry that let money of a trade go."""
+    """Ask for what follows from each entry."""
     for record in records:
         if record.before is None and record.after is not None:
             _ask(from_wire(record.after))
@@ -22,9 +23,15 @@ def relay(records: list[StreamRecord]) -> None:
 
 def _ask(item: JournalItem) -> None:
     if is_paid_out_after(item):
-        send_message(
-            os.environ["QUITTANCE_PAYOUT_QUEUE_URL"],
-            {"tenant": item.tenant, "entry_id": item.entry_id},
-            group=item.entry_id,
-            deduplication_id=item.entry_id,
-        )
+        _send("QUITTANCE_PAYOUT_QUEUE_URL", item)
+    if is_decision(item):
+        _send("QUITTANCE_CALLBACK_QUEUE_URL", item)
+
+
+def _send(queue: str, item: JournalItem) -> None:
+    send_message(
+        os.environ[queue],
+        {"tenant": item.tenant, "entry_id": item.entry_id},
+        group=item.entry_id,
+        deduplication_id=item.entry_id,
+    )

@@ -1,0 +1,176 @@
+"""Which movement of an account a bank's message states, and what becomes of one that may be a duplicate.
+
+A movement is booked under the key it is known as. A doubtful one is kept aside: neither booked nor funding, until a
+statement or a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from chalicelib.banking.movements import Movement
+from chalicelib.core.call import Call, worker_call
+from chalicelib.core.errors import Conflict
+from chalicelib.core.ids import derived_id
+from chalicelib.ledger.movements import KnownMovement, Source
+from chalicelib.ledger.store.entries import find_entry
+from chalicelib.ledger.store.movements import identify
+from chalicelib.recon import store as recon_store
+from chalicelib.recon.domain import check_comment
+from chalicelib.settlement.domain.possible_duplicates import (
+    PossibleDuplicate,
+    Status,
+    decide,
+    duplicate_facts,
+    duplicate_id,
+    reopen,
+)
+from chalicelib.settlement.kinds import DUPLICATE_DECIDED, DUPLICATE_REOPENED
+from chalicelib.settlement.store import possible_duplicates as store
+from chalicelib.storage.journal import journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+from chalicelib.storage.records import Listing
+from chalicelib.storage.tables import Item
+
+
+def identify_movement(movement: Movement, source: Source, message_id: str, *, now: datetime) -> Movement | None:
+    """The movement under the key it is known as, or None: it may be one that the books have, and is kept aside.
+
+    Where a proved statement has its day already, the statement decides at once. Raises Busy `try_again`.
+    """
+    tenant = movement.account.tenant_id
+    known = identify(tenant, movement.facts, source).movement
+    named = replace(movement, known_as=known.key)
+    if not known.is_doubtful:
+        return named
+    kept = _kept(tenant, named, known, message_id, now)
+    if kept.status == "open" and source.is_proved:
+        kept = _decide_by(derived_id("stm", source.message), kept, "confirmed", now=now)
+    if kept.status == "open":
+        return _by_earlier_statement(named, kept, known, now=now)
+    return named if kept.status == "confirmed" else None
+
+
+def confirm(call: Call, duplicate_id: str, comment: str) -> Outcome:
+    """Decide that a possible duplicate is a movement of its own. Its booking follows. Facts: as `duplicate_facts`.
+
+    Raises InvalidInput `comment_missing`, `comment_too_long`; NotFound `possible_duplicate_not_found`; Conflict
+    `possible_duplicate_decided`.
+    """
+    return _decide(call, duplicate_id, "confirmed", check_comment(comment))
+
+
+def dismiss(call: Call, duplicate_id: str, comment: str) -> Outcome:
+    """Decide that a possible duplicate is the movement that the books have. Raises as `confirm`."""
+    return _decide(call, duplicate_id, "dismissed", check_comment(comment))
+
+
+def reopen_dismissed(call: Call, duplicate_id: str, comment: str) -> Outcome:
+    """Undo a dismissal. Raises as `confirm`, also where it is open or confirmed."""
+    check_comment(comment)
+
+    def plan(found: Found) -> Plan:
+        before = store.take_duplicate(found, call.tenant, duplicate_id)
+        after = reopen(before.value)
+        facts = duplicate_facts(after) | {"comment": comment}
+        item = journal_item(call, DUPLICATE_REOPENED, subject=duplicate_id, data=facts)
+        return Plan(item, (store.replace_duplicate(call.tenant, after, version=before.version),))
+
+    return once(call, plan, reads=(store.duplicate_key(call.tenant, duplicate_id),))
+
+
+def settle_doubts(tenant: str, statement_id: str, doubtful: Iterable[str], *, now: datetime) -> list[PossibleDuplicate]:
+    """Let a statement that was stored decide. Those kept aside whose movements its lines have taken (`doubtful`, by
+    key) are confirmed, and returned to be booked; those of its account and period that no line has taken are dismissed
+    where a line has the movement that they were doubted for."""
+    statement = recon_store.load_statement(tenant, statement_id)
+    confirmed: list[PossibleDuplicate] = []
+    for key in doubtful:
+        kept = store.load_duplicate(tenant, duplicate_id(tenant, key))
+        if kept.status != "confirmed":
+            kept = _decide_by(statement_id, kept, "confirmed", now=now)
+        if kept.status == "confirmed":
+            confirmed.append(kept)
+    if statement.holds and statement.status == "loaded":
+        for kept in store.open_duplicates(tenant, statement.bank_account_id):
+            day = kept.movement.booked_on
+            if day is not None and statement.starts_on <= day <= statement.ends_on:
+                _dismiss_where_stated(statement_id, kept, now=now)
+    return confirmed
+
+
+def get_duplicate(tenant: str, duplicate_id: str) -> PossibleDuplicate:
+    """A possible duplicate. Raises NotFound `possible_duplicate_not_found`."""
+    return store.load_duplicate(tenant, duplicate_id)
+
+
+def list_duplicates(tenant: str, status: str, *, after: Item | None, limit: int) -> Listing[PossibleDuplicate]:
+    """One page of possible duplicates, `open`, `confirmed` or `dismissed`, the oldest first."""
+    return store.list_duplicates(tenant, status, after=after, limit=limit)
+
+
+def _decide(call: Call, duplicate_id: str, status: Status, comment: str) -> Outcome:
+    def plan(found: Found) -> Plan:
+        before = store.take_duplicate(found, call.tenant, duplicate_id)
+        after = decide(before.value, status, by=call.actor, comment=comment, at=call.now)
+        item = journal_item(call, DUPLICATE_DECIDED[status], subject=duplicate_id, data=duplicate_facts(after))
+        return Plan(item, (store.replace_duplicate(call.tenant, after, version=before.version),))
+
+    return once(call, plan, reads=(store.duplicate_key(call.tenant, duplicate_id),))
+
+
+def _kept(tenant: str, movement: Movement, known: KnownMovement, message_id: str, now: datetime) -> PossibleDuplicate:
+    """The possible duplicate as it is kept, or as it stands already."""
+    kept = PossibleDuplicate(
+        duplicate_id=duplicate_id(tenant, movement.key),
+        movement=movement,
+        entry_id=recon_store.entry_of_movement(tenant, movement.key),
+        doubted_entry_id=recon_store.entry_of_movement(tenant, known.doubts),
+        doubted_key=known.doubts,
+        message_id=message_id,
+        created_at=now,
+    )
+    return kept if store.keep(tenant, kept) else store.load_duplicate(tenant, kept.duplicate_id)
+
+
+def _by_earlier_statement(
+    named: Movement, kept: PossibleDuplicate, known: KnownMovement, *, now: datetime
+) -> Movement | None:
+    """What to book where a proved statement has the day already: the movement of a line that no entry stands for yet,
+    or nothing."""
+    tenant, account_id, day = named.account.tenant_id, named.account.account_id, named.booked_on
+    statement = None if day is None else recon_store.statement_covering(tenant, account_id, day)
+    if statement is None or not _dismiss_where_stated(statement.statement_id, kept, now=now):
+        return None
+    same_amount = known.facts.amount == named.amount and find_entry(tenant, kept.doubted_entry_id) is None
+    return replace(named, known_as=known.doubts) if same_amount else None
+
+
+def _dismiss_where_stated(statement_id: str, kept: PossibleDuplicate, *, now: datetime) -> bool:
+    """Dismiss a possible duplicate where a line has the movement that it was doubted for and none has its own."""
+    keys = (kept.movement.key, kept.doubted_key)
+    marks = recon_store.find_marks(kept.movement.account.tenant_id, kept.movement.account.account_id, keys)
+    if kept.movement.key in marks or kept.doubted_key not in marks:
+        return False
+    return _decide_by(statement_id, kept, "dismissed", now=now).status == "dismissed"
+
+
+def _decide_by(statement_id: str, kept: PossibleDuplicate, status: Status, *, now: datetime) -> PossibleDuplicate:
+    """Decide by a statement, once for each; where a person has decided meanwhile, that stands."""
+    call = worker_call(
+        tenant=kept.movement.account.tenant_id,
+        key=f"possible-duplicate:{kept.duplicate_id}:{statement_id}:{status}",
+        content=None,
+        now=now,
+        entropy=b"",
+        actor=statement_id,
+    )
+    try:
+        _decide(call, kept.duplicate_id, status, "")
+    except Conflict as decided:
+        if decided.code != "possible_duplicate_decided":
+            raise
+    return store.load_duplicate(call.tenant, kept.duplicate_id)
