@@ -16,7 +16,8 @@ from typing import Literal
 from chalicelib.core.errors import Conflict
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
-from chalicelib.recon.domain import Break, Link
+from chalicelib.recon.chaining import Link
+from chalicelib.recon.domain import Break
 from chalicelib.recon.matching import Booking, ledger_break
 
 

@@ -1,15 +1,14 @@
-"""What a statement, its lines, a match and a break are, and how statements of one account follow one another.
+"""What a statement, its lines, a match and a break are.
 
 Amounts are signed minor units as the bank sees them and as the account's debits are: money in is positive. Leaves to
-others: reading a bank's file (`chalicelib.messages`), joining lines with entries (`matching.py`), the sum of it all
-(`balance.py`).
+others: reading a bank's file (`chalicelib.messages`), how statements follow one another (`chaining.py`), joining lines
+with entries (`matching.py`), the sum of it all (`balance.py`).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import field, replace
 from datetime import date, datetime
 from hashlib import sha256
@@ -24,7 +23,6 @@ from chalicelib.messages import model
 from chalicelib.messages.proof import Proof, ProofStatus, closing_balance, opening_balance
 
 Status = Literal["loading", "loaded", "quarantined"]
-Continuity = Literal["first", "chained", "gap", "overlap"]
 Rule = Literal["bank_reference_and_amount", "moves_nothing", "resolution"]
 Reason = Literal["no_entry", "amount_differs", "no_bank_reference", "duplicate_line", "no_line"]
 Facts = dict[str, str | int]
@@ -212,17 +210,6 @@ class Upload:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A statement in its account's chain. The closing balance is computed where the bank stated none;
-    `jump_minor` is what lies between the last closing balance and this opening one (0 when chained)."""
-
-    statement: Statement
-    continuity: Continuity
-    jump_minor: int
-    closing_minor: int
-
-
 def file_id(tenant: str, digest: str) -> str:
     """The id of an uploaded file: from its content, so that the same bytes are the same file."""
     return derived_id("stf", tenant, digest)
@@ -311,15 +298,6 @@ def ledger_break_id(entry_id: str, bank_account_id: str) -> str:
     return f"brk_{entry_id.removeprefix('ent_')}_{bank_account_id.removeprefix('acc_')}"
 
 
-def chain(statements: Sequence[Statement]) -> tuple[Link, ...]:
-    """Statements of one account that hold by themselves, each with how it follows the one before."""
-    links: list[Link] = []
-    for statement in sorted(statements, key=lambda each: each.order):
-        if statement.status != "quarantined":
-            links.append(_link(statement, links[-1] if links else None))
-    return tuple(links)
-
-
 def counted(statement: Statement, *, matched: int = 0, breaks: int = 0) -> Statement:
     """The statement after as many more lines are matched, and as many more are open breaks."""
     after = replace(statement, matched=statement.matched + matched, open_breaks=statement.open_breaks + breaks)
@@ -383,24 +361,3 @@ def _period(told: model.Statement, uploaded_on: date) -> tuple[date, date]:
     starts_on = told.starts_at.date() if told.starts_at else days[0]
     ends_on = told.ends_at.date() if told.ends_at else days[-1]
     return min(starts_on, ends_on), ends_on
-
-
-def _link(statement: Statement, before: Link | None) -> Link:
-    expected = before.closing_minor if before else 0
-    opening = statement.opening_minor if statement.holds and statement.opening_minor is not None else expected
-    jump = opening - expected
-    closing = opening + statement.booked_minor
-    if before is None:
-        return Link(statement, "first", jump, closing)
-    return Link(statement, _continuity(before.statement, statement, jump), jump, closing)
-
-
-def _continuity(before: Statement, statement: Statement, jump_minor: int) -> Continuity:
-    """Balances decide first: banks number as they like, but money does not vanish between two statements. A number left
-    out is a gap even where the balances agree; one that falls is a new year's count."""
-    if jump_minor:
-        same_days = statement.starts_on == before.starts_on
-        return "overlap" if statement.starts_on < before.ends_on or same_days else "gap"
-    if statement.sequence is not None and before.sequence is not None:
-        return "gap" if statement.sequence > before.sequence + 1 else "chained"
-    return "chained"

@@ -10,7 +10,8 @@ import msgspec
 
 from chalicelib.core.instants import instant_text
 from chalicelib.recon.balance import Position
-from chalicelib.recon.domain import MOST_COMMENT, Break, Facts, File, Link, Match, Reconciled, Statement
+from chalicelib.recon.chaining import Link
+from chalicelib.recon.domain import MOST_COMMENT, Break, Facts, File, Match, Reconciled, Statement
 from chalicelib.web.parse import Body, Id
 
 MOST_SHOWN = 500

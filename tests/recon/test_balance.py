@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core.errors import Conflict
 from chalicelib.recon.balance import Books, Mark, Position, check_loaded, position, unexplained
-from chalicelib.recon.domain import Statement, chain, lines_of
+from chalicelib.recon.chaining import chain
+from chalicelib.recon.domain import Statement, lines_of
 from chalicelib.recon.matching import Booking
 from tests.recon.build import BANK, FIRST_DAY, Line, Sheet, bank_account
 from tests.recon.values import line, outcome, statement_of, told

@@ -12,7 +12,7 @@ from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.ledger.store.accounts import load_account
 from chalicelib.recon import store
 from chalicelib.recon.balance import check_loaded
-from chalicelib.recon.domain import chain
+from chalicelib.recon.chaining import chain
 from chalicelib.recon.service import breaks, questions
 from chalicelib.recon.service.breaks import ResolveBreak, rematch_break, resolve_break
 from chalicelib.recon.service.loading import CHUNK

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.messages import model
 from chalicelib.messages.proof import prove
+from chalicelib.recon.chaining import chain
 from chalicelib.recon.domain import (
     Break,
     Reconciled,
     Resolution,
     Statement,
     Upload,
-    chain,
     check_comment,
     check_open,
     content_digest,

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.recon.balance import Books, position
-from chalicelib.recon.domain import Reconciled, Resolution, chain
+from chalicelib.recon.chaining import chain
+from chalicelib.recon.domain import Reconciled, Resolution
 from chalicelib.recon.exports import MATCHES, RECONCILIATION, matches_csv, reconciliation_csv
 from chalicelib.recon.matching import resolve
 from tests.recon.build import BANK, IBAN, Line, Sheet, bank_account

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chalicelib.recon import store
-from chalicelib.recon.domain import Link, Statement, chain
+from chalicelib.recon.chaining import Link, chain
+from chalicelib.recon.domain import Statement
 
 
 def link_of(tenant: str, statement: Statement) -> Link | None:
