@@ -73,7 +73,6 @@ def test_a_reference_is_found_in_free_text_too() -> None:
 @pytest.mark.parametrize(
     ("entry", "code"),
     [
-        (replace(CREDIT, bank_reference="", currency="EUR"), "bank_reference_missing"),
         (replace(CREDIT, amount_minor=0, currency="EUR"), "currency_mismatch"),
         (replace(CREDIT, amount_minor=0), "amount_is_zero"),
     ],

@@ -115,7 +115,6 @@ BENT = {
     "a currency nobody has": (b'"CNY"', b'"XQX"', "unknown_currency"),
     "another currency": (b'"CNY"', b'"EUR"', "currency_mismatch"),
     "a direction nobody knows": (b"CRDT", b"BOTH", "invalid_direction"),
-    "no reference of the bank": (b"<AcctSvcrRef>BENT</AcctSvcrRef>", b"", "bank_reference_missing"),
     "an account of nobody": (b"<IBAN>", b"<IBAN>XX", "unknown_bank_account"),
 }
 """What is bent in a message of one credit of 1.00, and the reason given."""
@@ -159,6 +158,41 @@ def test_money_with_no_known_reference_waits_in_suspense(market: Market, tell: C
     assert market.bank_balance() == bank + 1_234
     assert market.balance("suspense") == suspense + 1_234
     assert market.web.read(f"/v1/entries/{receipt['entry_id']}")["reference"] == "STRAY"
+
+
+def test_money_without_a_reference_of_the_bank_is_booked(market: Market, tell: Callable[..., None]) -> None:
+    balance = market.bank_balance()
+
+    for number, reference in enumerate((b"", b"<AcctSvcrRef>NONREF</AcctSvcrRef>")):
+        body = notification(market.iban, f"BARE-{number}", Line("BARE", 4_321 + number))
+        tell(body.replace(b"<AcctSvcrRef>BARE</AcctSvcrRef>", reference), f"BARE-{number}")
+
+    assert market.bank_balance() == balance + 2 * 4_321 + 1
+
+
+def test_one_reference_for_two_payments_funds_two_trades(market: Market, tell: Callable[..., None]) -> None:
+    trades = [market.web.made("/v1/trades", trade_body(market.ids)) for _ in range(2)]
+
+    for number, trade in enumerate(trades):
+        line = Line("0001", DUE, trade["reference"], end_to_end_id=f"E-{number}")
+        tell(notification(market.iban, f"SAME-{number}", line), f"SAME-{number}")
+
+    assert [market.balance("escrow", trade["trade_id"]) for trade in trades] == [DUE, DUE]
+
+
+def test_a_doubtful_movement_is_kept_aside_until_it_is_confirmed(market: Market, tell: Callable[..., None]) -> None:
+    balance = market.bank_balance()
+    for minor in (700, 701):
+        tell(notification(market.iban, f"DOUBT-{minor}", Line("DOUBT", minor)), f"DOUBT-{minor}")
+    assert market.bank_balance() == balance + 700
+    (kept,) = market.listed("/v1/possible-duplicates", "possible_duplicates")
+
+    path = f"/v1/possible-duplicates/{kept['duplicate_id']}"
+    market.web.made(f"{path}/confirm", {"comment": "two payments"})
+
+    assert market.bank_balance() == balance + 1_401
+    assert (kept["amount_minor"], market.web.read(path)["status"]) == (701, "confirmed")
+    assert market.web.read(f"/v1/entries/{kept['entry_id']}")["reference"] == "DOUBT"
 
 
 def test_money_out_that_nobody_asked_for_waits_in_suspense(market: Market, tell: Callable[..., None]) -> None:

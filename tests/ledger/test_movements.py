@@ -84,8 +84,9 @@ def test_another_amount_under_one_reference_may_be_the_same_and_in_the_other_dir
     assert verdict(replace(FULL, amount=Money(400, "CNY"), end_to_end_id="E-2"), known(FULL)) == "another"
 
 
-def test_two_references_are_two_movements_unless_they_name_one_payment() -> None:
+def test_two_references_are_two_movements_unless_they_share_a_uetr() -> None:
     assert verdict(replace(FACTS, reference="MB-2"), known(FACTS)) == "another"
+    assert verdict(replace(FULL, reference="MB-2", uetr=""), known(FULL)) == "another"
     assert verdict(replace(FULL, reference="MB-2"), known(FULL)) == "doubtful"
 
 

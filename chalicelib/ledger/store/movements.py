@@ -4,9 +4,11 @@ tenant#mvr_…   <number>              the movements of one reference, numbered 
 tenant#mvd_…   head                  how many movements of one amount and day are known: its version counts them
                -#<number>            one of that day that has no reference
                r#<payment>#<…>       one of that day that has a reference, by the payment it names
+               s-#<…>, sr#<…>        the same, where a statement's line was the first to state it
 
 A movement with a reference is kept under both, one without under its day alone. No list is kept in one item, and a
-reader takes the latest of a reference and those of one day, so neither grows slower with an account's age.
+reader takes the latest of a reference and those of one day, so neither grows slower with an account's age. A line does
+not look at what other lines were the first to state: it has never an entry that no line has taken.
 """
 
 from __future__ import annotations
@@ -42,13 +44,15 @@ TRIES = 64
 
 PATIENT = 3
 MOST_OF_REFERENCE = 200
-"""The latest movements of one reference that are looked at: a reference that names more names nothing."""
+"""The latest movements of one reference that are looked at. A reference of so many is common, and names nothing: then
+those of the amount and day are looked at as well."""
 
 PAGE = 500
 MOST_PAGES = 200
 HEAD = "head"
 BARE = "-#"
 REFERENCED = "r#"
+BY_LINE = "s"
 
 
 class MovementKnown(Conflict):
@@ -95,11 +99,20 @@ class Identified:
     movement: KnownMovement
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How the movements of one amount and day are read, each list once, and which of its lists."""
+
+    listed: Callable[[Key], tuple[Held, ...]]
+    places: tuple[str, ...]
+
+
 class Notes:
     """The movements that one commit notes. Each takes the next number after those known and those noted beside it."""
 
-    def __init__(self, tenant: str) -> None:
+    def __init__(self, tenant: str, *, by_line: bool = False) -> None:
         self._tenant = tenant
+        self._place = BY_LINE if by_line else ""
         self._numbers: dict[str, int] = {}
         self._heads: dict[Key, tuple[int, int]] = {}
         self._movements: list[Write] = []
@@ -111,14 +124,14 @@ class Notes:
         self._heads[head] = version, of_day + 1
         if not facts.reference:
             movement = KnownMovement(numbered_key(facts, of_day), facts, source, doubts)
-            self._create(_day_key(self._tenant, facts, f"{BARE}{of_day:09}"), movement)
+            self._create(_day_key(self._tenant, facts, f"{self._place}{BARE}{of_day:09}"), movement)
             return movement
         pk = _reference_key(self._tenant, facts, 0).pk
         number = self._numbers.get(pk, known.next_of_reference)
         self._numbers[pk] = number + 1
         movement = KnownMovement(numbered_key(facts, number), facts, source, doubts)
         self._create(_reference_key(self._tenant, facts, number), movement)
-        part = f"{REFERENCED}{_payment(facts)}#{derived_id('ref', facts.reference)}#{number}"
+        part = f"{self._place}{REFERENCED}{_payment(facts)}#{derived_id('ref', facts.reference)}#{number}"
         self._create(_day_key(self._tenant, facts, part), movement)
         return movement
 
@@ -161,9 +174,9 @@ def identify(tenant: str, facts: MovementFacts, source: Source) -> Identified:
     raise Busy("try_again", "others keep stating the same movement: try again")
 
 
-def read_known(tenant: str, wanted: Iterable[MovementFacts]) -> list[Known]:
-    """What is known around each movement, at most 50. The counts are read first: what is noted after them fails the
-    commit that goes by them."""
+def read_known(tenant: str, wanted: Iterable[MovementFacts], *, by_line: bool = False) -> list[Known]:
+    """What is known around each movement; `by_line`: to a statement's line. The counts are read first: what is noted
+    after them fails the commit that goes by them."""
     all_facts = list(wanted)
     heads = [_day_key(tenant, facts, HEAD) for facts in all_facts]
     firsts = [_reference_key(tenant, facts, 0) for facts in all_facts if facts.reference]
@@ -171,7 +184,8 @@ def read_known(tenant: str, wanted: Iterable[MovementFacts]) -> list[Known]:
     for start in range(0, len(keys := list(dict.fromkeys((*heads, *firsts)))), BATCH):
         found |= fetch(keys[start : start + BATCH])
     listed = cache(lambda key: tuple(_listed(key)))
-    return [_known(tenant, facts, cast("Found", found), listed) for facts in all_facts]
+    places = ("",) if by_line else ("", BY_LINE)
+    return [_known(tenant, facts, cast("Found", found), Reader(listed, places)) for facts in all_facts]
 
 
 def _complete(known: Known, match: KnownMovement, facts: MovementFacts) -> KnownMovement:
@@ -189,11 +203,12 @@ def _complete(known: Known, match: KnownMovement, facts: MovementFacts) -> Known
     return after
 
 
-def _known(tenant: str, facts: MovementFacts, found: Found, listed: Callable[[Key], tuple[Held, ...]]) -> Known:
+def _known(tenant: str, facts: MovementFacts, found: Found, reader: Reader) -> Known:
     counted = take(found, _day_key(tenant, facts, HEAD), Head)
-    of_day = _of_day(tenant, facts, listed) if counted else []
     first = _reference_key(tenant, facts, 0)
     of_reference = _latest(first) if facts.reference and first in found else []
+    is_common = len(of_reference) == MOST_OF_REFERENCE
+    of_day = _of_day(tenant, facts, reader, is_common=is_common) if counted else []
     numbers = [int(each.key.sort or 0) for each in of_reference]
     held = {each.movement.key: each for each in (*of_day, *of_reference)}
     return Known(
@@ -204,16 +219,17 @@ def _known(tenant: str, facts: MovementFacts, found: Found, listed: Callable[[Ke
     )
 
 
-def _of_day(tenant: str, facts: MovementFacts, listed: Callable[[Key], tuple[Held, ...]]) -> list[Held]:
+def _of_day(tenant: str, facts: MovementFacts, reader: Reader, *, is_common: bool) -> list[Held]:
     """Those of the amount and day that could be the same: the ones without a reference, and of those with one all, or,
-    beside a reference, the ones that name the same payment."""
+    beside a reference that is not common, the ones that name the same payment."""
     payment = _payment(facts)
     parts = [BARE]
-    if not facts.reference:
+    if is_common or not facts.reference:
         parts.append(REFERENCED)
     elif payment:
         parts.append(f"{REFERENCED}{payment}#")
-    return [held for part in parts for held in listed(_day_key(tenant, facts, part))]
+    keys = [_day_key(tenant, facts, f"{place}{part}") for place in reader.places for part in parts]
+    return [held for key in keys for held in reader.listed(key)]
 
 
 def _latest(first: Key) -> list[Held]:

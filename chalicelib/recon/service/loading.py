@@ -133,10 +133,10 @@ def _assign(
 ) -> tuple[tuple[Taken, ...], tuple[Write, ...]]:
     """As many of the lines as one commit holds, each with the likeliest movement that no other line has, or with one
     that is noted for it: a statement decides how many movements there are."""
-    known = read_known(tenant, [line.movement_facts for line in lines])
+    known = read_known(tenant, [line.movement_facts for line in lines], by_line=True)
     stated = dict.fromkeys(each.key for around in known for each in around.movements)
     marks = store.find_marks(tenant, statement.bank_account_id, stated)
-    notes, taken, used, noted = Notes(tenant), list[Taken](), set(marks), 0
+    notes, taken, used, noted = Notes(tenant, by_line=True), list[Taken](), set(marks), 0
     for line, around in zip(lines, known, strict=True):
         if not line.tells_of_money:
             taken.append(Taken(line))
