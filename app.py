@@ -28,8 +28,8 @@ from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import netting as settlement_netting
-from chalicelib.settlement.routes import suspended as settlement_suspended
 from chalicelib.settlement.routes import possible_duplicates as settlement_possible_duplicates
+from chalicelib.settlement.routes import suspended as settlement_suspended
 from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.splits import routes as splits
 from chalicelib.trades.routes import evidence as trades_evidence

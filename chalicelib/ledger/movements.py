@@ -166,7 +166,7 @@ def _is_same(facts: MovementFacts, source: Source, known: KnownMovement) -> bool
 
 def _is_doubtful(facts: MovementFacts, other: MovementFacts) -> bool:
     """Whether a movement that nothing rules out may be the same: one of its reference, or, where a reference is
-    missing, one of its amount and day; where the references differ, one of the same UETR, which no two payments share."""
+    missing, one of its amount and day; where the references differ, one of the same UETR: no two payments share it."""
     if facts.reference and other.reference and facts.reference != other.reference:
         return facts.amount == other.amount and bool(facts.uetr and facts.uetr == other.uetr)
     if (facts.amount.minor > 0) != (other.amount.minor > 0):
