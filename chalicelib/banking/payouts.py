@@ -24,8 +24,13 @@ _PAYOUT_ID = re.compile(r"pay_[0-9a-z]{26}", re.ASCII)
 
 
 class State(Enum):
-    """Where a payout stands. `unknown`: the bank's word is in doubt, and a person or a later message must say."""
+    """Where a payout stands. `reserved`: its money is set aside on the party's account and not taken yet, `stopped`: it
+    stays there until somebody decides. `cancelled`: nothing is left to pay. `unknown`: the bank's word is in doubt, and
+    a person or a later message must say."""
 
+    RESERVED = "reserved"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
     CREATED = "created"
     SENT = "sent"
     ACCEPTED = "accepted"
@@ -53,6 +58,9 @@ _OPEN = {
     Event.DOUBTED: State.UNKNOWN,
 }
 LIFE: dict[State, dict[Event, State]] = {
+    State.RESERVED: {},
+    State.STOPPED: {},
+    State.CANCELLED: {},
     State.CREATED: _OPEN | {Event.SENT: State.SENT, Event.ACCEPTED: State.ACCEPTED},
     State.SENT: _OPEN | {Event.SENT: State.SENT, Event.ACCEPTED: State.ACCEPTED},
     State.ACCEPTED: _OPEN | {Event.SENT: State.ACCEPTED, Event.ACCEPTED: State.ACCEPTED},
@@ -88,6 +96,9 @@ class Payout:
     The payment file is a function of this and of the party's details, so that it can be written again after a crash.
     `reason` is the bank's code for a rejection or return, `debit_reference` and `return_reference` its references of
     the two movements, once they are booked. `subject` is what it pays for.
+
+    One that follows from an entry pays what `entry_id` has reserved for it: `reserved_minor` at first, `amount_minor`
+    is what is left. While it waits it has no account at a bank yet, and `reason` says what it waits for.
     """
 
     tenant: str
@@ -106,6 +117,10 @@ class Payout:
     debit_reference: str = ""
     return_reference: str = ""
     returned_minor: int = 0
+    entry_id: str = ""
+    reserved_minor: int = 0
+    reserved_at: datetime | None = None
+    due_at: datetime | None = None
 
     @property
     def amount(self) -> Money:
@@ -210,12 +225,12 @@ def give_back(payout: Payout, amount: Money, *, bank_reference: str, reason: str
 
 def creation_postings(payout: Payout) -> tuple[Posting, ...]:
     """Dr party, Cr payouts in transit."""
-    return debit(_party(payout), payout.amount), credit(_transit(payout), payout.amount)
+    return debit(payee_account_id(payout), payout.amount), credit(_transit(payout), payout.amount)
 
 
 def rejection_postings(payout: Payout) -> tuple[Posting, ...]:
     """Dr payouts in transit, Cr party."""
-    return debit(_transit(payout), payout.amount), credit(_party(payout), payout.amount)
+    return debit(_transit(payout), payout.amount), credit(payee_account_id(payout), payout.amount)
 
 
 def settlement_postings(payout: Payout) -> tuple[Posting, ...]:
@@ -226,7 +241,7 @@ def settlement_postings(payout: Payout) -> tuple[Posting, ...]:
 def return_postings(payout: Payout) -> tuple[Posting, ...]:
     """Dr bank, Cr party: what came back."""
     returned = Money(payout.returned_minor, payout.currency)
-    return debit(_bank(payout), returned), credit(_party(payout), returned)
+    return debit(_bank(payout), returned), credit(payee_account_id(payout), returned)
 
 
 ACCEPTING = frozenset({"ACTC", "ACCP", "ACSP", "ACSC", "ACCC", "ACWC", "ACWP", "ACFC"})
@@ -285,7 +300,8 @@ def _facts(payout: Payout) -> dict[str, object]:
     return {"payout_id": payout.payout_id, "state": payout.state.value, "amount": payout.amount_minor}
 
 
-def _party(payout: Payout) -> str:
+def payee_account_id(payout: Payout) -> str:
+    """The account in the books that a payout pays out of: what we owe its party."""
     return purpose_account_id(payout.tenant, Purpose.PARTY, payout.currency, payout.party_id)
 
 

@@ -221,15 +221,20 @@ def payout_key(tenant: str, payout_id: str) -> Key:
 
 def create_payout(payout: Payout) -> tuple[Write, ...]:
     """Create a payout, and the record by which its bank's messages find it; Conflict `payout_exists` where one is."""
-    state = create(
-        payout_key(payout.tenant, payout.payout_id),
-        payout,
-        exists="payout_exists",
-        list_key=f"{payout.tenant}#payouts",
-        list_sort=f"{instant_text(payout.created_at)}#{payout.payout_id}",
-    )
+    key = payout_key(payout.tenant, payout.payout_id)
+    return create(key, payout, exists="payout_exists", **payout_place(payout)), create_payout_owner(payout)
+
+
+def payout_place(payout: Payout) -> dict[str, str]:
+    """Where the list of payouts has one, for `create`."""
+    sort = f"{instant_text(payout.created_at)}#{payout.payout_id}"
+    return {"list_key": f"{payout.tenant}#payouts", "list_sort": sort}
+
+
+def create_payout_owner(payout: Payout) -> Write:
+    """Create the record by which a bank's messages find a payout; Conflict `payout_exists` where one is."""
     owner = PayoutOwner(payout.tenant, payout.bank_id)
-    return state, create(record_key("payout", payout.payout_id), owner, exists="payout_exists")
+    return create(record_key("payout", payout.payout_id), owner, exists="payout_exists")
 
 
 def take_payout(found: Found, tenant: str, payout_id: str) -> Versioned[Payout]:

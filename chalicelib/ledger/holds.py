@@ -242,12 +242,6 @@ def step_facts(step: Step) -> dict[str, Any]:
     }
 
 
-def held_change(facts: Mapping[str, Any]) -> tuple[str, int] | None:
-    """The account of which a journal item reserves more or (negative) less, and how much in minor units; None for one
-    that reserves nothing. `facts` is the item's data."""
-    return (facts["held_account_id"], facts["held_minor"]) if "held_minor" in facts else None
-
-
 def _held(terms: Terms, change: int) -> dict[str, Any]:
     return {"held_account_id": terms.reserved_account_id, "held_minor": change, "currency": terms.amount.currency}
 

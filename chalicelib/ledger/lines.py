@@ -31,7 +31,7 @@ from chalicelib.core.errors import Defect
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.documents import Recorded, canonical, digest
-from chalicelib.ledger.holds import held_change
+from chalicelib.ledger.reservations import held_changes
 
 BEFORE_THE_FIRST = "0" * 64
 """What stands for the hash of the line before the first."""
@@ -129,8 +129,7 @@ def booked(item: Recorded) -> Booked:
     for leg in item.legs:
         moved[leg.account_id] += leg.amount
     recorded_at, occurred_at = instant_text(item.recorded_at), instant_text(item.occurred_at)
-    change = held_change(item.data)
-    held = {} if change is None else dict([change])
+    held = held_changes(item.legs, item.data)
     return Booked(item.entry_id, recorded_at, occurred_at, item.reference, digest(item).hex(), moved, held)
 
 

@@ -18,8 +18,9 @@ from typing import Any
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.documents import Recorded
 from chalicelib.ledger.domain import Account, is_deferred, rooms
-from chalicelib.ledger.holds import CAPTURED, EXPIRED, PLACED, VOIDED, Status, held_change
+from chalicelib.ledger.holds import CAPTURED, EXPIRED, PLACED, VOIDED, Status
 from chalicelib.ledger.lines import Line
+from chalicelib.ledger.reservations import held_changes
 
 _MARKS = 2**256
 
@@ -130,7 +131,7 @@ def effects(item: Recorded, digest: bytes) -> dict[str, Total]:
     for leg in item.legs:
         amounts[leg.account_id] += leg.amount
         currencies[leg.account_id].add(leg.currency)
-    held = dict([change]) if (change := held_change(item.data)) else {}
+    held = held_changes(item.legs, item.data)
     return {
         account_id: Total(
             amount=amounts.get(account_id, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.ledger.reservations import reserves
 from chalicelib.settlement.domain.claims import Ending
 from chalicelib.storage.journal import JournalItem
 
@@ -34,27 +35,10 @@ CLAIM_ENDED = {Ending.SETTLED: "claim.settled", Ending.WAIVED: "claim.waived"}
 CLAIM_UNDONE = {Ending.SETTLED: "claim.settlement_undone", Ending.WAIVED: "claim.waiver_undone"}
 """The kinds of entry that end a part of a claim, and those that undo this."""
 
-PAID_OUT_AFTER = frozenset(
-    {
-        SETTLED,
-        RELEASED,
-        RETENTION_RELEASED,
-        DISPUTE_RESOLVED,
-        REFUNDED,
-        TAKEN_BACK,
-        CANCELLED,
-        EXPIRED,
-        CLAIM_SETTLED,
-    }
-)
-"""The kinds of entry whose parties are then paid by bank."""
-
 
 def is_paid_out_after(item: JournalItem) -> bool:
-    """Whether the parties that an entry credits are then paid by bank: after what lets a trade's money go, and after a
-    payment of which a part goes back."""
-    returned = item.kind == MOVEMENT and bool(item.data.get("returned_minor"))
-    return bool(item.legs) and (item.kind in PAID_OUT_AFTER or returned)
+    """Whether the parties that an entry credits are then paid by bank: it has reserved for that what they are paid."""
+    return reserves(item.data)
 
 
 def is_decision(item: JournalItem) -> bool:

@@ -196,8 +196,9 @@ class Trading(Market):
     def refund(self, deal: Deal, minor: int, *, key: str | None = None) -> Outcome:
         return ending.refund_from_escrow(self.call(key, body=minor), deal.trade_id, self.money(minor))
 
-    def take_back(self, deal: Deal, minor: int, *, key: str | None = None) -> Outcome:
-        return claiming.refund_from_receivers(self.call(key, body=minor), deal.trade_id, self.money(minor))
+    def take_back(self, deal: Deal, minor: int, *, key: str | None = None, advance: bool = False) -> Outcome:
+        here, amount = self.call(key, body=minor), self.money(minor)
+        return claiming.refund_from_receivers(here, deal.trade_id, amount, advance=advance)
 
     def cancel(self, deal: Deal, fault: Fault = Fault.NONE, *, key: str | None = None) -> Outcome:
         return ending.cancel_trade(self.call(key, body=fault.value), deal.trade_id, fault)

@@ -15,7 +15,9 @@ from chalicelib.banking import service as banking
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import BankAccount, ExpectedPayment, Receipt, new_party, party_account
 from chalicelib.banking.movements import Movement
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
+from chalicelib.banking.reserved_payouts import follow_reservation
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.daycount import DayCount
 from chalicelib.core.errors import Refusal
@@ -23,13 +25,18 @@ from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.domain import CreditLine, Terms
-from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
+from chalicelib.ledger.documents import digest
+from chalicelib.ledger.domain import Account, Posting, Purpose, credit, debit, purpose_account_id
+from chalicelib.ledger.rebuild import Difference, Totals, differences
+from chalicelib.ledger.service.account_life import freeze, unfreeze
 from chalicelib.ledger.service.entries import PostEntry, post_entry
-from chalicelib.ledger.store.accounts import load_accounts, open_account
+from chalicelib.ledger.store.accounts import load_account, load_accounts, open_account
+from chalicelib.ledger.store.proving import read_accounts
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.service import lending, opening, settling
 from chalicelib.settlement.service.dividing import division_facts
 from chalicelib.settlement.service.movements import book_movement
+from chalicelib.settlement.service.payouts import payouts_due
 from chalicelib.storage.journal import JournalItem, from_wire, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch
@@ -195,6 +202,20 @@ class Market:
         party = party_account_id(self.tenant, self.party(role), self.account.currency)
         self._book(debit(party, self.money(minor)), credit(self.account.account_id, self.money(minor)))
 
+    def pay_out(self, outcome: Outcome, *, days: int = 0) -> list[Payout]:
+        """What an entry has reserved is paid, or whatever else its parties' schedules ask for, as the worker does it;
+        no file is written."""
+        now = self.call(days=days).now
+        return [follow_reservation(due, now=now) for due in payouts_due(self.tenant, outcome.item.entry_id)]
+
+    def freeze(self, role: str) -> None:
+        """The account of a party takes no entries."""
+        freeze(self.call(), party_account_id(self.tenant, self.party(role), self.account.currency))
+
+    def unfreeze(self, role: str) -> None:
+        """It takes them again."""
+        unfreeze(self.call(), party_account_id(self.tenant, self.party(role), self.account.currency))
+
     def book_by_hand(self, movement: Movement) -> None:
         """A debit is booked as the resolution of a statement's break books it: as a cost of the marketplace."""
         fees = purpose_account_id(self.tenant, Purpose.FEE_INCOME, self.account.currency)
@@ -238,6 +259,10 @@ class Market:
     def owed(self, role: str) -> int:
         """What a party's own account stands at."""
         return self.balance(Purpose.PARTY, self.party(role))
+
+    def account_of(self, role: str) -> Account:
+        """A party's own account."""
+        return load_account(self.tenant, party_account_id(self.tenant, self.party(role), self.account.currency))
 
     def _book(self, *postings: Posting) -> None:
         post_entry(self.call(), PostEntry("entry.posted", postings))
@@ -338,6 +363,18 @@ def picture(tables: Tables, tenant: str) -> dict[str, Any]:
         "balances": sorted((item["purpose"]["S"], int(item["balance"]["N"])) for item in accounts),
         "records": sorted((item["sk"]["S"], item["version"]["N"]) for item in records),
     }
+
+
+def differences_of(tables: Tables, tenant: str) -> list[Difference]:
+    """How a tenant's accounts differ from what its journal alone comes to: in nothing, in sound books."""
+    totals = Totals(folded=0)
+    for number, item in enumerate(journal_of(tables, tenant), start=1):
+        totals.take(number, item, digest(item))
+    ids = list(totals.accounts())
+    stood = {
+        key: one for start in range(0, len(ids), 100) for key, one in read_accounts(tenant, ids[start:][:100]).items()
+    }
+    return [one for account_id in ids for one in differences(stood[account_id], totals.of(account_id))]
 
 
 def reference_of(place: Market, subject_id: str) -> str:

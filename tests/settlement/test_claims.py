@@ -189,7 +189,7 @@ def test_a_payment_that_its_creditor_has_spent_cannot_be_undone(place: Trading) 
     claim = claimed(place)
     place.owe("seller", OWED)
     ended = settle(place, claim, OWED)
-    place.take_from("buyer", 1)
+    place.pay_out(ended)
 
     assert refusal(lambda: undo(place, claim, ended)).code == "insufficient_funds"
     assert stands(place, claim) == (OWED, 0, 0, "settled")

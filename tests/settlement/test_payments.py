@@ -172,14 +172,14 @@ def test_an_entry_that_is_not_there_comes_again(desk: Desk) -> None:
 
 def test_one_party_that_cannot_be_paid_holds_up_no_other(desk: Desk) -> None:
     entry_id = released(desk)
-    desk.place.take_from("carrier", 1)
+    desk.place.freeze("carrier")
 
-    assert desk.pay({"tenant": desk.place.tenant, "entry_id": entry_id}) == ["m0"]
-    assert amounts(desk) == {role: minor for role, minor in FIVE.items() if role != "carrier"}
-
-    desk.place.owe("carrier", 1)
     assert desk.pay({"tenant": desk.place.tenant, "entry_id": entry_id}) == []
-    assert amounts(desk) == FIVE
+
+    waiting = desk.payouts().pop("carrier")
+    assert (waiting.state, waiting.reason, waiting.amount_minor) == (State.RESERVED, "account_frozen", FIVE["carrier"])
+    others = {role: payout.state for role, payout in desk.payouts().items() if role != "carrier"}
+    assert others == dict.fromkeys(FIVE.keys() - {"carrier"}, State.SENT)
 
 
 def test_details_that_cannot_be_opened_leave_the_payout_made_and_the_message_comes_again(desk: Desk) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.core.errors import Refusal
 from chalicelib.core.money import Money
+from chalicelib.trades.domain import claims, endings, proof
 from chalicelib.trades.domain import due as dues
-from chalicelib.trades.domain import endings, proof
 from chalicelib.trades.domain.disputes import OpenDispute, Resolution, dispute, resolve
 from chalicelib.trades.domain.due import Act, Deed
 from chalicelib.trades.domain.endings import Unwound
@@ -114,7 +114,7 @@ class Life:
         return self._divide(endings.expire(self.terms, self.trade, now=self.now))
 
     def settle_claim(self, minor: int, currency: str = "CNY") -> Life:
-        return self._come(endings.settle_claim(self.trade, Money(minor, currency)))
+        return self._come(claims.settle_claim(self.trade, claims.parts_of(self.trade, Money(minor, currency))))
 
     def recount(self) -> tuple[Change, ...]:
         """Count the clocks by their calendar as it is now."""

@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.core.money import Money
 from chalicelib.ledger.exchange import Rate
-from chalicelib.trades.domain import endings
+from chalicelib.trades.domain import claims
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.template import DepositKind, DepositRule, Fault, PriceRule, Template
 from tests.support.calls import MONDAY
@@ -292,9 +292,9 @@ def test_claims_are_refused_in_the_order_of_their_rules() -> None:
     life = paid(None)
 
     codes = [
-        told(endings.settle_claim, life.trade, Money(0, "EUR")),
-        told(endings.settle_claim, life.trade, Money(1, "EUR")),
-        told(endings.settle_claim, life.trade, Money(1, "CNY")),
+        told(claims.parts_of, life.trade, Money(0, "EUR")),
+        told(claims.parts_of, life.trade, Money(1, "EUR")),
+        told(claims.parts_of, life.trade, Money(1, "CNY")),
     ]
     life.cancel(Fault.NONE)
 

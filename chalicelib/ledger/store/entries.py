@@ -10,6 +10,7 @@ from chalicelib.core.call import Call
 from chalicelib.core.errors import NotFound
 from chalicelib.ledger.conditions import Condition
 from chalicelib.ledger.domain import Entry
+from chalicelib.ledger.reservations import held_changes
 from chalicelib.ledger.store.conditions import Guard, check_write
 from chalicelib.ledger.store.deferred import moved_at_once
 from chalicelib.ledger.store.moves import Move, move_write
@@ -63,24 +64,32 @@ def balance_writes(
 
     `by_hand`: somebody chose the accounts, so those that follow a trade, a line or a payout are refused. `read` has the
     versions of accounts that the entry was decided from. `fact`: it has happened, so no limit and no state of an
-    account refuses it.
+    account refuses it. What the item's data say is reserved moves with the balance.
     """
-    sums: dict[tuple[str, str], int] = defaultdict(int)
-    for leg in item.legs:
-        sums[leg.account_id, leg.currency] += leg.amount
     guards: dict[str, list[Guard]] = {}
     for condition in conditions:
         guards.setdefault(condition.account_id, []).append(Guard(condition))
-    seen = read or {}
-    moves = [
-        Move(account_id, currency, amount, read=seen.get(account_id)) for (account_id, currency), amount in sums.items()
-    ]
+    moves = account_moves(item, read or {})
     at_once = moved_at_once(item, moves)
     updates = [
         move_write(item, move, by_hand=by_hand, guards=guards.pop(move.account_id, ()), fact=fact) for move in at_once
     ]
     checks = [check_write(item.tenant, account_id, asked) for account_id, asked in guards.items()]
     return (*updates, *checks)
+
+
+def account_moves(item: JournalItem, read: Mapping[str, int] | None = None) -> list[Move]:
+    """What an entry does to each account: its legs netted, and what its data say is reserved, in the order in which the
+    accounts first appear."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for leg in item.legs:
+        sums[leg.account_id, leg.currency] += leg.amount
+    held, seen = held_changes(item.legs, item.data), read or {}
+    moves = [
+        Move(account_id, currency, amount, held.pop(account_id, 0), read=seen.get(account_id))
+        for (account_id, currency), amount in sums.items()
+    ]
+    return [*moves, *(Move(account_id, "", held=change) for account_id, change in held.items())]
 
 
 def load_entry(tenant: str, entry_id: str) -> JournalItem:

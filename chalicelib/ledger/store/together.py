@@ -12,6 +12,7 @@ from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Defect
 from chalicelib.ledger.store.batches import BATCH_POSTED
 from chalicelib.ledger.store.deferred import moved_at_once
+from chalicelib.ledger.store.entries import account_moves
 from chalicelib.ledger.store.moves import Move, move_write
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, journal_item
@@ -33,7 +34,7 @@ def plan_together(call: Call, items: Sequence[JournalItem], *writes: Write) -> P
 
 
 def _moves(item: JournalItem) -> list[Move]:
-    return moved_at_once(item, [Move(leg.account_id, leg.currency, leg.amount) for leg in item.legs])
+    return moved_at_once(item, account_moves(item))
 
 
 def _single(by_account: dict[str, list[tuple[JournalItem, Move]]]) -> list[list[tuple[JournalItem, Move]]]:
@@ -46,6 +47,7 @@ def _sum(of_account: list[tuple[JournalItem, Move]]) -> Move:
         first.account_id,
         first.currency,
         sum(move.amount for _, move in of_account),
+        sum(move.held for _, move in of_account),
         lines=len(of_account),
         booked=True,
         occurred_at=min(item.occurred_at for item, _ in of_account),

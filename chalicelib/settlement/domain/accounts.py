@@ -15,6 +15,16 @@ def party_account_id(tenant: str, party_id: str, currency: str) -> str:
     return purpose_account_id(tenant, Purpose.PARTY, currency, party_id)
 
 
+def party_accounts(tenant: str, terms: Terms) -> dict[str, str]:
+    """The accounts on which a trade can pay its parties, in its own currency and in the price's: whose each is."""
+    currencies = dict.fromkeys((terms.currency, terms.price_currency))
+    return {
+        party_account_id(tenant, party_id, currency): party_id
+        for party_id in terms.parties.values()
+        for currency in currencies
+    }
+
+
 def share_currency(terms: Terms, role: str) -> str:
     """The currency a role is paid in: the price's, where the template says so, else the trade's."""
     abroad = any(one.name == role and one.paid_in_price_currency for one in terms.template.roles)

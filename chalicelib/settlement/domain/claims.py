@@ -10,14 +10,19 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 from enum import Enum
+from typing import Any
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.ids import derived_id
+from chalicelib.core.instants import instant_text
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
 from chalicelib.settlement.domain.accounts import party_account_id
+from chalicelib.trades.domain.claims import ClaimParts
+from chalicelib.trades.domain.terms import Terms
+from chalicelib.trades.domain.trade import Trade
 
 
 class Reason(Enum):
@@ -31,6 +36,10 @@ class Reason(Enum):
     """A receiver's account did not hold its part of a refund."""
     REVERSED_BY_BANK = "reversed_by_bank"
     """The bank took money back that had been released already."""
+
+
+OF_TRADE = (Reason.OVERPAID, Reason.DEPOSIT_DOUBLED)
+"""The reasons of a trade's own claims: the trade's state has the same open amounts (`claim_minor`)."""
 
 
 class Ending(Enum):
@@ -76,9 +85,12 @@ class Claim:
 
     @property
     def status(self) -> str:
-        """`open`, or how it ended: `settled`, or `waived` where any of it was."""
+        """`open`, or how it ended: `settled`, `waived` where any of it was, `withdrawn` where nothing is claimed any
+        more."""
         if self.is_open:
             return "open"
+        if not self.amount_minor:
+            return "withdrawn"
         return Ending.WAIVED.value if self.waived_minor else Ending.SETTLED.value
 
 
@@ -108,6 +120,32 @@ def new_claim(
         opened_by=call.entry_id,
         opened_at=call.now,
     )
+
+
+def trade_claim_id(tenant: str, trade_id: str, reason: Reason) -> str:
+    """The id of a trade's own claim: it has one for a reason, which follows the trade's state."""
+    return derived_id("clm", tenant, trade_id, reason.value)
+
+
+def new_trade_claim(call: Call, terms: Terms, reason: Reason, minor: int) -> Claim:
+    """A trade's own claim: of the buyer on the seller."""
+    buyer, seller = terms.buyer, terms.seller
+    amount = Money(minor, terms.currency)
+    made = new_claim(
+        call,
+        debtor=seller,
+        creditor=buyer,
+        amount=amount,
+        reason=reason,
+        due_on=call.now.date(),
+        trade_id=terms.trade_id,
+    )
+    return replace(made, claim_id=trade_claim_id(call.tenant, terms.trade_id, reason))
+
+
+def claim_anew(claim: Claim, open_minor: int) -> Claim:
+    """The claim of which so much is open, as its trade finds it anew."""
+    return replace(claim, amount_minor=open_minor + claim.settled_minor + claim.waived_minor)
 
 
 def end_part(claim: Claim, ending: Ending, amount: Money) -> Claim:
@@ -145,7 +183,7 @@ def ending_postings(tenant: str, claim: Claim, ending: Ending, amount: Money) ->
     """What the end of a part books. Settled: Dr debtor, Cr creditor (the marketplace: its claims). Waived: nothing
     between parties; Dr claim losses, Cr claims where the marketplace gives it up."""
     if ending is Ending.SETTLED:
-        return debit(debtor_account_id(tenant, claim), amount), credit(_creditor(tenant, claim), amount)
+        return debit(debtor_account_id(tenant, claim), amount), credit(creditor_account_id(tenant, claim), amount)
     if claim.creditor is not None:
         return ()
     losses = purpose_account_id(tenant, Purpose.CLAIM_LOSSES, claim.currency)
@@ -170,13 +208,44 @@ def debtor_account_id(tenant: str, claim: Claim) -> str:
     return party_account_id(tenant, claim.debtor, claim.currency)
 
 
+def claim_facts(claim: Claim) -> dict[str, Any]:
+    """A claim as journal items and answers show it."""
+    return {
+        "claim_id": claim.claim_id,
+        "status": claim.status,
+        "debtor_party_id": claim.debtor,
+        "creditor_party_id": claim.creditor,
+        "trade_id": claim.trade_id,
+        "currency": claim.currency,
+        "amount_minor": claim.amount_minor,
+        "settled_minor": claim.settled_minor,
+        "waived_minor": claim.waived_minor,
+        "open_minor": claim.open_minor,
+        "reason": claim.reason.value,
+        "due_on": claim.due_on.isoformat(),
+        "opened_by": claim.opened_by,
+        "opened_at": instant_text(claim.opened_at),
+    }
+
+
+def open_on_trade(trade: Trade, reason: Reason) -> int:
+    """What a trade's state has open of its claim for a reason."""
+    return trade.overpaid_claim_minor if reason is Reason.OVERPAID else trade.deposit_claim_minor
+
+
+def as_parts(reason: Reason, minor: int) -> ClaimParts:
+    """An amount of a trade's claim for a reason, as the trade's rules take it."""
+    return ClaimParts(overpaid=minor) if reason is Reason.OVERPAID else ClaimParts(deposit=minor)
+
+
 def _changed(claim: Claim, ending: Ending, minor: int) -> Claim:
     if ending is Ending.SETTLED:
         return replace(claim, settled_minor=claim.settled_minor + minor)
     return replace(claim, waived_minor=claim.waived_minor + minor)
 
 
-def _creditor(tenant: str, claim: Claim) -> str:
+def creditor_account_id(tenant: str, claim: Claim) -> str:
+    """The account that a claim is paid to."""
     if claim.creditor is None:
         return claims_account_id(tenant, claim.currency)
     return party_account_id(tenant, claim.creditor, claim.currency)

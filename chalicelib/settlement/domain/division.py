@@ -19,7 +19,6 @@ from chalicelib.credit.postings import adjustment_postings, repayment_postings
 from chalicelib.ledger.domain import Posting, credit, debit
 from chalicelib.ledger.exchange import Rate, position_account_id
 from chalicelib.settlement.domain.accounts import netted, party_account_id, share_account_id, share_currency
-from chalicelib.splits.domain.waterfall import Shares
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Division
 
@@ -46,13 +45,6 @@ def exchanged(amount: Money, rate: Rate, currency: str) -> Money:
     return Money(round_ratio(numerator, rate.numerator * 10 ** exponent(amount.currency)), currency)
 
 
-def take_back_postings(tenant: str, terms: Terms, parts: Shares, refunded: Refund) -> tuple[Posting, ...]:
-    """Out of the accounts of those who were paid, to the line and to the buyer."""
-    buyer = party_account_id(tenant, terms.buyer, terms.currency)
-    legs = [(debit(share_account_id(tenant, terms, role), part), credit(buyer, part)) for role, part in parts]
-    return netted((*(leg for pair in legs for leg in pair), *_to_line(tenant, refunded, buyer)))
-
-
 def refund(
     line: CreditLine | None, amount: Money, on: date, later: Sequence[LineEvent] = (), *, entry_id: str = ""
 ) -> Refund:
@@ -67,11 +59,16 @@ def refund(
 def refund_postings(tenant: str, terms: Terms, refunded: Refund) -> tuple[Posting, ...]:
     """Out of the escrow, to the line and to the buyer."""
     escrow, buyer = terms.escrow_account_id, party_account_id(tenant, terms.buyer, terms.currency)
-    return (*_to_line(tenant, refunded, escrow), debit(escrow, refunded.to_buyer), credit(buyer, refunded.to_buyer))
+    return (
+        *line_postings(tenant, refunded, escrow),
+        debit(escrow, refunded.to_buyer),
+        credit(buyer, refunded.to_buyer),
+    )
 
 
-def _to_line(tenant: str, refunded: Refund, paid_from: str) -> tuple[Posting, ...]:
-    """A repayment dated now is booked now, so what it changes of later days is part of its own entry."""
+def line_postings(tenant: str, refunded: Refund, paid_from: str) -> tuple[Posting, ...]:
+    """Out of an account, to the line that a refund repays; none where there is no line, or it is owed nothing. A
+    repayment dated now is booked now, so what it changes of later days is part of its own entry."""
     line, repayment = refunded.line, refunded.repayment
     if line is None or repayment is None:
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chalicelib.settlement.domain.claims import Claim
+from chalicelib.settlement.domain.claims import Claim, claim_facts
 from chalicelib.settlement.routes.answers import entry_answer
 from chalicelib.settlement.service import claims
 from chalicelib.web.endpoint import Answer, Request, Router
@@ -38,8 +38,8 @@ class ClaimUndoBody(Body):
 
 
 class ClaimView(msgspec.Struct, frozen=True, kw_only=True):
-    """What a party owes another or (creditor null) the marketplace, in minor units. `status` is open, settled, or
-    waived where any of it was. `opened_by` is the entry that opened it."""
+    """What a party owes another or (creditor null) the marketplace, in minor units. `status` is open, settled,
+    waived where any of it was, or withdrawn. `opened_by` is the entry that opened it."""
 
     claim_id: str
     status: str
@@ -142,4 +142,4 @@ def undo_claim_part(request: Request, claim_id: str) -> Answer:
 
 def claim_view(claim: Claim) -> ClaimView:
     """A claim as answers show it."""
-    return msgspec.convert(claims.claim_facts(claim), ClaimView)
+    return msgspec.convert(claim_facts(claim), ClaimView)

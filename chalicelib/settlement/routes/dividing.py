@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from chalicelib.core.errors import InvalidInput
 from chalicelib.settlement.routes.answers import DivisionView, division_answer, trade_answer
 from chalicelib.settlement.service import claiming, ending, settling
 from chalicelib.trades.domain.disputes import Resolution
 from chalicelib.trades.domain.template import Fault
 from chalicelib.web.endpoint import Answer, Request, Router
-from chalicelib.web.parse import Body, Id, MoneyBody
+from chalicelib.web.parse import Body, Id, MoneyBody, Refused
 
 router = Router(__name__)
 
@@ -49,10 +50,17 @@ class DecisionBody(Body):
 
 
 class RefundBody(Body):
-    """An amount that goes back to the buyer: out of what the escrow holds, or from those who were paid."""
+    """An amount that goes back to the buyer: out of what the escrow holds, or from those who were paid. What the
+    receivers lack is claimed from them, and with `advance` the marketplace gives it to the buyer at once."""
 
     amount: MoneyBody
     source: Literal["escrow", "receivers"] = msgspec.field(name="from", default="escrow")
+    advance: bool = False
+
+    def __post_init__(self) -> None:
+        if self.advance and self.source == "escrow":
+            sentence = "an escrow lacks nothing that could be advanced"
+            raise Refused(InvalidInput("advance_not_wanted", sentence, field="advance"))
 
 
 class CancellationBody(Body):
@@ -84,7 +92,8 @@ class ReleaseView(DivisionView, frozen=True, kw_only=True):
 
 
 class RefundView(msgspec.Struct, frozen=True):
-    """A refund in minor units: where it went, and what was taken back for it, by role."""
+    """A refund in minor units: where it went, and what was taken back for it, by role. What receivers lacked is
+    `claimed_minor` by role, in `claims`; of that the marketplace advanced `advanced_minor`."""
 
     entry_id: str
     trade_id: str
@@ -94,6 +103,9 @@ class RefundView(msgspec.Struct, frozen=True):
     refund_to_principal_minor: int
     refund_to_buyer_minor: int
     taken_back_minor: dict[str, int] = msgspec.field(default_factory=dict)
+    claimed_minor: dict[str, int] = msgspec.field(default_factory=dict)
+    claims: list[str] = msgspec.field(default_factory=list)
+    advanced_minor: int = 0
 
 
 class TradeClaimView(msgspec.Struct, frozen=True):
@@ -165,8 +177,11 @@ def resolve_dispute(request: Request, trade_id: str) -> Answer:
 def refund_trade(request: Request, trade_id: str) -> Answer:
     """Refund a part to the buyer: out of the escrow, or from those who were paid."""
     body: RefundBody = request.body
-    act = ending.refund_from_escrow if body.source == "escrow" else claiming.refund_from_receivers
-    return division_answer(act(request.call, trade_id, body.amount.money), RefundView)
+    if body.source == "escrow":
+        outcome = ending.refund_from_escrow(request.call, trade_id, body.amount.money)
+    else:
+        outcome = claiming.refund_from_receivers(request.call, trade_id, body.amount.money, advance=body.advance)
+    return division_answer(outcome, RefundView)
 
 
 @router.endpoint(

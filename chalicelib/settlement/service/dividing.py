@@ -2,7 +2,8 @@
 follows.
 
 Shares go to the roles' accounts; a refund to the line that funded the trade, then to the buyer; of a trade that funds
-another one, the seller's share goes into that escrow first. A rule that asks the buyer for more lets nothing go.
+another one, the seller's share goes into that escrow first. What parties get is reserved for the payouts that follow. A
+rule that asks the buyer for more lets nothing go.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.ledger.domain import Posting, entry_of
+from chalicelib.ledger.reservations import RESERVED_LEGS, reserving_facts
 from chalicelib.ledger.store.entries import plan_entry
-from chalicelib.settlement.domain.accounts import netted
+from chalicelib.settlement.domain.accounts import netted, party_accounts
 from chalicelib.settlement.domain.back_to_back import Deal, feed, feed_postings
 from chalicelib.settlement.domain.division import Refund, refund, refund_postings, share_postings
 from chalicelib.settlement.kinds import FUNDED_BY_TRADE, TOP_UP_DUE
 from chalicelib.settlement.store.credit import later_events, line_behind
 from chalicelib.settlement.store.expected import follow_trade, follow_trade_read, take_expected
+from chalicelib.settlement.store.trade_claims import follow_trade_claims
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Outcome, Plan, also_journal, once
@@ -38,7 +41,7 @@ from chalicelib.storage.tables import Key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.lines import Line
 from chalicelib.trades.domain.terms import Terms
-from chalicelib.trades.domain.trade import Division, Trade
+from chalicelib.trades.domain.trade import Division, Trade, released_by
 
 _AMOUNTS = (
     "final_amount_minor",
@@ -105,7 +108,7 @@ def division_facts(item: JournalItem) -> dict[str, Any]:
     currency = item.data.get("currency") or item.legs[0].currency
     released = sum(facts["shares_minor"].values())
     own = {"entry_id": item.entry_id, "trade_id": item.subject, "currency": currency, "released_minor": released}
-    return facts | own
+    return {name: value for name, value in (facts | own).items() if name != RESERVED_LEGS}
 
 
 def refund_facts(refunded: Refund) -> dict[str, int]:
@@ -119,9 +122,11 @@ def refund_facts(refunded: Refund) -> dict[str, int]:
 
 
 def _plan(call: Call, way: Way, terms: Terms, trade: Versioned[Trade], division: Division, found: Found) -> Plan:
-    tenant, after = call.tenant, division.trade
+    tenant = call.tenant
+    after = released_by(division.trade, call.entry_id) if division.shares else division.trade
     save = trades_store.save_trade(tenant, after, version=trade.version)
     writes = [save, *follow_trade_read(tenant, terms.reference, trade.value, after)]
+    writes += follow_trade_claims(call, terms, trade.value, after)
     if division.top_up is not None:
         data = _facts(way, division, Refund(None, None, division.refund), Fed(), moves=False)
         return Plan(journal_item(call, TOP_UP_DUE, subject=terms.trade_id, data=data), tuple(writes))
@@ -135,6 +140,7 @@ def _plan(call: Call, way: Way, terms: Terms, trade: Versioned[Trade], division:
     if line is not None and refunded.repayment is not None:
         writes += credit_store.save_line(refunded.repayment.line, refunded.repayment.events, version=line.version)
     data = _facts(way, division, refunded, fed, moves=bool(postings))
+    data |= reserving_facts(postings, party_accounts(tenant, terms))
     about = {"subject": terms.trade_id, "reference": terms.reference}
     if not postings:
         return Plan(journal_item(call, way.kind, data=data, **about), tuple(writes))

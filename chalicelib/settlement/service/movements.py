@@ -19,6 +19,7 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, entry_of, purpose_account_id
+from chalicelib.ledger.reservations import reserving_facts
 from chalicelib.ledger.store.entries import entry_item, plan_entry
 from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted, party_account_id
@@ -46,14 +47,16 @@ class Aim:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What of a movement found its place: the postings from the bank account on, and the writes that go with them.
-    `returned` of it belongs to nothing and goes back to who sent it. `adjustment` is an entry booked with it. Where
-    nothing could be done with the money yet, `waits` is why."""
+    `returned` of it belongs to nothing and goes back to who sent it: it is reserved on the accounts `returned_to` for
+    the payout that follows. `adjustment` is an entry booked with it. Where nothing could be done with the money yet,
+    `waits` is why."""
 
     postings: tuple[Posting, ...]
     amount: Money
     writes: tuple[Write, ...]
     subject: str
     returned: int = 0
+    returned_to: tuple[str, ...] = ()
     adjustment: JournalItem | None = None
     waits: str = ""
 
@@ -137,7 +140,7 @@ def _plan(call: Call, movement: Movement, found: Found, aim: Aim, occurred_at: d
         subject=taken.subject or None,
         reference=movement.bank_reference,
     )
-    data = _facts(movement, taken, left, aim)
+    data = _facts(movement, taken, left, aim) | reserving_facts(postings, taken.returned_to)
     if taken.adjustment is not None:
         return plan_together(call, (entry_item(call, entry, data=data), taken.adjustment), *writes)
     return plan_entry(call, entry, *writes, data=data, fact=True)
@@ -172,7 +175,8 @@ def _into_escrow(call: Call, movement: Movement, found: Found, record: Versioned
         trades_store.save_trade(call.tenant, funded.trade, version=trade.version),
         follow_trade(record, call.tenant, trade.value, funded.trade, by_bank=True),
     )
-    return Taken(postings, taken, writes if funded.accepted.minor else (), trade_id, funded.returned.minor)
+    kept = writes if funded.accepted.minor else ()
+    return Taken(postings, taken, kept, trade_id, funded.returned.minor, (buyer,))
 
 
 def _towards_line(call: Call, movement: Movement, found: Found, record: Versioned[ExpectedPayment]) -> Taken:

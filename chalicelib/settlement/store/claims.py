@@ -8,6 +8,7 @@ by-trade    those of one trade, open or ended             the same
 
 from __future__ import annotations
 
+from chalicelib.core.ids import derived_id
 from chalicelib.core.instants import instant_text
 from chalicelib.settlement.domain.claims import Claim
 from chalicelib.storage.commit import Stale, Write, update
@@ -85,14 +86,15 @@ def list_claims(
     return Listing(tuple(wanted), page.last_key)
 
 
-def undone_key(tenant: str, entry_id: str) -> Key:
-    """Where it is kept that the settlement or waiver made by an entry was undone."""
-    return record_key(tenant, entry_id, "claim-undone")
+def undone_key(tenant: str, claim_id: str, entry_id: str) -> Key:
+    """Where it is kept that what an entry ended of a claim was undone."""
+    return record_key(tenant, derived_id("und", claim_id, entry_id), "claim-part")
 
 
-def mark_undone(tenant: str, entry_id: str, *, by: str) -> Write:
+def mark_undone(tenant: str, claim_id: str, entry_id: str, *, by: str) -> Write:
     """Write by which entry a settlement or waiver was undone; Conflict `claim_part_undone` where it was before."""
-    return create(undone_key(tenant, entry_id), {"undone_by": by}, exists="claim_part_undone")
+    facts = {"claim_id": claim_id, "entry_id": entry_id, "undone_by": by}
+    return create(undone_key(tenant, claim_id, entry_id), facts, exists="claim_part_undone")
 
 
 def _lists(tenant: str, claim: Claim) -> dict[str, str]:

@@ -1,55 +1,56 @@
-"""The payouts that follow from an entry: each is made once, and its file is written where the bank fetches it."""
+"""Payouts, as the queue asks for them: of what an entry has reserved, of one that has come due. Each is made once, by
+its party's schedule, and its file is written where the bank fetches it."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
 
 from chalicelib.banking import paying
-from chalicelib.core.call import worker_call
+from chalicelib.banking.payouts import Payout
+from chalicelib.banking.reserved_payouts import follow_payout, follow_reservation
 from chalicelib.queues import Message, Worker
-from chalicelib.settlement.service.payouts import PayoutDue, payouts_due
+from chalicelib.settlement.service.payouts import payouts_due
 from chalicelib.web import clock
-
-ENTROPY_BYTES = 10
 
 worker = Worker(__name__)
 
 
 @worker.queue("payouts")
 def payouts(message: Message) -> None:
-    """Pay the parties of an entry: a payout and its file for each."""
-    pay(message.body["tenant"], message.body["entry_id"], now=clock.now(), entropy=os.urandom(ENTROPY_BYTES))
+    """Make the payouts that a message asks for: `entry_id` of what an entry has reserved, or `payout_id` of one that
+    has come due."""
+    tenant, now = message.body["tenant"], clock.now()
+    if "payout_id" in message.body:
+        pay_due(tenant, message.body["payout_id"], now=now)
+    else:
+        pay(tenant, message.body["entry_id"], now=now)
 
 
-def pay(tenant: str, entry_id: str, *, now: datetime, entropy: bytes) -> None:
-    """Pay every party of an entry. Raises the first failure, after all the others are paid: the queue then asks again,
-    and those that have their payout are left as they are. Raises NotFound `entry_not_found`."""
-    dues = payouts_due(tenant, entry_id)
-    failures = [failure for due in dues if (failure := _attempt(tenant, entry_id, due, now, entropy)) is not None]
+def pay(tenant: str, entry_id: str, *, now: datetime) -> None:
+    """Do with what an entry has reserved for each party what its schedule asks for, and send what is to be paid now.
+    Raises the first failure, after all the others are paid: the queue then asks again, and those that have their payout
+    are left as they are. Raises NotFound `entry_not_found`."""
+    _send_all((partial(follow_reservation, due, now=now) for due in payouts_due(tenant, entry_id)), now)
+
+
+def pay_due(tenant: str, payout_id: str, *, now: datetime) -> None:
+    """The same for one payout whose time has come. Raises NotFound `payout_not_found`."""
+    _send_all((partial(follow_payout, tenant, payout_id, now=now),), now)
+
+
+def _send_all(makers: Iterable[Callable[[], Payout]], now: datetime) -> None:
+    failures = [failure for make in makers if (failure := _attempt(make, now)) is not None]
     if failures:
         raise failures[0]
 
 
-def _attempt(tenant: str, entry_id: str, due: PayoutDue, now: datetime, entropy: bytes) -> Exception | None:
-    call = worker_call(
-        tenant=tenant,
-        key=_key(entry_id, due),
-        content={"party_id": due.party_id, "minor": due.amount.minor, "currency": due.amount.currency},
-        now=now,
-        entropy=entropy,
-        actor="payouts",
-    )
-    command = paying.CreatePayout(due.party_id, due.amount, remittance=due.reference, subject=due.trade_id)
+def _attempt(make: Callable[[], Payout], now: datetime) -> Exception | None:
     try:
-        outcome = paying.create_payout(call, command)
-        paying.send_payout(tenant, outcome.item.data["payout_id"], now=now)
+        payout = make()
+        if payout.bank_id:
+            paying.send_payout(payout.tenant, payout.payout_id, now=now)
     except Exception as failure:  # whatever it is, it is this payout's: nobody else waits for it
         return failure
     return None
-
-
-def _key(entry_id: str, due: PayoutDue) -> str:
-    """One payout for each party and currency; most trades know one currency only."""
-    currency = f":{due.amount.currency}" if due.in_price_currency else ""
-    return f"payout:{entry_id}:{due.party_id}{currency}"

@@ -40,7 +40,7 @@ def refund(terms: Terms, trade: Trade, amount: Money, *, now: datetime) -> Divis
 
     Raises InvalidInput `amount_not_positive`, `currency_mismatch`; Conflict `trade_state`, `refund_exceeds_escrow`.
     """
-    _check_amount(trade, amount)
+    check_amount(trade, amount)
     check_state(trade, Command.REFUND)
     if amount.minor > trade.free_minor:
         facts = {"requested": amount.minor, "free": trade.free_minor}
@@ -54,9 +54,10 @@ def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
     """Take a refund back from those who got the money, each in proportion to what it still has of it.
 
     Raises InvalidInput `amount_not_positive`, `currency_mismatch`; Conflict `trade_state`, `refund_in_two_currencies`
-    where a role was paid in another currency, `refund_exceeds_received`.
+    where a role was paid in another currency, `refund_exceeds_received`, `refund_exceeds_paid` where the buyer would
+    get more than it paid, with what it was paid of its claim. What it gets lowers what it may still claim.
     """
-    _check_amount(trade, amount)
+    check_amount(trade, amount)
     check_state(trade, Command.UNWIND)
     abroad = {role.name for role in terms.template.roles if role.paid_in_price_currency}
     if abroad & set(trade.got) and terms.price_currency != terms.currency:
@@ -64,8 +65,13 @@ def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
     received = tuple((role, one.minor) for role, one in trade.got.items())
     given_back = {role: one.back_minor for role, one in trade.got.items()}
     parts = unwind_shares(received, given_back, amount)
+    left = paid_minor(trade) - trade.given_back_minor - trade.claims_paid_minor
+    if amount.minor > left:
+        raise Conflict("refund_exceeds_paid", "the buyer has paid less than that", requested=amount.minor, left=left)
+    overpaid = min(trade.overpaid_claim_minor, left - amount.minor)
     got = {role: replace(trade.got[role], back_minor=trade.got[role].back_minor + part.minor) for role, part in parts}
-    return Unwound(move(trade, Command.UNWIND, trade.stage, got=trade.got | got), parts)
+    claim = overpaid + trade.deposit_claim_minor
+    return Unwound(move(trade, Command.UNWIND, trade.stage, got=trade.got | got, claim_minor=claim), parts)
 
 
 def cancel(terms: Terms, trade: Trade, fault: Fault, *, now: datetime) -> Division:
@@ -100,17 +106,6 @@ def expire(terms: Terms, trade: Trade, *, now: datetime) -> Division:
     return _end(terms, trade, fault, Command.EXPIRE, State.EXPIRED, now)
 
 
-def settle_claim(trade: Trade, amount: Money) -> Trade:
-    """Take so much of the claim on the seller as paid. Raises InvalidInput `amount_not_positive`, `currency_mismatch`;
-    Conflict `trade_state`, `claim_exceeded`."""
-    _check_amount(trade, amount)
-    check_state(trade, Command.SETTLE_CLAIM)
-    if amount.minor > trade.claim_minor:
-        facts = {"requested": amount.minor, "claim": trade.claim_minor}
-        raise Conflict("claim_exceeded", "the claim is smaller", **facts)
-    return move(trade, Command.SETTLE_CLAIM, trade.stage, claim_minor=trade.claim_minor - amount.minor)
-
-
 def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: State, now: datetime) -> Division:
     deposit = _deposit_at_stake(terms, trade)
     forfeited = Money(min(deposit, trade.free_minor) if fault is Fault.BUYER else 0, trade.currency)
@@ -125,6 +120,7 @@ def _end(terms: Terms, trade: Trade, fault: Fault, command: Command, ended: Stat
         otherwise=State.RETAINED,
         emptied=ended,
         claim_minor=trade.claim_minor + claim,
+        deposit_claim_minor=trade.deposit_claim_minor + claim,
     )
     inputs: Inputs = {"fault": fault.value, "deposit_minor": deposit}
     result = {"forfeited_minor": forfeited.minor, "refund_minor": back.minor, "claim_minor": claim}
@@ -143,7 +139,8 @@ def _deposit_at_stake(terms: Terms, trade: Trade) -> int:
     return round_ratio(paid * open_minor, trade.price_minor, Rounding.FLOOR)
 
 
-def _check_amount(trade: Trade, amount: Money) -> None:
+def check_amount(trade: Trade, amount: Money) -> None:
+    """Refuse what is no amount of a trade's. Raises InvalidInput `amount_not_positive`, `currency_mismatch`."""
     if amount.minor <= 0:
         raise InvalidInput("amount_not_positive", "more than nothing", field="amount.minor")
     if amount.currency != trade.currency:

@@ -76,13 +76,15 @@ class Trade:
     the final rate of exchange. funded = released + refunded + held; of what is held `retained_minor` stays back against
     defects and the dispute's part is frozen. `charged_minor` is how much of the price has been let go or stays back,
     which the fees follow; `conceded_minor` what the buyer got back, or need not pay, by agreement or decision: it does
-    not owe it again. `claim_minor` is what the seller owes the buyer outside the escrow.
+    not owe it again. `claim_minor` is what the seller owes the buyer outside the escrow: `deposit_claim_minor` of it a
+    deposit once more, the rest what was paid too much; `claims_paid_minor` of that it has paid.
 
     `evidence` has the id of each document by its place, `done` the milestones (`name` or `name/lot`) whose money went,
     `recalled` the lots that were called back (the empty name: all goods of a trade without lots), `got` what each role
     got in all, and `by_split` what splits gave it before fees, kept while that limits what it still gets. What is
     retained stays back until the day `retained_until`, or where that moves it by the template's convention; it ends at
-    `retention_ends_at`, counted by `retention_calendar` (None: that does not know the day yet).
+    `retention_ends_at`, counted by `retention_calendar` (None: that does not know the day yet). `releases` are
+    the entries that gave roles something: by them their payouts are found.
     """
 
     trade_id: str
@@ -97,6 +99,8 @@ class Trade:
     charged_minor: int = 0
     conceded_minor: int = 0
     claim_minor: int = 0
+    deposit_claim_minor: int = 0
+    claims_paid_minor: int = 0
     final_minor: int | None = None
     worth: dict[str, int] = field(default_factory=dict)
     rate: Rate | None = None
@@ -113,6 +117,7 @@ class Trade:
     expires_at: datetime | None = None
     top_up_at: datetime | None = None
     funds: str | None = None
+    releases: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         amounts = (self.funded_minor, self.released_minor, self.refunded_minor, self.retained_minor, self.claim_minor)
@@ -125,6 +130,7 @@ class Trade:
             ("ended: nothing is disputed", self.stage not in ENDED or self.dispute is None),
             ("a dispute is no stage of its own", self.stage is not State.DISPUTED),
             ("what roles got was released", sum(one.minor for one in self.got.values()) == self.released_minor),
+            ("a deposit is a part of the claim", 0 <= self.deposit_claim_minor <= self.claim_minor),
             ("nobody gave back more than it got", all(0 <= one.back_minor <= one.minor for one in self.got.values())),
         )
         for rule, holds in rules:
@@ -166,6 +172,16 @@ class Trade:
     def held(self) -> Money:
         """What the escrow holds."""
         return Money(self.held_minor, self.currency)
+
+    @property
+    def overpaid_claim_minor(self) -> int:
+        """What the seller owes the buyer because it was paid too much."""
+        return self.claim_minor - self.deposit_claim_minor
+
+    @property
+    def given_back_minor(self) -> int:
+        """What those who were paid have given back to the buyer, or owe it for a refund."""
+        return sum(one.back_minor for one in self.got.values())
 
     @property
     def outstanding(self) -> Money:
@@ -211,6 +227,11 @@ def move(trade: Trade, command: Command, to: State, **changes: Any) -> Trade:
     if after.state not in TRANSITIONS[trade.state].get(command, ()) or not staged:
         raise Defect(f"{command} leads from {trade.state} ({trade.stage}) to no {after.state} ({to})")
     return after
+
+
+def released_by(trade: Trade, entry_id: str) -> Trade:
+    """The trade after an entry that gave roles something."""
+    return replace(trade, releases=(*trade.releases, entry_id))
 
 
 def let_go(

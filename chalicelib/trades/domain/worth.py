@@ -40,8 +40,7 @@ def owed_minor(terms: Terms, trade: Trade) -> int:
     """What the buyer owes in all, at the price as it is known now: never less than nothing, nor than what those who
     were paid have given back to it already. What it got twice would be a claim that nobody owes."""
     on_top = terms.on_top(Money(trade.price_minor, trade.currency)).minor
-    given_back = sum(one.back_minor for one in trade.got.values())
-    return max(trade.price_minor + on_top - trade.conceded_minor, given_back)
+    return max(trade.price_minor + on_top - trade.conceded_minor, trade.given_back_minor)
 
 
 def paid_minor(trade: Trade) -> int:

@@ -1,0 +1,142 @@
+"""Payouts whose money is set aside: what a release reserves for a party, until it is paid, lowered or let go.
+
+Pure. The reservation is part of the party's account (`held`), its record the release's journal item; the payout's own
+record is made by the first command that changes it, and its version decides between them. A payout takes money of its
+reservation and never any other of the party.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from chalicelib.banking.domain import BankAccount
+from chalicelib.banking.payout_schedules import Mode, PayoutSchedule
+from chalicelib.banking.payouts import Payout, State
+from chalicelib.core.errors import Conflict, Defect
+from chalicelib.core.ids import derived_id
+from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.domain import Account
+
+REFUNDED = "refunded"
+BY_SCHEDULE = "payout_schedule"
+BELOW_MINIMUM = "minimum_balance"
+SHORT = "insufficient_funds"
+"""Why a reservation was let go or waits, as `reason` says; else it is the code that the payment was refused with."""
+
+WAITING = frozenset({State.RESERVED, State.STOPPED})
+"""The states in which a payout's money is reserved and not taken yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What an entry has reserved of a party's account for a payout to it. `subject` is the trade it is for."""
+
+    tenant: str
+    entry_id: str
+    account_id: str
+    party_id: str
+    amount: Money
+    reserved_at: datetime
+    remittance: str = ""
+    subject: str | None = None
+
+    @property
+    def payout_id(self) -> str:
+        """The id of the one payout that pays it."""
+        return payout_id_of(self.tenant, self.entry_id, self.account_id)
+
+    def payout(self) -> Payout:
+        """The payout as the entry left it."""
+        return Payout(
+            tenant=self.tenant,
+            payout_id=self.payout_id,
+            party_id=self.party_id,
+            bank_id="",
+            iban="",
+            currency=self.amount.currency,
+            amount_minor=self.amount.minor,
+            created_at=self.reserved_at,
+            execute_on=self.reserved_at.astimezone(UTC).date(),
+            remittance=self.remittance,
+            subject=self.subject,
+            state=State.RESERVED,
+            entry_id=self.entry_id,
+            reserved_minor=self.amount.minor,
+            reserved_at=self.reserved_at,
+        )
+
+
+def payout_id_of(tenant: str, entry_id: str, account_id: str) -> str:
+    """The id of the payout of what an entry has reserved of an account."""
+    return derived_id("pay", tenant, f"payout:{entry_id}:{account_id}")
+
+
+def proceed(payout: Payout, schedule: PayoutSchedule, account: Account, *, now: datetime) -> Payout:
+    """What becomes of a reserved payout by its party's schedule now: it waits for its day, or its money is let go of
+    (`cancelled`) because the party is paid otherwise, or it is to be paid (`created`), less what must stay on the
+    account as a minimum."""
+    if payout.state is not State.RESERVED or payout.reserved_at is None:
+        raise Defect(f"{payout.payout_id} is {payout.state.value}")
+    pays_from = schedule.pays_from(payout.reserved_at)
+    if schedule.delay_days and now < pays_from:
+        return replace(payout, due_at=pays_from, reason="")
+    if schedule.mode is not Mode.AT_ONCE:
+        return let_go(payout, BY_SCHEDULE)
+    if account.own_balance < account.held:
+        raise Conflict(SHORT, "the account holds less than is reserved of it", account_id=account.account_id)
+    above = account.own_balance - (account.held - payout.amount_minor) - schedule.minimum_minor(payout.currency)
+    if above <= 0:
+        return let_go(payout, BELOW_MINIMUM)
+    minor = min(payout.amount_minor, above)
+    return replace(payout, state=State.CREATED, amount_minor=minor, due_at=None, reason="")
+
+
+def pay_from(payout: Payout, account: BankAccount, *, now: datetime) -> Payout:
+    """The payout once it is known which account at a bank pays it, to be executed today (UTC)."""
+    today = now.astimezone(UTC).date()
+    return replace(payout, bank_id=account.bank_id, iban=account.iban, created_at=now, execute_on=today)
+
+
+def put_off(payout: Payout, reason: str, until: datetime) -> Payout:
+    """The payout that could not be made, and why: it is tried again at `until`."""
+    return replace(payout, reason=reason, due_at=until)
+
+
+def lower(payout: Payout, minor: int) -> Payout:
+    """The payout whose reservation a refund has lowered; with nothing left it is cancelled."""
+    if payout.state not in WAITING or not 0 < minor <= payout.amount_minor:
+        raise Defect(f"{payout.payout_id} ({payout.state.value}) has {payout.amount_minor} and not {minor} to give")
+    after = replace(payout, amount_minor=payout.amount_minor - minor)
+    return after if after.amount_minor else let_go(after, REFUNDED)
+
+
+def let_go(payout: Payout, reason: str) -> Payout:
+    """The payout whose reservation ends unpaid: the money is the party's balance again, or has gone back."""
+    return replace(payout, state=State.CANCELLED, amount_minor=0, due_at=None, reason=reason)
+
+
+def stop(payout: Payout, reason: str) -> Payout:
+    """The payout held up: its money stays reserved until it is resumed or cancelled. Raises Conflict `payout_state`."""
+    _require(payout, State.RESERVED)
+    return replace(payout, state=State.STOPPED, due_at=None, reason=reason)
+
+
+def resume(payout: Payout, *, now: datetime) -> Payout:
+    """The stopped payout, due again. Raises Conflict `payout_state`."""
+    _require(payout, State.STOPPED)
+    return replace(payout, state=State.RESERVED, due_at=now, reason="")
+
+
+def cancel(payout: Payout) -> Payout:
+    """The payout given up before it was made: what it has reserved is the party's balance. Raises Conflict
+    `payout_state`."""
+    _require(payout, *WAITING)
+    return let_go(payout, "cancelled")
+
+
+def _require(payout: Payout, *states: State) -> None:
+    if payout.state not in states:
+        facts = {"payout_id": payout.payout_id, "state": payout.state.value}
+        raise Conflict("payout_state", f"the payout is {payout.state.value}", **facts)
