@@ -24,6 +24,8 @@ class DealRules(Books):
         self.references: dict[str, str] = {}
         self.own: dict[str, None] = {}
         self.credited: dict[str, dict[str, int]] = {}
+        self.unpaid: dict[str, list[dict[str, int]]] = {}
+        self.set_aside: dict[str, int] = {}
 
     def place(self, purpose: str, currency: str, owner: str = "") -> str:
         """The account of a purpose."""
@@ -80,14 +82,36 @@ class DealRules(Books):
             return self.place("party", deal.currency, deal.parties[role])
         return self.place("fee_income", deal.currency)
 
-    def _legs(self, plan: Plan, legs: list[tuple[str, int]], currency: str, now: int) -> None:
-        """Book legs of one currency, summed by account. Raises what an account refuses."""
+    def _legs(
+        self, plan: Plan, legs: list[tuple[str, int]], currency: str, now: int, held: dict[str, int] | None = None
+    ) -> None:
+        """Book legs of one currency, summed by account, that reserve so much more or less of it (`held`). Raises what
+        an account refuses."""
         sums: dict[str, int] = {}
         for account, signed in legs:
             sums[account] = sums.get(account, 0) + signed
         plan.legs[0] += [(account, signed, currency) for account, signed in sums.items() if signed]
-        plan.moves |= {account: Move(currency, signed) for account, signed in sums.items() if signed}
+        changes = held or {}
+        plan.moves |= {
+            account: Move(currency, signed, held=changes.get(account, 0)) for account, signed in sums.items() if signed
+        }
         self._moved(plan, now)
+        plan.then.append(lambda told: self._set_aside(changes))
+
+    def _set_aside(self, changes: dict[str, int]) -> None:
+        """Remember what of each account is set aside for payouts."""
+        for account, change in changes.items():
+            self.set_aside[account] = self.set_aside.get(account, 0) + change
+
+    def _reserved(self, deal: Deal, legs: list[tuple[str, int]], *roles: str) -> dict[str, int]:
+        """What is set aside of legs for the payouts of these roles' parties (all of them, unless named)."""
+        accounts = {self._account_of(deal, role) for role in roles or deal.parties}
+        sums = {account: -sum(signed for one, signed in legs if one == account) for account in accounts}
+        return {account: minor for account, minor in sums.items() if minor > 0}
+
+    def _release(self, trade_id: str, reserved: dict[str, int]) -> None:
+        """Remember what an entry that gave roles something has set aside."""
+        self.unpaid.setdefault(trade_id, []).append(reserved)
 
     def _out(self, plan: Plan, deal: Deal, shares: Shares, refund: int, now: int, *, feeds: bool = False) -> None:
         """Let money out of an escrow: shares to their roles, a refund to the buyer; the seller's share of a trade that
@@ -103,8 +127,11 @@ class DealRules(Books):
                 legs += [(self._account_of(deal, deal.seller), fed), (upstream.escrow, -fed)]
                 plan.also.append("fed")
                 self._changed(plan, upstream)
-        self._legs(plan, legs, deal.currency, now)
+        held = self._reserved(deal, legs)
+        self._legs(plan, legs, deal.currency, now, held)
         plan.then.append(lambda told: self._credit(deal.trade_id, shares))
+        if shares:
+            plan.then.append(lambda told: self._release(deal.trade_id, held))
 
     def _credit(self, trade_id: str, shares: Shares) -> None:
         """Remember what roles were credited, by the journal."""

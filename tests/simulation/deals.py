@@ -100,6 +100,8 @@ class Deal:
     charged: int = 0
     conceded: int = 0
     claim: int = 0
+    deposit_claim: int = 0
+    claim_paid: int = 0
     by_bank: int = 0
     version: int = 1
     lot_worth: dict[str, int] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 
 from tests.simulation.books import Body, Plan, Refused
 from tests.simulation.deal_rules import DealRules
@@ -35,13 +36,33 @@ class EndingRules(DealRules):
         left = [got - back for got, back in deal.got.values()]
         if minor > sum(left):
             raise Refused("refund_exceeds_received")
-        buyer, legs = self.place("party", deal.currency, deal.parties[deal.buyer]), list[tuple[str, int]]()
+        beyond = deal.funded - deal.refunded - sum(back for _, back in deal.got.values()) - deal.claim_paid
+        if minor > beyond:
+            raise Refused("refund_exceeds_paid")
+        deal.claim = min(deal.claim - deal.deposit_claim, beyond - minor) + deal.deposit_claim
+        buyer, legs = self._account_of(deal, deal.buyer), list[tuple[str, int]]()
         for role, taken in zip(list(deal.got), taken_back(left, minor), strict=True):
             deal.got[role][1] += taken
             legs += [(self._account_of(deal, role), taken), (buyer, -taken)]
         self._changed(plan, deal)
-        self._legs(plan, legs, deal.currency, now)
+        held = self._reserved(deal, legs, deal.buyer)
+        for account in {account for account, signed in legs if account != buyer}:
+            taken = sum(signed for one, signed in legs if one == account)
+            self._lower(plan, deal, account, taken, held)
+        self._legs(plan, legs, deal.currency, now, held)
         return plan
+
+    def _lower(self, plan: Plan, deal: Deal, account: str, minor: int, held: dict[str, int]) -> None:
+        """A refund comes out of what is set aside for payouts first, the last of them ahead."""
+        for index in reversed(range(len(self.unpaid.get(deal.trade_id, [])))):
+            part = min(minor, self.unpaid[deal.trade_id][index].get(account, 0))
+            if part:
+                minor -= part
+                held[account] = held.get(account, 0) - part
+                plan.then.append(partial(self._lowered, deal.trade_id, index, account, part))
+
+    def _lowered(self, trade_id: str, index: int, account: str, part: int, told: Body) -> None:
+        self.unpaid[trade_id][index][account] -= part
 
     def _trade_cancel(self, body: Body, now: int) -> Plan:
         deal = self._trade(body["trade"])
@@ -62,7 +83,8 @@ class EndingRules(DealRules):
     def _end(self, deal: Deal, fault: str, emptied: str, now: int) -> Plan:
         plan, stake, deal.clean = Plan(), _at_stake(deal), False
         forfeited = min(stake, deal.free) if fault == "buyer" else 0
-        deal.claim += stake if fault == "seller" else 0
+        if fault == "seller":
+            deal.claim, deal.deposit_claim = deal.claim + stake, deal.deposit_claim + stake
         shares = {deal.seller: forfeited} if forfeited else {}
         back = deal.free - forfeited
         self._after(deal, shares, back, otherwise="retained", now=now, emptied=emptied)
@@ -76,10 +98,13 @@ class EndingRules(DealRules):
         self._allowed_now(deal, "claim")
         if minor > deal.claim:
             raise Refused("claim_exceeded")
-        deal.claim -= minor
+        overpaid = min(minor, deal.claim - deal.deposit_claim)
+        deal.claim, deal.deposit_claim = deal.claim - minor, deal.deposit_claim - (minor - overpaid)
+        deal.claim_paid += overpaid
         self._changed(plan, deal)
         seller, buyer = (self._account_of(deal, role) for role in (deal.seller, deal.buyer))
-        self._legs(plan, [(seller, minor), (buyer, -minor)], deal.currency, now)
+        legs = [(seller, minor), (buyer, -minor)]
+        self._legs(plan, legs, deal.currency, now, self._reserved(deal, legs, deal.buyer))
         return plan
 
     # What time does.

@@ -37,7 +37,8 @@ class FundingRules(DealRules):
                 deal.by_bank += taken
                 self._changed(plan, deal)
         legs.append((self.place("suspense", currency), -(minor - taken - returned)))
-        self._legs(plan, legs, currency, now)
+        held = self._reserved(deal, legs, deal.buyer) if returned else {}
+        self._legs(plan, legs, currency, now, held)
         return plan
 
     def _take(self, deal: Deal, minor: int, now: int) -> int:

@@ -193,7 +193,7 @@ def _told(row: Any) -> tuple[str, int, int, int]:
 
 
 def _compare_holds(world: World, tenant: str, model: Model) -> None:
-    reserved: dict[str, int] = {}
+    reserved = dict(model.set_aside)
     now = instant(world.now)
     for hold_id, expected in model.holds.items():
         stored = holds.get_hold(tenant, hold_id).hold

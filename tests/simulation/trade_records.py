@@ -30,6 +30,8 @@ NUMBERS = {
     "charged_minor": "charged",
     "conceded_minor": "conceded",
     "claim_minor": "claim",
+    "deposit_claim_minor": "deposit_claim",
+    "claims_paid_minor": "claim_paid",
 }
 """The numbers of a trade: their names in the record, and in the model."""
 
