@@ -97,7 +97,7 @@ def test_what_is_too_much_goes_to_the_buyer_and_is_paid_back_by_bank(place: Trad
     assert (place.all_owed(), place.escrow(deal), place.suspense) == ({"buyer": 700}, PRICE, 0)
     assert is_paid_out_after(outcome.item)
     [due] = payouts_due(place.tenant, outcome.item.entry_id)
-    assert (due.party_id, due.amount, due.reference) == (deal.buyer, place.money(700), deal.reference)
+    assert (due.party_id, due.amount, due.remittance) == (deal.buyer, place.money(700), deal.reference)
 
 
 def test_what_comes_after_the_end_goes_back_as_the_template_says(place: Trading) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.banking.payouts import State
 from chalicelib.queues.worker import WorkerFailed
 from chalicelib.settlement.worker import relay
+from chalicelib.settlement.worker.due import do_due
+from chalicelib.settlement.worker.payments import pay_due
 from tests.banking.build import BANK, MILL_IBAN
 from tests.settlement.desk import Desk, moved, notification, status
 from tests.settlement.market import DUE, deliverable, funded_by_credit, picture
@@ -232,3 +236,26 @@ def test_the_bank_accepts_and_debits_and_every_payout_is_settled(desk: Desk) -> 
 
     assert states(desk) == {State.SETTLED}
     assert desk.place.bank == bank - sum(FIVE.values())
+
+
+# ---- what waited -----------------------------------------------------------------------------------------------------
+
+
+def test_a_payout_that_could_not_be_made_is_asked_for_again_when_it_is_due(desk: Desk) -> None:
+    entry_id = released(desk)
+    desk.place.freeze("carrier")
+    desk.pay({"tenant": desk.place.tenant, "entry_id": entry_id})
+    waiting = desk.payouts()["carrier"]
+    desk.place.unfreeze("carrier")
+    assert waiting.due_at is not None
+
+    do_due(lambda: waiting.due_at - timedelta(seconds=1))
+    early = desk.payments.taken()
+    do_due(lambda: waiting.due_at)
+    asked = desk.payments.taken()
+
+    assert (early, asked) == ([], [{"tenant": desk.place.tenant, "payout_id": waiting.payout_id}])
+    pay_due(**asked[0], now=waiting.due_at)
+    assert states(desk) == {State.SENT}
+    do_due(lambda: waiting.due_at + timedelta(days=1))
+    assert desk.payments.taken() == []

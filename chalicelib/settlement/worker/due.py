@@ -16,10 +16,12 @@ from functools import partial
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
+from chalicelib.core.instants import instant_text
 from chalicelib.core.runs import Run, attempt_each
 from chalicelib.queues import Worker
 from chalicelib.queues.budget import Deadline
 from chalicelib.queues.failures import code_of, log_failure
+from chalicelib.queues.send import send_message
 from chalicelib.settlement.service import ending, lending, netting, settling
 from chalicelib.settlement.service.due import Task, next_task, set_task_aside, suspend_record, task_call
 from chalicelib.splits.service.distributing import pay_due
@@ -48,6 +50,10 @@ needs days that a calendar does not know yet."""
 
 NOTHING_DONE = "nothing_done"
 """The code of a record that is still due after its turn, though nothing refused it."""
+
+PAYOUT_QUEUE = "QUITTANCE_PAYOUT_QUEUE_URL"
+MINUTE_LENGTH = 16
+"""Of an instant as text, what says its minute."""
 
 Ask = Callable[[], datetime]
 """What says which instant it is."""
@@ -193,6 +199,19 @@ def _pay(tenant: str, split_id: str, ask: Ask) -> int:
     return pay_due(tenant, split_id, now=ask(), entropy=os.urandom(ENTROPY_BYTES))
 
 
-_KINDS: dict[str, Callable[[str, str, Ask], int]] = {"trd": do_trade, "net": _advance, "spl": _pay}
+def _ask_for_payout(tenant: str, payout_id: str, ask: Ask) -> int:
+    """Have a payout that waited made by the worker that writes payment files. It stays due until that has done it."""
+    minute = instant_text(ask())[:MINUTE_LENGTH]
+    body = {"tenant": tenant, "payout_id": payout_id}
+    send_message(os.environ[PAYOUT_QUEUE], body, group=payout_id, deduplication_id=f"{payout_id}:{minute}")
+    return 1
+
+
+_KINDS: dict[str, Callable[[str, str, Ask], int]] = {
+    "trd": do_trade,
+    "net": _advance,
+    "spl": _pay,
+    "pay": _ask_for_payout,
+}
 """What is done of each kind of record, by the beginning of its id. Each returns how many acts it has done, and writes
 when the record is due next, or that it is not: one that stays due where it was, with no act done, counts as failed."""
