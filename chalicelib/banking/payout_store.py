@@ -11,23 +11,23 @@ from dataclasses import replace as changed
 from chalicelib.banking import store
 from chalicelib.banking.payout_schedules import PayoutSchedule
 from chalicelib.banking.payouts import Payout, State
-from chalicelib.banking.reservations import Reservation
+from chalicelib.banking.reservations import Reserved
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Due, Versioned, create, replace, take
 from chalicelib.storage.tables import Key, record_key
 
 
-def take_reserved(found: Found, reservation: Reservation) -> Versioned[Payout]:
-    """The payout of a reservation among what a batch read found; version 0: as its entry left it, nothing has changed
+def take_reserved(found: Found, reserved: Reserved) -> Versioned[Payout]:
+    """The payout of what is reserved, among what a batch read found; version 0: as its entry left it, nothing has changed
     it yet."""
-    record = take(found, store.payout_key(reservation.tenant, reservation.payout_id), Payout)
-    return Versioned(reservation.payout(), 0) if record is None else record
+    record = take(found, store.payout_key(reserved.tenant, reserved.payout_id), Payout)
+    return Versioned(reserved.payout(), 0) if record is None else record
 
 
-def load_reserved(reservation: Reservation) -> Versioned[Payout]:
+def load_reserved(reserved: Reserved) -> Versioned[Payout]:
     """The same, read strongly."""
-    return take_reserved(fetch((store.payout_key(reservation.tenant, reservation.payout_id),)), reservation)
+    return take_reserved(fetch((store.payout_key(reserved.tenant, reserved.payout_id),)), reserved)
 
 
 def save_reserved(before: Versioned[Payout], after: Payout) -> tuple[Write, ...]:

@@ -1,8 +1,8 @@
 """Payouts whose money is set aside: what a release reserves for a party, until it is paid, lowered or let go.
 
-Pure. The reservation is part of the party's account (`held`), its record the release's journal item; the payout's own
-record is made by the first command that changes it, and its version decides between them. A payout takes money of its
-reservation and never any other of the party.
+Pure. What is reserved is part of the party's account (`held`), its record the release's journal item; the payout's own
+record is made by the first command that changes it, and its version decides between them. A payout takes that
+money and never any other of the party.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ REFUNDED = "refunded"
 BY_SCHEDULE = "payout_schedule"
 BELOW_MINIMUM = "minimum_balance"
 SHORT = "insufficient_funds"
-"""Why a reservation was let go or waits, as `reason` says; else it is the code that the payment was refused with."""
+"""Why what was reserved was let go or waits, as `reason` says; else it is the code that the payment was refused with."""
 
 WAITING = frozenset({State.RESERVED, State.STOPPED})
 """The states in which a payout's money is reserved and not taken yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reservation:
+class Reserved:
     """What an entry has reserved of a party's account for a payout to it. `subject` is the trade it is for."""
 
     tenant: str
@@ -105,7 +105,7 @@ def put_off(payout: Payout, reason: str, until: datetime) -> Payout:
 
 
 def lower(payout: Payout, minor: int) -> Payout:
-    """The payout whose reservation a refund has lowered; with nothing left it is cancelled."""
+    """The payout of which a refund has taken a part; with nothing left it is cancelled."""
     if payout.state not in WAITING or not 0 < minor <= payout.amount_minor:
         raise Defect(f"{payout.payout_id} ({payout.state.value}) has {payout.amount_minor} and not {minor} to give")
     after = replace(payout, amount_minor=payout.amount_minor - minor)
@@ -113,7 +113,7 @@ def lower(payout: Payout, minor: int) -> Payout:
 
 
 def let_go(payout: Payout, reason: str) -> Payout:
-    """The payout whose reservation ends unpaid: the money is the party's balance again, or has gone back."""
+    """The payout that ends unpaid: what was reserved is the party's balance again, or has gone back."""
     return replace(payout, state=State.CANCELLED, amount_minor=0, due_at=None, reason=reason)
 
 

@@ -1,6 +1,6 @@
 """Payouts of what a release has reserved: made, put off, let go of, stopped and resumed. Each command is one commit.
 
-What is done is decided when it is done, from the reservation as it stands then. The version of the payout's record
+What is done is decided when it is done, from what is reserved then. The version of the payout's record
 decides between a payment and a refund that lowers it; what cannot be paid now is visible with its reason, and is tried
 again by the schedule of what is due.
 """
@@ -16,7 +16,7 @@ from chalicelib.banking import payout_store, store
 from chalicelib.banking.payouts import Payout, State, creation_postings, payee_account_id
 from chalicelib.banking.reservations import (
     SHORT,
-    Reservation,
+    Reserved,
     cancel,
     pay_from,
     proceed,
@@ -51,10 +51,10 @@ class _Moved(Exception):
     """The payout has changed since its version was read."""
 
 
-def follow_reservation(reservation: Reservation, *, now: datetime) -> Payout:
+def follow_reserved(reserved: Reserved, *, now: datetime) -> Payout:
     """Do with what an entry has reserved what its party's schedule asks for now: see `proceed`. However often it is
-    asked, and by how many, the reservation is paid once. Raises Busy `try_again`."""
-    return _follow(lambda: payout_store.load_reserved(reservation), now)
+    asked, and by how many, it is paid once. Raises Busy `try_again`."""
+    return _follow(lambda: payout_store.load_reserved(reserved), now)
 
 
 def follow_payout(tenant: str, payout_id: str, *, now: datetime) -> Payout:

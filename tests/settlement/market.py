@@ -17,7 +17,7 @@ from chalicelib.banking.domain import BankAccount, ExpectedPayment, Receipt, new
 from chalicelib.banking.movements import Movement
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
-from chalicelib.banking.reserved_payouts import follow_reservation
+from chalicelib.banking.reserved_payouts import follow_reserved
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.daycount import DayCount
 from chalicelib.core.errors import Refusal
@@ -206,7 +206,7 @@ class Market:
         """What an entry has reserved is paid, or whatever else its parties' schedules ask for, as the worker does it;
         no file is written."""
         now = self.call(days=days).now
-        return [follow_reservation(due, now=now) for due in payouts_due(self.tenant, outcome.item.entry_id)]
+        return [follow_reserved(due, now=now) for due in payouts_due(self.tenant, outcome.item.entry_id)]
 
     def freeze(self, role: str) -> None:
         """The account of a party takes no entries."""

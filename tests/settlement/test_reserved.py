@@ -14,7 +14,7 @@ from chalicelib.banking.payouts import Payout, State
 from chalicelib.banking.reserved_payouts import (
     cancel_payout,
     follow_payout,
-    follow_reservation,
+    follow_reserved,
     resume_payout,
     stop_payouts,
 )
@@ -68,7 +68,7 @@ def open_claims(place: Trading) -> list[Claim]:
 
 
 def sound(place: Trading, tables: Tables) -> bool:
-    """Whether the books balance, and every balance and reservation is what the journal comes to."""
+    """Whether the books balance, and all that stands on every account is what the journal comes to."""
     return (trial_balance(tables, place.tenant), differences_of(tables, place.tenant)) == ({"CNY": 0}, [])
 
 
@@ -459,7 +459,7 @@ def test_a_refund_against_its_payouts_pays_or_claims_every_unit_once(place: Trad
     for number in range(ROUNDS):
         deal, outcome = released(place)
         [seller, carrier] = sorted(payouts_due(place.tenant, outcome.item.entry_id), key=lambda due: -due.amount.minor)
-        follow = [partial(follow_reservation, due, now=call().now) for due in (seller, carrier) for _ in range(8)]
+        follow = [partial(follow_reserved, due, now=call().now) for due in (seller, carrier) for _ in range(8)]
         refunds = [partial(place.take_back, deal, 10_000, key=f"{number}-{i}") for i in range(16)]
 
         results = at_once(*(_as_outcome(act) for act in follow), *refunds)

@@ -188,7 +188,7 @@ def _taken_from_payout(item: JournalItem, claim: Claim, minor: int) -> tuple[int
 def _unpaid(item: JournalItem, claim: Claim, creditor: str) -> Versioned[Payout] | None:
     """The creditor's payout of an entry, if its money is still reserved."""
     accounts = {creditor_account_id(item.tenant, claim): creditor}
-    stored = [load_reserved(reservation) for reservation in reservations_of(item, accounts)]
+    stored = [load_reserved(reserved) for reserved in reservations_of(item, accounts)]
     return next((one for one in stored if one.value.state in WAITING), None)
 
 

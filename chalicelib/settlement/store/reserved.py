@@ -9,7 +9,7 @@ from chalicelib.banking import store as banking_store
 from chalicelib.banking.payout_store import take_reserved
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
-from chalicelib.banking.reservations import WAITING, Reservation, payout_id_of
+from chalicelib.banking.reservations import WAITING, Reserved, payout_id_of
 from chalicelib.core.money import Money
 from chalicelib.ledger.reservations import reserved_by_account
 from chalicelib.ledger.store.accounts import load_accounts
@@ -24,12 +24,12 @@ from chalicelib.trades.domain.trade import Trade
 _TRADE = "trd_"
 
 
-def reservations_of(item: JournalItem, parties: Mapping[str, str]) -> tuple[Reservation, ...]:
+def reservations_of(item: JournalItem, parties: Mapping[str, str]) -> tuple[Reserved, ...]:
     """What an entry has reserved for payouts on these accounts (each with whose it is)."""
     currencies = {leg.account_id: leg.currency for leg in item.legs}
     trade_id = _trade_of(item)
     return tuple(
-        Reservation(
+        Reserved(
             tenant=item.tenant,
             entry_id=item.entry_id,
             account_id=account_id,
@@ -44,7 +44,7 @@ def reservations_of(item: JournalItem, parties: Mapping[str, str]) -> tuple[Rese
     )
 
 
-def load_reservations(item: JournalItem) -> tuple[Reservation, ...]:
+def load_reservations(item: JournalItem) -> tuple[Reserved, ...]:
     """What an entry has reserved for payouts, whosever the accounts are."""
     accounts = load_accounts(item.tenant, tuple(reserved_by_account(item.legs, item.data)))
     return reservations_of(item, {account_id: one.owner for account_id, one in accounts.items() if one.owner})
@@ -60,9 +60,9 @@ def reserved_payouts(tenant: str, terms: Terms, trade: Trade) -> tuple[Versioned
     for start in range(0, len(keys), BATCH):
         found |= fetch(keys[start : start + BATCH])
     stored = (
-        take_reserved(cast("Found", found), reservation)
+        take_reserved(cast("Found", found), reserved)
         for entry_id in reversed(trade.releases)
-        for reservation in reservations_of(_item(cast("Found", found), tenant, entry_id), parties)
+        for reserved in reservations_of(_item(cast("Found", found), tenant, entry_id), parties)
     )
     return tuple(one for one in stored if one.value.state in WAITING)
 

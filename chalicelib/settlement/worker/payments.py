@@ -9,7 +9,7 @@ from functools import partial
 
 from chalicelib.banking import paying
 from chalicelib.banking.payouts import Payout
-from chalicelib.banking.reserved_payouts import follow_payout, follow_reservation
+from chalicelib.banking.reserved_payouts import follow_payout, follow_reserved
 from chalicelib.queues import Message, Worker
 from chalicelib.settlement.service.payouts import payouts_due
 from chalicelib.web import clock
@@ -32,7 +32,7 @@ def pay(tenant: str, entry_id: str, *, now: datetime) -> None:
     """Do with what an entry has reserved for each party what its schedule asks for, and send what is to be paid now.
     Raises the first failure, after all the others are paid: the queue then asks again, and those that have their payout
     are left as they are. Raises NotFound `entry_not_found`."""
-    _send_all((partial(follow_reservation, due, now=now) for due in payouts_due(tenant, entry_id)), now)
+    _send_all((partial(follow_reserved, due, now=now) for due in payouts_due(tenant, entry_id)), now)
 
 
 def pay_due(tenant: str, payout_id: str, *, now: datetime) -> None:
