@@ -72,7 +72,7 @@ def _trade(place: Market) -> Iterator[Operation]:
     settled: list[str] = []
     yield "final settlement", lambda: settled.append(place.settle(deal).item.entry_id)
     now = MONDAY + timedelta(days=THURSDAY)
-    yield "pay two parties", lambda: pay(place.tenant, settled[0], now=now, entropy=ENTROPY)
+    yield "pay two parties", lambda: pay(place.tenant, settled[0], now=now)
     payouts = paying.list_payouts(place.tenant, after=None, limit=10).values
     first = payouts[0]
     yield "accept a payout", lambda: paying.apply_payout_status(BANK, News(first.payout_id, Event.ACCEPTED), now=now)

@@ -19,8 +19,8 @@ from chalicelib.storage.tables import Key, record_key
 
 
 def take_reserved(found: Found, reserved: Reserved) -> Versioned[Payout]:
-    """The payout of what is reserved, among what a batch read found; version 0: as its entry left it, nothing has changed
-    it yet."""
+    """The payout of what is reserved, among what a batch read found; version 0: as its entry left it, nothing has
+    changed it yet."""
     record = take(found, store.payout_key(reserved.tenant, reserved.payout_id), Payout)
     return Versioned(reserved.payout(), 0) if record is None else record
 

@@ -23,7 +23,7 @@ REFUNDED = "refunded"
 BY_SCHEDULE = "payout_schedule"
 BELOW_MINIMUM = "minimum_balance"
 SHORT = "insufficient_funds"
-"""Why what was reserved was let go or waits, as `reason` says; else it is the code that the payment was refused with."""
+"""Why what was reserved was let go or waits, as `reason` says; else that is the code of what refused the payment."""
 
 WAITING = frozenset({State.RESERVED, State.STOPPED})
 """The states in which a payout's money is reserved and not taken yet."""
