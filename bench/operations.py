@@ -31,7 +31,6 @@ from tests.trades.papers import index_fixings, weight_note
 
 Operation = tuple[str, Callable[[], object]]
 RECEIVERS = 5
-ENTROPY = b"0123456789"
 
 
 def operations() -> Iterator[Operation]:

@@ -8,11 +8,12 @@ money and never any other of the party.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.payout_schedules import Mode, PayoutSchedule
 from chalicelib.banking.payouts import Payout, State
+from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
@@ -58,7 +59,7 @@ class Reserved:
             currency=self.amount.currency,
             amount_minor=self.amount.minor,
             created_at=self.reserved_at,
-            execute_on=self.reserved_at.astimezone(UTC).date(),
+            execute_on=today_in(self.amount.currency, self.reserved_at),
             remittance=self.remittance,
             subject=self.subject,
             state=State.RESERVED,
@@ -94,8 +95,9 @@ def proceed(payout: Payout, schedule: PayoutSchedule, account: Account, *, now: 
 
 
 def pay_from(payout: Payout, account: BankAccount, *, now: datetime) -> Payout:
-    """The payout once it is known which account at a bank pays it, to be executed today (UTC)."""
-    today = now.astimezone(UTC).date()
+    """The payout once it is known which account at a bank pays it, to be executed today, where
+    its currency is settled."""
+    today = today_in(account.currency, now)
     return replace(payout, bank_id=account.bank_id, iban=account.iban, created_at=now, execute_on=today)
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.ids import derived_id
@@ -137,7 +138,7 @@ def new_trade_claim(call: Call, terms: Terms, reason: Reason, minor: int) -> Cla
         creditor=buyer,
         amount=amount,
         reason=reason,
-        due_on=call.now.date(),
+        due_on=today_in(terms.currency, call.now),
         trade_id=terms.trade_id,
     )
     return replace(made, claim_id=trade_claim_id(call.tenant, terms.trade_id, reason))

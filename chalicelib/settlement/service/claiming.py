@@ -184,7 +184,7 @@ def _claims(call: Call, recovery: Recovery) -> list[Claim]:
             creditor=None if recovery.advanced else terms.buyer,
             amount=Money(one.lacking, terms.currency),
             reason=Reason.REFUND_NOT_COVERED,
-            due_on=call.now.date(),
+            due_on=today_in(terms.currency, call.now),
             trade_id=terms.trade_id,
         )
         for account_id, one in recovery.taken.items()
