@@ -32,6 +32,7 @@ from chalicelib.settlement.routes import possible_duplicates as settlement_possi
 from chalicelib.settlement.routes import suspended as settlement_suspended
 from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.splits import routes as splits
+from chalicelib.trades.routes import calendars as trades_calendars
 from chalicelib.trades.routes import evidence as trades_evidence
 from chalicelib.trades.routes import life as trades_life
 from chalicelib.trades.routes import templates as trades_templates
@@ -85,6 +86,7 @@ ROUTERS = (
     splits.router,
     trades.router,
     trades_templates.router,
+    trades_calendars.router,
     trades_evidence.router,
     trades_life.router,
     credit.router,

@@ -9,7 +9,7 @@ import msgspec
 from chalicelib.core.instants import instant_text
 from chalicelib.trades.documents import AnyDocumentBody, document_body
 from chalicelib.trades.domain.evidence import Evidence
-from chalicelib.trades.domain.retention import retention_ends
+from chalicelib.trades.domain.retention import retention_ends, retention_waits
 from chalicelib.trades.domain.template import Template
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Dispute, Progress, Trade
@@ -78,11 +78,13 @@ class TradeView(msgspec.Struct, frozen=True):
     funded = released + refunded + held. Of what is held `retained_minor` stays back against defects and
     `disputed_minor` is frozen. `price_minor` is the price as it is known now, `final_minor` what settlements have fixed
     of it; `claim_minor` is what the seller owes the buyer outside the escrow. Times are null where nothing is to come.
+    `waiting_reason` is `calendar_unknown` while a clock waits for days that its calendar does not know yet.
     """
 
     trade_id: str
     state: str
     stage: str
+    waiting_reason: str | None
     currency: str
     due_minor: int
     outstanding_minor: int
@@ -178,6 +180,7 @@ def trade_view(trade: Trade) -> TradeView:
         trade_id=trade.trade_id,
         state=trade.state.value,
         stage=trade.stage.value,
+        waiting_reason=CALENDAR_UNKNOWN if trade.waits_for_calendar or retention_waits(trade) else None,
         currency=trade.currency,
         due_minor=trade.due_minor,
         outstanding_minor=trade.outstanding.minor,

@@ -8,8 +8,10 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -245,6 +247,40 @@ def test_a_template_is_published_and_read_as_it_was_sent(desk: Desk) -> None:
     assert (first.status, first.body["template_id"], first.body["version"]) == (201, "sketch", 1)
     assert (again.status, again.body, again.headers["idempotent-replayed"]) == (201, first.body, "true")
     assert read.body == {"template": body() | {"version": 1}, "house": False}
+
+
+def test_the_calendars_that_a_template_may_name_are_listed_with_how_far_they_are_known(desk: Desk) -> None:
+    listed = {one["calendar"]: one for one in desk.api.get("/v1/calendars").body["calendars"]}
+
+    assert sorted(listed) == ["CN", "CN_EXCHANGE", "LONDON", "NEW_YORK", "TARGET", "weekdays"]
+    china = listed["CN"]
+    days_left = (date(2026, 12, 31) - datetime.now(ZoneInfo("Asia/Shanghai")).date()).days
+    assert (china["known_from"], china["known_through"], china["version"]) == ("2023-01-01", "2026-12-31", 2)
+    assert (china["zone"], china["currencies"]) == ("Asia/Shanghai", ["CNY"])
+    assert abs(china["days_left"] - days_left) <= 1
+    assert china["source"].startswith("State Council")
+
+
+def test_a_template_names_the_days_of_its_price_and_of_its_retention(desk: Desk) -> None:
+    price = {"mode": "month_average", "quotation_calendar": "LONDON+NEW_YORK", "unpublished": "previous"}
+    milestone = {"name": "end", "needs": ["index_fixings"], "ends_in": "final_settlement"}
+    retention = {"bps": 500, "days": 30, "convention": "modified_following"}
+    given = body(price=price, milestones=[milestone], retention=retention, calendar="CN+LONDON")
+
+    reply = desk.send(given)
+    template = desk.api.get("/v1/trade-templates/sketch").body["template"]
+    unknown = desk.send(given | {"price": price | {"quotation_calendar": "LME"}}, key="other")
+    wrong = desk.send(given | {"retention": retention | {"convention": "nearest"}}, key="third")
+
+    assert reply.status == 201
+    assert (template["calendar"], template["retention"]["convention"]) == ("CN+LONDON", "modified_following")
+    assert {name: template["price"][name] for name in price} == price
+    assert (unknown.status, unknown.code, unknown.body["field"]) == (
+        400,
+        "unknown_calendar",
+        "price.quotation_calendar",
+    )
+    assert (wrong.status, wrong.code) == (400, "invalid_field")
 
 
 def test_a_template_may_leave_out_what_has_a_usual_value(desk: Desk) -> None:

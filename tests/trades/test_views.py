@@ -16,7 +16,7 @@ from chalicelib.trades.domain.evidence import Document, EvidenceKind, digest, ki
 from chalicelib.trades.domain.opening import open_trade
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.trade import Dispute, Got, Progress, Trade
-from chalicelib.trades.routes import evidence, templates, trades
+from chalicelib.trades.routes import calendars, evidence, templates, trades
 from chalicelib.trades.views import evidence_view, trade_view
 from chalicelib.web import openapi
 from chalicelib.web.parse import parse
@@ -144,6 +144,7 @@ def test_a_trade_is_shown_with_what_is_due_and_held() -> None:
         "trade_id": IDENTITY.trade_id,
         "state": "agreed",
         "stage": "agreed",
+        "waiting_reason": None,
         "currency": "CNY",
         "due_minor": 182_500_000,
         "outstanding_minor": 82_500_000,
@@ -238,11 +239,25 @@ def test_a_trade_is_shown_with_its_clocks() -> None:
     assert (view.top_up_at, view.funds_trade_id) == (view.expires_at, "trd_up")
 
 
+def test_a_trade_says_that_it_waits_for_its_calendar() -> None:
+    waits = Progress(ready_at=MONDAY, calendar_version="CN.2")
+    retained = {"retained_until": date(2027, 1, 2), "retention_calendar": "CN.2"}
+
+    milestone = trade_view(standing(progress={"delivery": waits}))
+    over = trade_view(standing(progress={"delivery": waits}, done=("delivery",)))
+
+    assert (milestone.waiting_reason, milestone.milestones[0].waiting_reason) == ("calendar_unknown",) * 2
+    assert (over.waiting_reason, trade_view(standing()).waiting_reason) == (None, None)
+    assert trade_view(standing(**retained)).waiting_reason == "calendar_unknown"
+    assert trade_view(standing(**retained, retention_ends_at=MONDAY)).waiting_reason is None
+
+
 def test_each_route_needs_its_scope_and_only_commands_write() -> None:
-    routers = (trades.router, templates.router, evidence.router)
+    routers = (trades.router, templates.router, calendars.router, evidence.router)
     routes = {(one.method, one.path): (one.scope, one.writes) for router in routers for one in router.routes}
 
     assert routes == {
+        ("GET", "/v1/calendars"): ("trades:read", False),
         ("GET", "/v1/trade-templates"): ("trades:read", False),
         ("POST", "/v1/trade-templates"): ("trades:write", True),
         ("GET", "/v1/trade-templates/{template_id}"): ("trades:read", False),

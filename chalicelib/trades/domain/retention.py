@@ -51,6 +51,11 @@ def retention_ends(trade: Trade) -> datetime | None:
     return trade.retention_ends_at
 
 
+def retention_waits(trade: Trade) -> bool:
+    """Whether what stays back is let go on a day that its calendar does not know yet."""
+    return trade.retained_until is not None and retention_ends(trade) is None
+
+
 def without_retention_day(trade: Trade) -> Trade:
     """The trade whose retention may be let go at any time."""
     return replace(trade, retained_until=None, retention_ends_at=None, retention_calendar="")
