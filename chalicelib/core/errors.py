@@ -77,3 +77,8 @@ def about(listed: str, index: int) -> Iterator[None]:
         yield
     except Refusal as refusal:
         raise at_index(refusal, listed, index) from refusal
+
+
+def code_of(error: Exception) -> str:
+    """The stable code of a refusal, or the name of another error's kind."""
+    return error.code if isinstance(error, Refusal) else type(error).__name__

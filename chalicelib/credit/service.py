@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from hashlib import sha256
 
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call, worker_call
-from chalicelib.core.errors import Conflict, Defect
+from chalicelib.core.errors import Conflict, Defect, code_of
+from chalicelib.core.runs import attempt_each
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store
 from chalicelib.credit.domain import Accrual, CreditLine, accrue
@@ -94,16 +96,23 @@ def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
     return in_open_period(book, datetime.combine(day, time(), UTC), now=call.now)
 
 
-def accrue_due(now: datetime, *, ask: Callable[[], datetime] | None = None) -> AccrualRun:
-    """Accrue every line of every tenant through today, missed days in order. Runs may overlap or break off.
+def accrue_due(
+    now: datetime, *, ask: Callable[[], datetime] | None = None, is_over: Callable[[], bool] = lambda: False
+) -> AccrualRun:
+    """Accrue every line of every tenant through today, missed days in order, until `is_over`. Runs may overlap or
+    break off.
 
-    A line with nothing drawn earns nothing and is left as it is. A line that fails does not stop the others. A run can
+    A line with nothing drawn earns nothing and is left as it is. A line that fails is put off, by up to four hours, and
+    the others have their turn. A run can
     take minutes, and what is recorded long before it is booked would change a past that was called final: so the
     instant of each line is what `ask` says then (`now` where nobody is asked).
     """
     run = AccrualRun()
-    for line in _every_active_line():
+    for line in _every_active_line(now):
+        if is_over():
+            break
         run = _catch_up(run, line, now if ask is None else ask())
+    attempt_each(run.failures, partial(_put_off, now=now))
     return run
 
 
@@ -144,6 +153,11 @@ def _catch_up(run: AccrualRun, line: CreditLine, now: datetime) -> AccrualRun:
     return replace(run, lines=run.lines + 1, days=run.days + done, failures=failures)
 
 
+def _put_off(failure: LineFailure, *, now: datetime) -> int:
+    store.defer_line(failure.tenant, failure.line_id, code_of(failure.error), now)
+    return 1
+
+
 def _accrue_day(line: CreditLine, day: date, now: datetime) -> bool:
     """Accrue one day. Whether this call did it: another run, a draw or a repayment may have been first."""
     try:
@@ -165,10 +179,10 @@ def _missed_days(line: CreditLine, today: date) -> list[date]:
     return [line.accrued_through + timedelta(days=i + 1) for i in range(min(missed, MOST_DAYS))]
 
 
-def _every_active_line() -> Iterator[CreditLine]:
+def _every_active_line(now: datetime) -> Iterator[CreditLine]:
     after: Item | None = None
     for _ in range(MOST_PAGES):
-        page = store.active_lines(after=after, limit=PAGE)
+        page = store.active_lines(now, after=after, limit=PAGE)
         yield from page.values
         after = page.last_key
         if after is None:

@@ -8,7 +8,7 @@ history, one item for each draw and repayment, in the order of value dates.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 
@@ -16,6 +16,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.history import MAX_LATER_EVENTS, LineEvent, event_place
 from chalicelib.storage.commit import Write
+from chalicelib.storage.due import defer, ready
 from chalicelib.storage.reads import Found, fetch, index_page, query
 from chalicelib.storage.records import Listing, Versioned, create, listing, load, replace, require, take
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
@@ -116,8 +117,9 @@ def list_lines(tenant: str, *, after: Item | None, limit: int) -> Listing[Credit
     return listing(f"{tenant}#credit-lines", CreditLine, after=after, limit=limit)
 
 
-def active_lines(*, after: Item | None, limit: int) -> Listing[CreditLine]:
-    """One page of every tenant's active lines. A line opened a moment ago may be missing."""
+def active_lines(now: datetime, *, after: Item | None, limit: int) -> Listing[CreditLine]:
+    """One page of every tenant's active lines, at most 100, without those whose accrual failed and is put off. A line
+    opened a moment ago may be missing."""
     marks = index_page(
         RecordItem,
         "by_list",
@@ -127,10 +129,15 @@ def active_lines(*, after: Item | None, limit: int) -> Listing[CreditLine]:
         limit=limit,
         newest_first=False,
     )
-    keys = [line_key(*mark.pk.split("#")) for mark in marks.keys]
+    keys = [line_key(*mark.pk.split("#")) for mark in ready(marks.keys, now)]
     found = fetch(keys)
     records = (take(found, key, CreditLine) for key in keys)
     return Listing(tuple(record.value for record in records if record is not None), marks.last_key)
+
+
+def defer_line(tenant: str, line_id: str, code: str, now: datetime) -> None:
+    """Put off a line that could not be accrued, so that it takes no turn from the others."""
+    defer(record_key(tenant, line_id, "schedule"), code, now)
 
 
 def _save_event(key: Key, event: LineEvent) -> Write:

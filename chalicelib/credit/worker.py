@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 
-from chalicelib.core.errors import Defect, Refusal
+from chalicelib.core.errors import Defect
 from chalicelib.credit import service
 from chalicelib.queues import Worker
+from chalicelib.queues.budget import Deadline
+from chalicelib.queues.failures import log_failure
 from chalicelib.web import clock
 
 worker = Worker(__name__)
+
+MOST_SECONDS = 540
+"""How long one run takes up lines. The next run goes on: lines that are accrued are passed over."""
 
 log = logging.getLogger("quittance.credit")
 
@@ -21,22 +25,10 @@ def accrue() -> dict[str, int]:
 
     Answers `{"lines": looked at, "days": accrued}`. Where a line failed the others are accrued, and the run fails.
     """
-    run = service.accrue_due(clock.now(), ask=clock.now)
+    run = service.accrue_due(clock.now(), ask=clock.now, is_over=Deadline(MOST_SECONDS).has_passed)
     for failure in run.failures:
-        log.error(json.dumps(_told(failure)))
+        about = {"tenant": failure.tenant, "line_id": failure.line_id, "day": failure.day.isoformat()}
+        log_failure(log, "line_not_accrued", failure.error, **about)
     if run.failures:
         raise Defect(f"{len(run.failures)} of {run.lines} credit lines not accrued") from run.failures[0].error
     return {"lines": run.lines, "days": run.days}
-
-
-def _told(failure: service.LineFailure) -> dict[str, str | None]:
-    """What the log says of a line that failed: which, when and what kind of error, no values."""
-    error = failure.error
-    return {
-        "alarm": "line_not_accrued",
-        "tenant": failure.tenant,
-        "line_id": failure.line_id,
-        "day": failure.day.isoformat(),
-        "type": type(error).__name__,
-        "code": error.code if isinstance(error, Refusal) else None,
-    }

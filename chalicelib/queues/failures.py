@@ -8,11 +8,6 @@ import logging
 from chalicelib.core.errors import Refusal
 
 
-def code_of(error: Exception) -> str:
-    """The stable code of a refusal, or the name of another error's kind."""
-    return error.code if isinstance(error, Refusal) else type(error).__name__
-
-
 def log_failure(log: logging.Logger, alarm: str, error: Exception, **about: str | int) -> None:
     """One line for a failure: `alarm` names what was not done, `about` what it was to be done to."""
     code = error.code if isinstance(error, Refusal) else None

@@ -11,7 +11,7 @@ own next command, which writes when it is due anew, takes it back, and so does `
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -104,6 +104,40 @@ def put_off(position: DuePosition, code: str, now: datetime) -> Attempts | None:
     return attempts if write_if(moved) else None
 
 
+def defer(key: Key, code: str, now: datetime) -> None:
+    """Put off a record that failed and stands in a list of another kind: the walk over that list takes those that are
+    `ready`. It is never suspended.
+
+    condition: version = the version that was read, and the record is in no list of what is due
+    """
+    item = cast("RecordItem | None", get(key))
+    if item is None:
+        return
+    attempts = _attempts(item, code)
+    values: Item = {
+        ":at": {"S": instant_text(now + attempts.delay)},
+        ":tries": {"N": str(min(attempts.count, MAX_ATTEMPTS))},
+        ":code": {"S": attempts.code},
+        ":read": {"N": str(item.version)},
+    }
+    deferred = update(
+        f"defer {key.pk}",
+        key,
+        change="SET due_at = :at, due_tries = :tries, due_version = :read, due_code = :code",
+        condition="version = :read AND attribute_not_exists(due_key)",
+        values=values,
+        refuse=lambda _: Stale(),
+    )
+    write_if(deferred)
+
+
+def ready(keys: Iterable[Key], now: datetime) -> list[Key]:
+    """Those of these records, at most 100, that are not put off by `defer`."""
+    wanted = list(keys)
+    found = fetch(wanted)
+    return [key for key in wanted if not _is_deferred(cast("RecordItem | None", found.get(key)), now)]
+
+
 def suspend(found: Found, position: DuePosition, attempts: Attempts, now: datetime) -> Write:
     """The write that moves a record to its tenant's list of suspended ones. Raises Stale if it has moved meanwhile."""
     item = cast("RecordItem | None", found.get(position.key))
@@ -171,6 +205,12 @@ def _attempts(item: RecordItem, code: str) -> Attempts:
     """The attempts after one more failure. A record that has changed since its last failure is counted anew."""
     before = (item.due_tries or 0) if item.due_version == item.version else 0
     return Attempts(before + 1, code[:MAX_CODE])
+
+
+def _is_deferred(item: RecordItem | None, now: datetime) -> bool:
+    if item is None or item.due_key is not None or item.due_version != item.version:
+        return False
+    return item.due_at is not None and item.due_at > instant_text(now)
 
 
 def _move(key: Key, item: RecordItem, to_list: str, due_at: str, attempts: Attempts) -> Write:

@@ -249,6 +249,7 @@ def test_a_line_that_fails_does_not_stop_the_others(tables: Tables) -> None:
     assert (failure.line_id, failure.day) == ("crl_a", day(1))
     assert isinstance(failure.error, NotFound)
 
+    assert accrue_due(at(2)).lines == 1
     open_accounts(TENANT, receivable)
     assert (accrue_due(at(3)).failures, interest_booked(broken), interest_booked(sound)) == ((), 41_250, 41_250)
 

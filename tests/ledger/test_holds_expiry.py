@@ -155,8 +155,29 @@ def test_holds_that_fail_at_the_head_of_their_list_do_not_keep_those_behind_them
         swept = expire_due(desk.now + 60 * SECOND)
 
     assert ({failure.hold_id for failure in swept.failures}, swept.returned) == (bad, 4)
+    assert expire_due(desk.now + 60 * SECOND) == Swept(0, ())
     monkeypatch.setattr(holds, "MOST_DUE", 5)
-    assert [expire_due(desk.now + 60 * SECOND).returned for _ in range(3)] == [5, 3, 0]
+    assert [expire_due(desk.now + 120 * SECOND).returned for _ in range(3)] == [5, 3, 0]
+
+
+def test_holds_that_failed_are_put_off_and_fill_no_run(
+    tables: Tables, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [desk.hold(1, seconds=1 + number) for number in range(6)]
+    bad, genuine = set(ids[:5]), stored.load_hold
+
+    def load(tenant: str, hold_id: str) -> Any:
+        if hold_id in bad:
+            raise Defect("impossible")
+        return genuine(tenant, hold_id)
+
+    monkeypatch.setattr(holds, "MOST_DUE", 5)
+    monkeypatch.setattr(stored, "load_hold", load)
+    runs = [expire_due(desk.now + 60 * SECOND) for _ in range(2)]
+
+    assert sum(run.returned for run in runs) == 1
+    assert {failure.hold_id for run in runs for failure in run.failures} == bad
+    assert expire_due(desk.now + 60 * SECOND) == Swept(0, ())
 
 
 def test_the_sweep_corrects_a_list_that_still_has_a_closed_hold(tables: Tables, desk: Desk) -> None:

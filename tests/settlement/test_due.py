@@ -270,9 +270,9 @@ def test_whatever_is_due_is_found_through_the_index_and_only_that(tables: Tables
 
     told = do_due(at(THURSDAY))
 
-    assert told == {"records": 1, "acts": 2, "put_off": 0, "suspended": 0}
+    assert told == {"records": 1, "acts": 2}
     assert [place.trade(deal).state for deal in deals] == [State.COMPLETED, State.AGREED, State.PERFORMING]
-    assert do_due(at(THURSDAY))["records"] == 0
+    assert do_due(at(THURSDAY)) == {"records": 0, "acts": 0}
 
 
 def test_trades_windows_and_splits_are_done_in_one_run(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ def test_the_scheduled_function_asks_for_the_time_itself(tables: Tables, monkeyp
 
     told = due(schedule_event(), None)
 
-    assert told == {"records": 1, "acts": 2, "put_off": 0, "suspended": 0}
+    assert told == {"records": 1, "acts": 2}
     assert place.trade(deal).state is State.COMPLETED
 
 

@@ -180,7 +180,7 @@ def test_a_record_that_has_changed_is_counted_anew(tables: Tables, monkeypatch: 
     place.dispute(deal, 100)
     place.resolve(deal, role="buyer", kept=100)
 
-    assert do_due(at(after(THURSDAY + 1))) == {"records": 1, "acts": 0, "put_off": 1, "suspended": 0}
+    assert do_due(at(after(THURSDAY + 1))) == {"records": 1, "acts": 0, "put_off": 1}
 
 
 def test_a_run_that_is_killed_at_any_call_suspends_once(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import field
 from datetime import datetime
 from itertools import islice
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict, Defect
+from chalicelib.core.errors import Conflict, Defect, code_of
 from chalicelib.core.money import Money
+from chalicelib.core.runs import attempt_each
 from chalicelib.core.values import dataclass
 from chalicelib.ledger import holds
 from chalicelib.ledger.domain import Account, check_occurred_at
@@ -183,17 +184,13 @@ def index(tenant: str, hold_id: str) -> None:
     raise Defect(f"{hold_id} has no record, and has one")
 
 
-def expire_due(now: datetime) -> Swept:
-    """Let go of the holds of all tenants whose time is over, at most 3,000. One that fails does not keep the others,
-    and those behind it have their turn in the same run."""
-    returned = 0
-    failures: list[ExpiryFailure] = []
-    for due in islice(_all_due(now), MOST_DUE):
-        try:
-            returned += _expire(due, now)
-        except Exception as error:  # whatever it is, it is this hold's: it is handed up with the run's result
-            failures.append(ExpiryFailure(due.tenant, due.hold_id, error))
-    return Swept(returned, tuple(failures))
+def expire_due(now: datetime, *, is_over: Callable[[], bool] = lambda: False) -> Swept:
+    """Let go of the holds of all tenants whose time is over, at most 3,000 and until `is_over`. One that fails is put
+    off, and those behind it have their turn."""
+    run = attempt_each(islice(_all_due(now), MOST_DUE), lambda due: _expire(due, now), is_over=is_over)
+    attempt_each(run.failures, lambda each: store.defer_due(each.subject, code_of(each.error), now))
+    failures = (ExpiryFailure(each.subject.tenant, each.subject.hold_id, each.error) for each in run.failures)
+    return Swept(run.done, tuple(failures))
 
 
 def _all_due(now: datetime) -> Iterator[store.Due]:

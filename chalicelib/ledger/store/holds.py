@@ -39,6 +39,7 @@ from chalicelib.ledger.holds import (
 )
 from chalicelib.ledger.store.moves import Move
 from chalicelib.storage.commit import Stale, Write, update
+from chalicelib.storage.due import defer, ready
 from chalicelib.storage.journal import JournalItem, Leg, from_row, journal_item
 from chalicelib.storage.reads import Found, KeyPage, fetch, index_page
 from chalicelib.storage.records import Listing, create, replace, take
@@ -208,9 +209,16 @@ def unlisted(tenant: str, hold_ids: Sequence[str]) -> list[str]:
 
 
 def due_holds(part: int, now: datetime, *, after: Item | None = None, limit: int) -> Listing[Due]:
-    """One page of the holds in one part (0 to 7) of the list of what will expire, whose time is over."""
+    """One page of the holds in one part (0 to 7) of the list of what will expire, whose time is over, without those
+    that failed and are put off."""
     page = _page(_due_list(part), after=after, limit=limit, between=_until(now))
-    return Listing(tuple(Due(*key.pk.split("#")) for key in page.keys), page.last_key)
+    return Listing(tuple(Due(*key.pk.split("#")) for key in ready(page.keys, now)), page.last_key)
+
+
+def defer_due(due: Due, code: str, now: datetime) -> int:
+    """Put off a hold that could not be returned, so that it takes no turn from the others. Returns 1: one record."""
+    defer(record_key(due.tenant, due.hold_id, "due"), code, now)
+    return 1
 
 
 def _states(page: KeyPage) -> list[tuple[Hold, int]]:

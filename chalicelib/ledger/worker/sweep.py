@@ -10,12 +10,17 @@ from __future__ import annotations
 import json
 import logging
 
-from chalicelib.core.errors import Defect, Refusal
+from chalicelib.core.errors import Defect
 from chalicelib.ledger.service import deferred, holds, totals
 from chalicelib.queues import Worker
+from chalicelib.queues.budget import Deadline
+from chalicelib.queues.failures import log_failure
 from chalicelib.web import clock
 
 worker = Worker(__name__)
+
+MOST_SECONDS = 200
+"""How long holds are returned. The rest of the run's time is for folding."""
 
 log = logging.getLogger("quittance.ledger")
 log.setLevel(logging.INFO)
@@ -28,7 +33,7 @@ def sweep() -> dict[str, int]:
     Answers `{"holds_returned": so many, "tenants_folded": that were behind, "entries_folded": so many,
     "blocks_totalled": so many}`. Where a hold or a tenant failed the others are done, and the run fails.
     """
-    swept = holds.expire_due(clock.now())
+    swept = holds.expire_due(clock.now(), is_over=Deadline(MOST_SECONDS).has_passed)
     run = deferred.fold_behind()
     totalled = totals.follow_behind()
     done = {
@@ -39,18 +44,12 @@ def sweep() -> dict[str, int]:
     }
     log.info(json.dumps({"swept": done}))
     for hold in swept.failures:
-        _log("hold_not_returned", hold.error, tenant=hold.tenant, hold_id=hold.hold_id)
+        log_failure(log, "hold_not_returned", hold.error, tenant=hold.tenant, hold_id=hold.hold_id)
     for failure in run.failures:
-        _log("tenant_not_folded", failure.error, tenant=failure.tenant)
+        log_failure(log, "tenant_not_folded", failure.error, tenant=failure.tenant)
     for tenant, error in totalled.failures:
-        _log("tenant_not_totalled", error, tenant=tenant)
+        log_failure(log, "tenant_not_totalled", error, tenant=tenant)
     failures = (len(swept.failures), len(run.failures), len(totalled.failures))
     if any(failures):
         raise Defect("{} holds not returned, {} tenants not folded, {} not totalled".format(*failures))
     return done
-
-
-def _log(alarm: str, error: Exception, **about: str) -> None:
-    """What failed, and with what kind of error; no values."""
-    code = error.code if isinstance(error, Refusal) else None
-    log.error(json.dumps({"alarm": alarm, **about, "type": type(error).__name__, "code": code}))

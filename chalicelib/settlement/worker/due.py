@@ -15,12 +15,12 @@ from datetime import datetime
 from functools import partial
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
+from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound, code_of
 from chalicelib.core.instants import instant_text
 from chalicelib.core.runs import Run, attempt_each
 from chalicelib.queues import Worker
 from chalicelib.queues.budget import Deadline
-from chalicelib.queues.failures import code_of, log_failure
+from chalicelib.queues.failures import log_failure
 from chalicelib.queues.send import send_message
 from chalicelib.settlement.service import ending, lending, netting, settling
 from chalicelib.settlement.service.due import Task, next_task, set_task_aside, suspend_record, task_call
@@ -73,10 +73,10 @@ def do_due(ask: Ask) -> dict[str, int]:
     """Do what is due when `ask` is asked, one record of each tenant in turn, for 50 seconds at most.
 
     A record that fails is put off and holds up no other; one that has failed too often is suspended, and the run fails,
-    which raises the alarm. Answers `{"records": looked at, "acts": done or set aside, "put_off": records, "suspended":
-    records}`.
+    which raises the alarm. Answers `{"records": looked at, "acts": done or set aside}`, and `put_off` and `suspended`,
+    each a number of records, where there are such.
     """
-    counts = Counter(put_off=0, suspended=0)
+    counts = Counter[str]()
     take_up = partial(_take_up, ask=ask, counts=counts)
     run = attempt_each(due_in_turn(ask()), take_up, is_over=Deadline(MOST_SECONDS).has_passed)
     answer = {"records": run.attempted, "acts": run.done, **counts}
