@@ -24,11 +24,13 @@ from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.ledger.routes import trial as ledger_trial
 from chalicelib.recon import routes as recon
+from chalicelib.settlement.routes import breaks as settlement_breaks
 from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import netting as settlement_netting
 from chalicelib.settlement.routes import possible_duplicates as settlement_possible_duplicates
+from chalicelib.settlement.routes import receipts as settlement_receipts
 from chalicelib.settlement.routes import suspended as settlement_suspended
 from chalicelib.settlement.routes import trades as settlement_trades
 from chalicelib.splits import routes as splits
@@ -100,6 +102,8 @@ ROUTERS = (
     settlement_lending.router,
     settlement_netting.router,
     settlement_suspended.router,
+    settlement_receipts.router,
+    settlement_breaks.router,
 )
 
 

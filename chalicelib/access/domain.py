@@ -19,7 +19,8 @@ SCOPES = {
     "splits:write": "divide amounts among accounts, take them back",
     "credit:read": "read credit lines",
     "credit:write": "open credit lines, draw on them",
-    "banking:read": "read payouts and unmatched receipts",
+    "banking:read": "read payouts and receipts",
+    "banking:write": "allocate receipts",
     "recon:read": "read statements, matches, breaks and exports",
     "recon:write": "upload statements, resolve breaks",
 }

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 from chalicelib.banking.references import check_iban, compact
 from chalicelib.core.errors import Defect, InvalidInput
+from chalicelib.core.masking import masked
 from chalicelib.core.money import Money, exponent
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account, Purpose, purpose_account, purpose_account_id
@@ -21,7 +22,6 @@ MOST_NAME = 140
 MOST_ACCOUNT = 34
 MOST_ROLES = 8
 MOST_TEXT = 140
-SHOWN = 4
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _BANK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _LIKE_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}", re.ASCII)
@@ -29,7 +29,6 @@ _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", re.ASCII)
 
 PaymentKind = Literal["trade", "lender", "credit_line"]
 PaymentStatus = Literal["expected", "short", "met", "over"]
-Disposition = Literal["matched", "suspense"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +48,8 @@ class BankDetails:
 
     @property
     def masked(self) -> str:
-        """All that may be shown of them: `****0012`, and nothing of a number that would be half told by that."""
-        number = self.iban or self.account
-        return f"****{number[-SHOWN:]}" if len(number) > 2 * SHOWN else "****"
+        """All that may be shown of them."""
+        return masked(self.iban or self.account)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,8 @@ class BankAccount:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedPayment:
-    """What a bank should receive under a reference. `expected_minor` None: any amount, as often as it comes."""
+    """What a bank should receive under a reference. `expected_minor` None: any amount, as often as it comes. `receipts`
+    are the last ones that were taken for it."""
 
     reference: str
     kind: PaymentKind
@@ -100,6 +99,7 @@ class ExpectedPayment:
     currency: str
     expected_minor: int | None
     received_minor: int = 0
+    receipts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.received_minor < 0 or (self.expected_minor is not None and self.expected_minor < 0):
@@ -113,27 +113,6 @@ class ExpectedPayment:
         if self.expected_minor is None or self.received_minor == self.expected_minor:
             return "met"
         return "short" if self.received_minor < self.expected_minor else "over"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Money that came into a bank account. `reference` is what the payer wrote; who paid is not kept here.
-
-    `matched`: it went where its reference says. `suspense`: it waits for somebody to say, and `reason` is why.
-    """
-
-    receipt_id: str
-    bank_id: str
-    iban: str
-    bank_reference: str
-    currency: str
-    amount_minor: int
-    reference: str
-    booked_on: date | None
-    disposition: Disposition
-    reason: str
-    entry_id: str
-    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

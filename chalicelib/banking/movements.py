@@ -13,7 +13,6 @@ from chalicelib.banking.domain import MOST_TEXT, BankAccount
 from chalicelib.banking.payouts import is_payout_id
 from chalicelib.banking.references import references_in
 from chalicelib.core.errors import InvalidInput
-from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import movement_content, movement_key
@@ -70,11 +69,6 @@ class Movement:
     def content(self) -> dict[str, object]:
         """What its fingerprint covers."""
         return movement_content(self.amount)
-
-    @property
-    def receipt_id(self) -> str:
-        """The id of the receipt it becomes."""
-        return derived_id("rcp", self.key)
 
     @property
     def is_payout_debit(self) -> bool:

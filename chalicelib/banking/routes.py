@@ -1,11 +1,11 @@
-"""Parties, payouts, unmatched receipts and quarantine over HTTP, and the one door for banks' callbacks."""
+"""Parties, payouts and quarantine over HTTP, and the one door for banks' callbacks."""
 
 from __future__ import annotations
 
 import msgspec
 
 from chalicelib.banking import callbacks, paying, quarantine, service
-from chalicelib.banking.domain import Quarantined, Receipt, bank_details, check_name
+from chalicelib.banking.domain import Quarantined, bank_details, check_name
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.service import CreateParty
 from chalicelib.core.instants import instant_text
@@ -91,30 +91,6 @@ class PayoutPage(msgspec.Struct, frozen=True):
     """One page of payouts, newest first."""
 
     payouts: list[PayoutView]
-    next_cursor: str | None
-
-
-class ReceiptView(msgspec.Struct, frozen=True):
-    """Money that came in and waits in suspense, and why. `reference` is what the payer wrote."""
-
-    receipt_id: str
-    bank_id: str
-    iban: str
-    bank_reference: str
-    amount_minor: int
-    currency: str
-    reference: str
-    booked_on: str | None
-    disposition: str
-    reason: str
-    entry_id: str
-    received_at: str
-
-
-class ReceiptPage(msgspec.Struct, frozen=True):
-    """One page of unmatched receipts, oldest first."""
-
-    receipts: list[ReceiptView]
     next_cursor: str | None
 
 
@@ -206,14 +182,6 @@ def get_payout(request: Request, payout_id: str) -> PayoutView:
     return payout_view(paying.get_payout(request.tenant, payout_id))
 
 
-@router.endpoint("GET", "/v1/receipts/unmatched", scope="banking:read", answer=ReceiptPage, parameters=PAGED)
-def list_unmatched_receipts(request: Request) -> ReceiptPage:
-    """List money that came in and waits in suspense, oldest first."""
-    name = f"{request.tenant}/unmatched-receipts"
-    page = service.list_unmatched(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
-    return ReceiptPage([receipt_view(receipt) for receipt in page.values], cursor_for(name, page.last_key))
-
-
 @router.endpoint("GET", "/v1/quarantine", scope="banking:read", answer=QuarantinePage, parameters=PAGED)
 def list_quarantine(request: Request) -> QuarantinePage:
     """List bank messages that could not be used, with the reason: the tenant's own, then its banks' unreadable ones."""
@@ -259,24 +227,6 @@ def payout_view(payout: Payout) -> PayoutView:
         subject=payout.subject,
         reason=payout.reason,
         returned_minor=payout.returned_minor,
-    )
-
-
-def receipt_view(receipt: Receipt) -> ReceiptView:
-    """A receipt as answers show it."""
-    return ReceiptView(
-        receipt_id=receipt.receipt_id,
-        bank_id=receipt.bank_id,
-        iban=receipt.iban,
-        bank_reference=receipt.bank_reference,
-        amount_minor=receipt.amount_minor,
-        currency=receipt.currency,
-        reference=receipt.reference,
-        booked_on=receipt.booked_on.isoformat() if receipt.booked_on else None,
-        disposition=receipt.disposition,
-        reason=receipt.reason,
-        entry_id=receipt.entry_id,
-        received_at=instant_text(receipt.received_at),
     )
 
 

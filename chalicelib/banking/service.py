@@ -15,7 +15,6 @@ from chalicelib.banking.domain import (
     BankAccount,
     BankDetails,
     Party,
-    Receipt,
     accounts_behind,
     new_bank,
     new_link,
@@ -141,11 +140,6 @@ def get_party(tenant: str, party_id: str) -> Party:
 def list_parties(tenant: str, *, after: Item | None, limit: int) -> Listing[Party]:
     """One page of a tenant's parties, oldest first."""
     return store.list_parties(tenant, after=after, limit=limit)
-
-
-def list_unmatched(tenant: str, *, after: Item | None, limit: int) -> Listing[Receipt]:
-    """One page of the money that came in and waits in suspense, oldest first."""
-    return store.list_unmatched(tenant, after=after, limit=limit)
 
 
 def party_facts(party: Party) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 tenant#party      party                             bank#id        state, account#IBAN
 tenant#payout     payout                            payout#id      state: whose it is
 tenant#reference  expected                          callback#id    state
-tenant#receipt    receipt                           quarantine#id  state
+                                                    quarantine#id  state
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from chalicelib.banking.domain import (
     ExpectedPayment,
     Party,
     Quarantined,
-    Receipt,
 )
 from chalicelib.banking.payouts import Payout
 from chalicelib.core.errors import NotFound
@@ -161,7 +160,7 @@ def list_accounts(tenant: str) -> tuple[BankAccount, ...]:
     return listing(f"{tenant}#bank-accounts", BankAccount, after=None, limit=MOST_BANKS).values
 
 
-# ---- expected payments and receipts ----------------------------------------------------------------------------------
+# ---- expected payments ---------------------------------------------------------------------------------------------
 
 
 def expected_key(tenant: str, reference: str) -> Key:
@@ -192,23 +191,6 @@ def replace_expected(tenant: str, expected: ExpectedPayment, *, version: int) ->
     condition: version = the version that was read; else decide again
     """
     return replace_record(expected_key(tenant, expected.reference), expected, version=version)
-
-
-def create_receipt(tenant: str, receipt: Receipt) -> Write:
-    """Keep a receipt, in the list of unmatched ones where it waits in suspense; Conflict `receipt_exists`."""
-    unmatched = receipt.disposition == "suspense"
-    return create(
-        record_key(tenant, receipt.receipt_id, "receipt"),
-        receipt,
-        exists="receipt_exists",
-        list_key=f"{tenant}#unmatched-receipts" if unmatched else None,
-        list_sort=f"{instant_text(receipt.received_at)}#{receipt.receipt_id}" if unmatched else None,
-    )
-
-
-def list_unmatched(tenant: str, *, after: Item | None, limit: int) -> Listing[Receipt]:
-    """One page of the receipts that wait in suspense, oldest first."""
-    return listing(f"{tenant}#unmatched-receipts", Receipt, after=after, limit=limit)
 
 
 # ---- payouts ---------------------------------------------------------------------------------------------------------

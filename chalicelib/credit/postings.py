@@ -77,12 +77,11 @@ def repayment_postings(line: CreditLine, repayment: Repayment, paid_from_account
     )
 
 
-def bounce_postings(line: CreditLine, bounced: Bounce, paid_back_from_account_id: str) -> tuple[Posting, ...]:
-    """A repayment that the bank has taken back leaves an account; interest and principal are owed again, and what was
-    undrawn by it is drawn."""
+def bounce_postings(line: CreditLine, bounced: Bounce) -> tuple[Posting, ...]:
+    """The debits of a repayment that was taken back: interest and principal are owed again, and what was undrawn by it
+    is drawn."""
     principal = bounced.principal
     return (
-        credit(paid_back_from_account_id, bounced.interest + principal),
         debit(_own(line, Purpose.INTEREST_RECEIVABLE), bounced.interest),
         debit(_own(line, Purpose.LOAN), principal),
         credit(_lender(line, Purpose.LENDER_DRAWN), principal),

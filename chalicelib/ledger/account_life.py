@@ -33,7 +33,7 @@ MOST_LABEL_BYTES = 2048
 
 LABEL_KEY = re.compile(r"[a-z0-9_.-]{1,40}")
 
-FREEZABLE = OPEN_TO_CALLERS - {Purpose.BANK, Purpose.SUSPENSE}
+FREEZABLE = OPEN_TO_CALLERS - {Purpose.BANK}
 """The purposes of accounts that can be frozen. What a bank says has moved must find a place in the books, so its own
 account and suspense stay open."""
 
@@ -41,7 +41,7 @@ CLOSABLE = frozenset({Purpose.GENERAL})
 """The purposes of accounts that can be closed. Any other account is found by its purpose and owner alone, so that one
 that is closed for ever could never be replaced."""
 
-PERIOD_CLOSABLE = OPEN_TO_CALLERS
+PERIOD_CLOSABLE = OPEN_TO_CALLERS | {Purpose.SUSPENSE}
 """The purposes of accounts whose books can be closed up to an instant."""
 
 

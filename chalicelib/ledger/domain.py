@@ -92,7 +92,6 @@ OPEN_TO_CALLERS = frozenset(
     {
         Purpose.GENERAL,
         Purpose.BANK,
-        Purpose.SUSPENSE,
         Purpose.FEE_INCOME,
         Purpose.INTEREST_INCOME,
         Purpose.PARTY,

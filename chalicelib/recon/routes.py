@@ -13,7 +13,6 @@ from chalicelib.recon.views import (
     PositionView,
     ReconciliationView,
     RematchBody,
-    ResolutionBody,
     StatementDetail,
     StatementFilePage,
     StatementPage,
@@ -107,21 +106,6 @@ def get_break(request: Request, break_id: str) -> BreakView:
 
 @router.endpoint(
     "POST",
-    "/v1/breaks/{break_id}/resolutions",
-    scope="recon:write",
-    body=ResolutionBody,
-    answer=BreakView,
-    status=201,
-    writes=True,
-)
-def resolve_break(request: Request, break_id: str) -> Answer:
-    """Resolve a break: book its line against an account, under the key a callback would book it under."""
-    body: ResolutionBody = request.body
-    return _answer(breaks.resolve_break(request.call, breaks.ResolveBreak(break_id, body.account_id, body.comment)))
-
-
-@router.endpoint(
-    "POST",
     "/v1/breaks/{break_id}/rematch",
     scope="recon:write",
     body=RematchBody,
@@ -130,7 +114,7 @@ def resolve_break(request: Request, break_id: str) -> Answer:
 )
 def rematch_break(request: Request, break_id: str) -> Answer:
     """Look at a break again: its entry may have been booked since."""
-    return _answer(breaks.rematch_break(request.call, break_id))
+    return break_answer(breaks.rematch_break(request.call, break_id))
 
 
 @router.endpoint("GET", "/v1/reconciliation", scope="recon:read", answer=ReconciliationView, parameters=("iban",))
@@ -160,6 +144,6 @@ def export_journal(request: Request) -> str:
     return exports.export_journal(request.tenant)
 
 
-def _answer(outcome: Outcome) -> Answer:
+def break_answer(outcome: Outcome) -> Answer:
     """The break after a command, as old as it was when the command was done: a replay says the same."""
     return replayable(outcome, break_view(breaks.break_of(outcome.item.data), outcome.item.recorded_at))

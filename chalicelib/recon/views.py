@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from chalicelib.core.instants import instant_text
+from chalicelib.core.masking import masked
 from chalicelib.recon.balance import Position
 from chalicelib.recon.chaining import Link
 from chalicelib.recon.domain import MOST_COMMENT, Break, Facts, File, Match, Reconciled, Statement
@@ -166,6 +167,8 @@ class StatementLineView(msgspec.Struct, frozen=True):
     bank_reference: str
     reference: str
     description: str
+    counterparty_name: str | None
+    counterparty_account: str | None
     match: MatchView | None
     found_break: BreakView | None = msgspec.field(name="break")
 
@@ -272,6 +275,8 @@ def line_view(reconciled: Reconciled, now: datetime) -> StatementLineView:
         bank_reference=line.bank_reference,
         reference=line.reference,
         description=line.description,
+        counterparty_name=line.counterparty_name or None,
+        counterparty_account=masked(line.counterparty_account) if line.counterparty_account else None,
         match=_match_view(reconciled.match),
         found_break=None if reconciled.found_break is None else break_view(reconciled.found_break, now),
     )

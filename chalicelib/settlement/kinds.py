@@ -8,6 +8,11 @@ from chalicelib.storage.journal import JournalItem
 
 OPENED = "trade.opened"
 MOVEMENT = "movement.booked"
+REVERSED = "movement.reversed"
+UNFUNDED = "trade.unfunded"
+ALLOCATED = "receipt.allocated"
+PAIRED = "receipt.paired"
+ALLOCATION_UNDONE = "receipt.allocation_undone"
 INTEREST_ADJUSTED = "interest.adjusted"
 SETTLED = "trade.settled"
 RELEASED = "trade.released"

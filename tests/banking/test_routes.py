@@ -10,13 +10,11 @@ from functools import partial
 import pytest
 
 from app import app
-from chalicelib.banking import paying, store
+from chalicelib.banking import paying
 from chalicelib.banking.callbacks import MOST_BYTES
-from chalicelib.banking.domain import Receipt
 from chalicelib.banking.payee_accounts import open_details
 from chalicelib.banking.quarantine import quarantine
 from chalicelib.banking.routes import router
-from chalicelib.storage.commit import commit
 from tests.banking.build import BANK, IBAN, MILL_IBAN, NAME, TENANT, Cloud, created, debited, party, returned, signed
 from tests.support.api import Api, Reply, signing, token_for
 from tests.support.calls import MONDAY
@@ -131,28 +129,6 @@ def test_a_payout_is_read_and_listed(api: Api, other: Api) -> None:
     assert other.get("/v1/payouts").body["payouts"] == []
 
 
-def test_money_in_suspense_is_listed(api: Api, other: Api) -> None:
-    receipt = Receipt(
-        receipt_id="rcp_1",
-        bank_id=BANK,
-        iban=IBAN,
-        bank_reference="MB-RCV-1",
-        currency="CNY",
-        amount_minor=1000,
-        reference="hello",
-        booked_on=None,
-        disposition="suspense",
-        reason="unknown_reference",
-        entry_id="ent_1",
-        received_at=MONDAY,
-    )
-    commit((store.create_receipt(TENANT, receipt),))
-
-    (shown,) = api.get("/v1/receipts/unmatched").body["receipts"]
-    assert (shown["amount_minor"], shown["reason"], shown["booked_on"]) == (1000, "unknown_reference", None)
-    assert other.get("/v1/receipts/unmatched").body["receipts"] == []
-
-
 def test_quarantine_names_a_message_only_to_whom_it_belongs(api: Api) -> None:
     keep = partial(quarantine, bank_id=BANK, blob="callbacks/x", reason="malformed_xml", now=MONDAY)
     keep(message_id="MB-1", tenant=TENANT, facts={"line": 3})
@@ -226,7 +202,6 @@ def test_each_route_has_its_scope() -> None:
         ("POST", "/v1/parties/{party_id}/accounts"): "parties:write",
         ("GET", "/v1/payouts"): "banking:read",
         ("GET", "/v1/payouts/{payout_id}"): "banking:read",
-        ("GET", "/v1/receipts/unmatched"): "banking:read",
         ("GET", "/v1/quarantine"): "banking:read",
         ("POST", "/v1/banks/{bank_id}/callbacks"): None,
     }

@@ -9,12 +9,11 @@ import boto3
 import pytest
 
 from chalicelib.banking import payee_store, service, store
-from chalicelib.banking.domain import BankAccount, BankDetails, Receipt, accounts_behind
+from chalicelib.banking.domain import BankAccount, BankDetails, accounts_behind
 from chalicelib.banking.payee_accounts import open_details
 from chalicelib.banking.service import CreateParty
-from chalicelib.core.errors import Conflict, Defect, InvalidInput, KeyReused, NotFound, Refusal
+from chalicelib.core.errors import Defect, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.ledger.store.accounts import list_accounts
-from chalicelib.storage.commit import commit
 from tests.banking.build import (
     ACCOUNT,
     BANK,
@@ -28,7 +27,7 @@ from tests.banking.build import (
     opened_books,
     party,
 )
-from tests.support.calls import MONDAY, call
+from tests.support.calls import call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import crash_points
 
@@ -215,26 +214,3 @@ def test_an_account_nobody_has_is_nobodys(books: Cloud) -> None:
     assert store.find_account(BANK, "NL08MOCK0000000013") is None
     assert store.find_account("bank_other", IBAN) is None
     assert store.find_account(BANK, "9" * 5000) is None
-
-
-def test_only_what_waits_in_suspense_is_listed(tables: Tables) -> None:
-    waiting = Receipt(
-        receipt_id="rcp_1",
-        bank_id=BANK,
-        iban=IBAN,
-        bank_reference="MB-RCV-1",
-        currency="CNY",
-        amount_minor=1000,
-        reference="hello",
-        booked_on=MONDAY.date(),
-        disposition="suspense",
-        reason="unknown_reference",
-        entry_id="ent_1",
-        received_at=MONDAY,
-    )
-    matched = replace(waiting, receipt_id="rcp_2", disposition="matched", reason="")
-    commit((store.create_receipt(TENANT, waiting), store.create_receipt(TENANT, matched)))
-
-    assert service.list_unmatched(TENANT, after=None, limit=10).values == (waiting,)
-    assert service.list_unmatched("ten_other", after=None, limit=10).values == ()
-    assert isinstance(store.create_receipt(TENANT, waiting).refuse(None), Conflict)

@@ -20,7 +20,7 @@ from chalicelib.credit.postings import (
     drawdown_postings,
     repayment_postings,
 )
-from chalicelib.ledger.domain import Purpose
+from chalicelib.ledger.domain import Purpose, credit
 from tests.credit.lines import ESCROW, LENDER, START, Books, cny, day, line_of
 
 LENT = 60_000_000
@@ -50,7 +50,7 @@ class Ledger:
     def bounce(self, event: LineEvent, minor: int, on: date) -> None:
         later = self.behind(*later_from(self.line, event, on))
         bounced = bounce(self.line, event, cny(minor), on, later, source=Source())
-        self.books.book(bounce_postings(self.line, bounced, BANK))
+        self.books.book((*bounce_postings(self.line, bounced), credit(BANK, cny(minor))))
         self.keep(bounced.line, bounced.events, bounced.adjustment)
 
     def accrue_to(self, through: date) -> None:

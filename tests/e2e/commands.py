@@ -23,6 +23,7 @@ from tests.e2e.market import (
     wait_for,
 )
 from tests.e2e.payouts import payout_commands, prepare_payouts
+from tests.e2e.receipts import prepare_receipts, receipt_commands
 from tests.e2e.suspended import prepare_suspended, suspended_commands
 from tests.e2e.trade_commands import prepare_trades, trade_commands, trade_questions
 
@@ -47,6 +48,7 @@ def prepare(market: Market, dynamodb: Any) -> None:
     prepare_ledger(market)
     prepare_clearing(market)
     prepare_payouts(market)
+    prepare_receipts(market)
     prepare_trades(market, dynamodb)
     prepare_suspended(market, dynamodb)
 
@@ -65,6 +67,7 @@ def commands(market: Market) -> dict[str, Command]:
         **clearing_commands(market),
         **trade_commands(market),
         **payout_commands(market),
+        **receipt_commands(market),
         **suspended_commands(),
         "POST /v1/accounts": Command("/v1/accounts", account, account | {"name": "chest"}),
         "POST /v1/transfers": Command("/v1/transfers", transfer_body(ids, 5), transfer_body(ids, 6)),

@@ -104,6 +104,7 @@ def _bank_tells(market: Market) -> None:
         bad = notification(market.iban, message_id, Line(f"EUR-{number}", 100), currency="EUR")
         assert market.bank.tell(bad, message_id).status == 202
     wait_for("two receipts", lambda: len(market.listed("/v1/receipts/unmatched", "receipts")) == 2)
+    market.ids["receipt_id"] = market.listed("/v1/receipts/unmatched", "receipts")[0]["receipt_id"]
     # The bank's unreadable messages, which nobody can say whose they are, are in there as well.
     wait_for("two in quarantine", lambda: len(market.listed("/v1/quarantine", "messages")) >= 2)
     market.doubt("DOUBT-1", "DOUBT-2")

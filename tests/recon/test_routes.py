@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from app import app
+from chalicelib.banking import store as banking_store
+from chalicelib.banking.domain import BankAccount
 from chalicelib.recon.formats import MOST_BYTES
 from chalicelib.recon.routes import router
+from chalicelib.storage.commit import commit
 from tests.recon.beancheck import problems
-from tests.recon.build import BANK, FEES, IBAN, Line, Sheet, callback, camt, project
+from tests.recon.build import BANK, FEES, IBAN, SUSPENSE, Line, Sheet, callback, camt, project
 from tests.support.api import Api, Reply, signing, token_for
 from tests.support.calls import TENANT
 from tests.support.dynamodb_local import Tables
@@ -290,3 +293,25 @@ def test_reading_and_writing_need_their_scopes(api: Api) -> None:
     assert {scope for (method, _), scope in scopes.items() if method == "GET"} == {"recon:read"}
     assert (upload(reader, DAY).status, upload(writer, DAY).status) == (403, 201)
     assert (writer.get("/v1/breaks").status, reader.get("/v1/breaks").status) == (403, 200)
+
+
+def test_a_break_resolved_into_suspense_is_a_receipt_that_waits(api: Api) -> None:
+    commit((banking_store.create_link(BankAccount("bank_test", IBAN, TENANT, "CNY")),))
+    uploaded(api, Sheet(lines=[Line(500, "R9")]))
+    [found] = api.get("/v1/breaks").body["breaks"]
+    body = {"account_id": SUSPENSE, "comment": "nobody knows"}
+
+    assert api.post(f"/v1/breaks/{found['break_id']}/resolutions", body, key="r").status == 201
+
+    [receipt] = api.get("/v1/receipts/unmatched").body["receipts"]
+    assert (receipt["unallocated_minor"], receipt["reason"]) == (500, "resolved_into_suspense")
+    entry = api.get(f"/v1/receipts/{receipt['receipt_id']}").body["entry_id"]
+    assert api.get("/v1/breaks?status=resolved").body["breaks"][0]["resolution"]["entry_id"] == entry
+
+
+def test_a_line_shows_who_paid_with_the_account_masked(api: Api) -> None:
+    statement_id = uploaded(api, DAY)
+
+    line = api.get(f"/v1/statements/{statement_id}").body["lines"][0]
+
+    assert {"counterparty_name", "counterparty_account"} <= set(line)

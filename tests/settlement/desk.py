@@ -61,7 +61,7 @@ class Desk:
 
     def waiting(self, place: Market | None = None) -> list[tuple[str, int]]:
         """Why each piece of money waits in suspense, and how much of it, sorted."""
-        return sorted((receipt.reason, receipt.amount_minor) for receipt in (place or self.place).unmatched())
+        return sorted((receipt.reason, receipt.unallocated_minor) for receipt in (place or self.place).unmatched())
 
     def quarantine(self, place: Market | None = None) -> list[Quarantined]:
         """What a tenant is shown of what could not be used."""

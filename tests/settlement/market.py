@@ -13,7 +13,7 @@ import pytest
 from chalicelib.access.service import create_tenant
 from chalicelib.banking import service as banking
 from chalicelib.banking import store as banking_store
-from chalicelib.banking.domain import BankAccount, ExpectedPayment, Receipt, new_party, party_account
+from chalicelib.banking.domain import BankAccount, ExpectedPayment, new_party, party_account
 from chalicelib.banking.movements import Movement
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
@@ -33,7 +33,8 @@ from chalicelib.ledger.service.entries import PostEntry, post_entry
 from chalicelib.ledger.store.accounts import load_account, load_accounts, open_account
 from chalicelib.ledger.store.proving import read_accounts
 from chalicelib.settlement.domain.accounts import party_account_id
-from chalicelib.settlement.service import lending, opening, settling
+from chalicelib.settlement.domain.receipts import Receipt
+from chalicelib.settlement.service import lending, opening, receipts, settling
 from chalicelib.settlement.service.dividing import division_facts
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.settlement.service.payouts import payouts_due
@@ -237,7 +238,13 @@ class Market:
         return record.value
 
     def unmatched(self) -> tuple[Receipt, ...]:
-        return banking.list_unmatched(self.tenant, after=None, limit=100).values
+        return receipts.list_unmatched(self.tenant, after=None, limit=100).values
+
+    def receipts(self) -> tuple[Receipt, ...]:
+        return receipts.list_receipts(self.tenant, after=None, limit=100).values
+
+    def receipt(self, receipt_id: str) -> Receipt:
+        return receipts.get_receipt(self.tenant, receipt_id)
 
     def balance(self, purpose: Purpose, owner: str = "") -> int:
         """A balance on its account's own side; an account that is not there holds nothing."""

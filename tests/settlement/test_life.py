@@ -82,7 +82,7 @@ class Story:
         assert balance["undrawn"] + balance["drawn"] == self.lent
         assert balance["receivable"] == credit_line.booked_interest.minor
         assert balance["bank"] == self.came
-        assert balance["suspense"] == sum(receipt.amount_minor for receipt in self.place.unmatched())
+        assert balance["suspense"] == sum(receipt.unallocated_minor for receipt in self.place.unmatched())
         assert trade.funded_minor == expected.received_minor + by_line + self.own
         assert trade.outstanding.minor == (expected.expected_minor or 0) - expected.received_minor
         paid = balance["mill"] + balance["carrier"] + balance["fee"]

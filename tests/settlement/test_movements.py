@@ -24,7 +24,7 @@ OTHER_IBAN = "NL35MOCK0000000012"
 
 def reasons(place: Market) -> list[tuple[str, int]]:
     """Why each piece of money waits in suspense, and how much of it, sorted."""
-    return sorted((receipt.reason, receipt.amount_minor) for receipt in place.unmatched())
+    return sorted((receipt.reason, receipt.unallocated_minor) for receipt in place.unmatched())
 
 
 def in_debt(place: Market, minor: int = DRAWN) -> tuple[str, str]:
@@ -260,8 +260,8 @@ def test_a_movement_that_a_person_has_booked_is_left_as_it_is(tables: Tables) ->
     assert movement.key == movement_key(steel.account.account_id, movement.bank_reference)
     assert movement.content == movement_content(movement.amount)
     by_hand = steel.told(movement)
-    suspense = purpose_account_id(steel.tenant, Purpose.SUSPENSE, "CNY")
-    postings = (debit(steel.account.account_id, steel.money(PAID)), credit(suspense, steel.money(PAID)))
+    fees = purpose_account_id(steel.tenant, Purpose.FEE_INCOME, "CNY")
+    postings = (debit(steel.account.account_id, steel.money(PAID)), credit(fees, steel.money(PAID)))
     post_entry(by_hand, PostEntry("break.booked", postings))
 
     outcome = book_movement(steel.told(movement), movement)
@@ -294,11 +294,12 @@ def test_a_movement_took_effect_on_the_day_the_bank_booked_it(tables: Tables) ->
     assert ahead.occurred_at == undated.occurred_at == steel.call().now
 
 
-def test_a_payment_costs_two_reads_and_one_commit(tables: Tables) -> None:
+def test_a_payment_costs_two_reads_a_query_and_one_commit(tables: Tables) -> None:
     steel = market()
     deal = steel.deal()
 
     with watching() as calls:
         steel.pay(deal.reference, 5)
 
-    assert calls.operations == ["dynamodb.BatchGetItem"] * 2 + ["dynamodb.TransactWriteItems"]
+    reads = ["dynamodb.BatchGetItem"] * 2 + ["dynamodb.Query"]
+    assert calls.operations == [*reads, "dynamodb.TransactWriteItems"]

@@ -132,5 +132,5 @@ def test_a_repayment_of_no_lawful_day_waits_in_suspense(tables: Tables, on: int,
 
     steel.pay(line.reference, 1_000_000, days=8, booked_on=day(8), value_on=MONDAY.date() + timedelta(days=on))
 
-    assert [(receipt.reason, receipt.amount_minor) for receipt in steel.unmatched()] == [(reason, 1_000_000)]
+    assert [(receipt.reason, receipt.unallocated_minor) for receipt in steel.unmatched()] == [(reason, 1_000_000)]
     assert payoff(steel, line)[0] == LENT

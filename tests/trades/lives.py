@@ -27,6 +27,7 @@ from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.template import Fault, Template
 from chalicelib.trades.domain.terms import OpenTrade
 from chalicelib.trades.domain.trade import Division, Trade
+from chalicelib.trades.domain.unfunding import unfund
 from tests.support.calls import MONDAY
 from tests.trades.deals import opened
 from tests.trades.works import DEAL, WORKS
@@ -101,6 +102,12 @@ class Life:
 
     def refund(self, minor: int, currency: str = "CNY") -> Division:
         return self._divide(endings.refund(self.terms, self.trade, Money(minor, currency), now=self.now))
+
+    def unfund(self, minor: int) -> Life:
+        """So much of what is held is taken out again."""
+        units = self.trade.funding_units * minor // (self.trade.held_minor or 1)
+        self._come(unfund(self.terms, self.trade, minor, units, now=self.now))
+        return self
 
     def unwind(self, minor: int, currency: str = "CNY") -> Unwound:
         unwound = endings.unwind(self.terms, self.trade, Money(minor, currency))

@@ -41,7 +41,7 @@ def standing() -> dict[State, tuple[Life, ...]]:
         State.DRAFT: (Life(draft=True), Life(WEIGHED, draft=True)),
         State.AGREED: (Life(), Life(WEIGHED)),
         State.FUNDING: (_paid(Life(), 1_000), _paid(Life(WEIGHED), 1_000)),
-        State.DEPOSITED: (_paid(Life(), 2_000_000), _paid(Life(WEIGHED), 1_000_000)),
+        State.DEPOSITED: (_paid(Life(), 2_000_000), _paid(Life(WEIGHED), 2_500_000)),
         State.FUNDED: tuple(_ready()),
         State.PERFORMING: tuple(life.give(customs_release()) for life in _ready()),
         State.TOP_UP_DUE: tuple(_asked()),

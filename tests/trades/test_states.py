@@ -56,6 +56,9 @@ def with_amounts(life: Life) -> Iterator[tuple[Command, Act]]:
         yield Command.DISPUTE, lambda life, minor=minor: life.dispute(minor)
     for role in ("buyer", "seller", "kept"):
         yield Command.RESOLVE, lambda life, role=role: life.resolve({role: trade.frozen_minor or 1})
+    for minor in {1, trade.held_minor or 1, max(trade.held_minor - deposit, 0) + 1}:
+        if minor <= (trade.held_minor or 1):
+            yield Command.UNFUND, lambda life, minor=minor: life.unfund(minor)
     yield Command.UNWIND, lambda life: life.unwind(1)
     yield Command.SETTLE_CLAIM, lambda life: life.settle_claim(1)
 

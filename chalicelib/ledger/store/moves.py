@@ -104,7 +104,9 @@ def move_write(
     }
     occurred_at = instant_text(move.occurred_at or item.occurred_at)
     conditions = (
-        _fact_conditions(move, occurred_at, values) if fact else _conditions(move, occurred_at, by_hand, values)
+        _fact_conditions(occurred_at, move.currency, values)
+        if fact
+        else _conditions(move, occurred_at, by_hand, values)
     )
     if guards:
         conditions.append(expression(guards, values))
@@ -150,9 +152,9 @@ def _conditions(move: Move, occurred_at: str, by_hand: bool, values: Item) -> li
     return conditions
 
 
-def _fact_conditions(move: Move, occurred_at: str, values: Item) -> list[str]:
+def _fact_conditions(occurred_at: str, currency: str, values: Item) -> list[str]:
     """The conditions on the account of what has happened, whose values are added to `values`."""
-    values |= {":occurred": {"S": occurred_at}, ":currency": {"S": move.currency}}
+    values |= {":occurred": {"S": occurred_at}, ":currency": {"S": currency}}
     return ["currency = :currency", "closed_until < :occurred"]
 
 
@@ -163,10 +165,10 @@ def _failed(
     if old is None:
         return no_account(move.account_id)
     item = AccountItem.from_raw_data(old)
-    if fact and item.currency == move.currency:
-        return _period_closed(item)
     if move.read is not None and item.version != move.read:
         return Stale()
+    if fact and item.currency == move.currency:
+        return _period_closed(item)
     if move.lets_go:
         return Defect(f"{move.account_id} holds {item.held}, less than {-move.held} to let go")
     return refusal(item, move, occurred_at=occurred_at, by_hand=by_hand, guards=guards) or unexplained(move.account_id)

@@ -6,7 +6,7 @@ its entry. They book facts: no limit refuses them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Defect
@@ -19,9 +19,13 @@ from chalicelib.storage.journal import JournalItem, journal_item
 from chalicelib.storage.once import Plan, also_journal
 
 
-def plan_together(call: Call, items: Sequence[JournalItem], *writes: Write) -> Plan:
-    """The plan of a command that books its own entry (the first item) and others with it."""
-    moves = [(item, move) for item in items for move in _moves(item)]
+def plan_together(
+    call: Call, items: Sequence[JournalItem], *writes: Write, read: Mapping[str, int] | None = None
+) -> Plan:
+    """The plan of a command that books its own entry (the first item) and others with it. `read` has the versions of
+    accounts that they were decided from."""
+    seen = read or {}
+    moves = [(item, move) for item in items for move in _moves(item, seen)]
     by_account: dict[str, list[tuple[JournalItem, Move]]] = {}
     for item, move in moves:
         by_account.setdefault(move.account_id, []).append((item, move))
@@ -33,8 +37,8 @@ def plan_together(call: Call, items: Sequence[JournalItem], *writes: Write) -> P
     return Plan(items[0], (*puts, *alone, *summed, *writes))
 
 
-def _moves(item: JournalItem) -> list[Move]:
-    return moved_at_once(item, account_moves(item))
+def _moves(item: JournalItem, read: Mapping[str, int]) -> list[Move]:
+    return moved_at_once(item, account_moves(item, read))
 
 
 def _single(by_account: dict[str, list[tuple[JournalItem, Move]]]) -> list[list[tuple[JournalItem, Move]]]:
@@ -51,6 +55,7 @@ def _sum(of_account: list[tuple[JournalItem, Move]]) -> Move:
         lines=len(of_account),
         booked=True,
         occurred_at=min(item.occurred_at for item, _ in of_account),
+        read=first.read,
     )
 
 

@@ -7,6 +7,7 @@ each match is somebody's act, with a key and an instant.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 
 import msgspec
@@ -43,6 +44,10 @@ REMATCHED = "break.rematched"
 BOOKED = "break.booked"
 
 
+Receive = Callable[[StatementLine, str, str], Sequence[Write] | None]
+"""What a line booked against an account by an entry is received as; None where that account follows no receipts."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResolveBreak:
     """Book a break's line against an account of the tenant's choice, and say why."""
@@ -72,9 +77,10 @@ class _Target:
         ]
 
 
-def resolve_break(call: Call, command: ResolveBreak) -> Outcome:
+def resolve_break(call: Call, command: ResolveBreak, receive: Receive | None = None) -> Outcome:
     """Book a break's line: Dr bank, Cr the account when money came in, the other way round when it went out.
 
+    `receive` says what else is written where the account is one that follows receipts; for any other it says None.
     It is booked under the movement's key, as a callback would, in the same commit as the caller's key: told again by
     the bank, it is the same movement. Facts: `break` after. Raises InvalidInput `comment_missing`, `comment_too_long`,
     `account_is_the_bank`; NotFound `break_not_found`; Conflict `break_not_bookable` (of the ledger's side),
@@ -90,9 +96,10 @@ def resolve_break(call: Call, command: ResolveBreak) -> Outcome:
         before = _open(found, target)
         _check_bookable(found, call.tenant, target)
         after = resolve(before.value, resolution)
-        booking = _book(call, target.line, resolution, occurred_at)
+        received = receive(target.line, command.account_id, target.entry_id) if receive else None
+        booking = _book(call, target.line, resolution, occurred_at, by_hand=received is None)
         booked = also_journal(booking.item, lambda _: _already_booked(target))
-        writes = (booked, *booking.writes, *_changes(found, call.tenant, target, before, after))
+        writes = (booked, *booking.writes, *(received or ()), *_changes(found, call.tenant, target, before, after))
         return Plan(journal_item(call, RESOLVED, subject=command.break_id, data=_facts(after)), writes)
 
     def book(occurred_at: datetime) -> Outcome:
@@ -204,7 +211,7 @@ def _already_booked(target: _Target) -> Conflict:
     return Conflict("movement_already_booked", "the movement stands in the books: match the break again", **facts)
 
 
-def _book(call: Call, line: StatementLine, resolution: Resolution, occurred_at: datetime) -> Plan:
+def _book(call: Call, line: StatementLine, resolution: Resolution, occurred_at: datetime, *, by_hand: bool) -> Plan:
     """The plan of the movement's own journal item, as a callback would write it."""
     amount = Money(line.amount_minor, line.currency)
     booking = worker_call(
@@ -216,7 +223,7 @@ def _book(call: Call, line: StatementLine, resolution: Resolution, occurred_at: 
         actor=call.actor,
     )
     data = {"line_id": line.line_id, "comment": resolution.comment}
-    return plan_entry(booking, _entry(line, resolution.account_id, amount, occurred_at), data=data, by_hand=True)
+    return plan_entry(booking, _entry(line, resolution.account_id, amount, occurred_at), data=data, by_hand=by_hand)
 
 
 def _entry(line: StatementLine, account_id: str, amount: Money, occurred_at: datetime) -> Entry:

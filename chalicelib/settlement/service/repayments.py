@@ -7,7 +7,7 @@ were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -19,16 +19,18 @@ from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
 from chalicelib.credit.changes import Adjustment, Source, check_value_date, recognised_on, repay
 from chalicelib.credit.domain import CreditLine
-from chalicelib.credit.history import LineEvent
+from chalicelib.credit.history import LineEvent, Surplus
 from chalicelib.credit.postings import adjustment_postings, repayment_postings
 from chalicelib.ledger.domain import Posting, Purpose, entry_of, purpose_account_id
 from chalicelib.ledger.store.entries import entry_item
 from chalicelib.settlement.domain.accounts import netted, party_account_id
+from chalicelib.settlement.domain.receipts import paid_to_event, with_ended
 from chalicelib.settlement.kinds import INTEREST_ADJUSTED
+from chalicelib.settlement.store import receipts
 from chalicelib.settlement.store.credit import later_events
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem
-from chalicelib.storage.reads import Found
+from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import AccountItem, Key, account_key
 
@@ -46,6 +48,14 @@ class BankRepayment:
     writes: tuple[Write, ...]
     adjustment: JournalItem | None
     event: LineEvent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """The entry of a replay's difference, if there is one, and the receipts that it changes."""
+
+    item: JournalItem | None
+    writes: tuple[Write, ...]
 
 
 def income_key(tenant: str, currency: str) -> Key:
@@ -85,23 +95,21 @@ def repay_line(
     if not used.minor:
         return BankRepayment((), used, (), None, None)
     facts = closed_facts(found, line.value, paid.line, on, (later, paid.events))
+    adjusted = adjust(call, line.value, paid.adjustment, facts)
     return BankRepayment(
         repayment_postings(line.value, paid, paid_from),
         used,
-        credit_store.save_line(paid.line, paid.events, version=line.version),
-        adjustment_item(call, line.value, paid.adjustment, facts),
+        (*credit_store.save_line(paid.line, paid.events, version=line.version), *adjusted.writes),
+        adjusted.item,
         paid.events[0],
     )
 
 
-def adjustment_item(
-    call: Call, line: CreditLine, adjustment: Adjustment, facts: Mapping[str, Any]
-) -> JournalItem | None:
-    """The entry of what a replay changes beside the event itself, dated now; None where it changes nothing."""
+def adjust(call: Call, line: CreditLine, adjustment: Adjustment, facts: Mapping[str, Any]) -> Adjusted:
+    """The entry of what a replay changes beside the event itself, dated now, if it changes anything."""
     if not adjustment.is_needed:
-        return None
-    borrower = party_account_id(line.tenant, line.borrower_party_id, line.currency)
-    owed_to = {one.event.place: borrower for one in adjustment.surplus}
+        return Adjusted(None, ())
+    owed_to, writes = _surplus(line, adjustment.surplus)
     own = worker_call(
         tenant=call.tenant,
         key=f"adjust:{call.entry_id}",
@@ -122,7 +130,25 @@ def adjustment_item(
         "principal_minor": adjustment.principal_minor,
         "surplus_minor": sum(one.minor for one in adjustment.surplus),
     }
-    return entry_item(own, entry, data={"adjusts": call.entry_id, **facts, **amounts})
+    return Adjusted(entry_item(own, entry, data={"adjusts": call.entry_id, **facts, **amounts}), writes)
+
+
+def _surplus(line: CreditLine, surplus: Sequence[Surplus]) -> tuple[dict[str, str], tuple[Write, ...]]:
+    """Where the surplus of later payments goes, by their place in the history: back into suspense as what is left of
+    the bank receipt that paid, else to the borrower's account; and the receipts' writes."""
+    tenant, borrower = line.tenant, party_account_id(line.tenant, line.borrower_party_id, line.currency)
+    suspense = purpose_account_id(tenant, Purpose.SUSPENSE, line.currency)
+    before = {one.event.receipt_id: None for one in surplus if one.event.receipt_id}
+    found = fetch(receipts.receipt_key(tenant, receipt_id) for receipt_id in before)
+    records = {receipt_id: receipts.take_receipt(found, tenant, receipt_id) for receipt_id in before}
+    after = {receipt_id: record.value for receipt_id, record in records.items()}
+    for one in surplus:
+        if receipt := after.get(one.event.receipt_id):
+            number = paid_to_event(receipt, one.event.place).number
+            after[receipt.receipt_id] = with_ended(receipt, number, one.minor, reason="more_than_expected")
+    owed_to = {one.event.place: suspense if one.event.receipt_id else borrower for one in surplus}
+    saved = (receipts.save_receipt(tenant, records[receipt_id], receipt) for receipt_id, receipt in after.items())
+    return owed_to, tuple(write for writes in saved for write in writes)
 
 
 def closed_facts(

@@ -291,6 +291,9 @@ def _times(template: Template) -> Problems:
     odd = takes is not bool(funding.over_tolerance_bps)
     yield Problem("template_funding_tolerance_invalid", odd, "funding.over_tolerance_bps")
     yield Problem("template_late_money_accepted", funding.late is Stray.ACCEPT, "funding.late")
+    carriers = {"", *(role.name for role in template.roles if role.part is not Part.WITNESS)}
+    unknown = funding.reversal_carrier not in carriers
+    yield Problem("template_reversal_carrier_unknown", unknown, "funding.reversal_carrier")
     yield Problem("template_top_up_days_invalid", not 0 <= funding.top_up_days <= MOST_DAYS, "funding.top_up_days")
 
 

@@ -80,6 +80,13 @@ def resumed(terms: Terms, trade: Trade, now: datetime, since: datetime) -> Trade
     )
 
 
+def restarted(terms: Terms, trade: Trade, now: datetime) -> Trade:
+    """The trade with the clocks running again that stood still while money was missing; none does in a dispute."""
+    if trade.dispute is not None or all(one.days_left is None for one in trade.progress.values()):
+        return trade
+    return _each_clock(terms, trade, lambda days, key, one: _resumed(days, one, now))
+
+
 def silence(terms: Terms, key: str, progress: Progress) -> tuple[datetime, int]:
     """Since when the clock of a milestone has been running, and for how many business days."""
     if progress.resumed_at is not None:

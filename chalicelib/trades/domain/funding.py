@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from chalicelib.core.errors import Defect
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.trades.domain.clocks import clocked
+from chalicelib.trades.domain.clocks import clocked, restarted
+from chalicelib.trades.domain.lineage import with_inflow
 from chalicelib.trades.domain.states import ENDED, TRANSITIONS, Command, State
 from chalicelib.trades.domain.template import Stray
 from chalicelib.trades.domain.terms import Terms
@@ -50,7 +51,8 @@ def fund(terms: Terms, trade: Trade, amount: Money, *, now: datetime) -> Funding
     accepted = min(amount.minor, due - trade.funded_minor)
     funded = trade.funded_minor + accepted
     short = due - funded if due - funded <= part_of(trade.due_minor, rule.short_tolerance_bps) else 0
-    after = replace(_funded(terms, trade, funded, due - short, now), conceded_minor=trade.conceded_minor + short)
+    taken = with_inflow(trade, _funded(terms, trade, funded, due - short, now))
+    after = replace(taken, conceded_minor=trade.conceded_minor + short)
     return _stray(terms, after, amount.of(accepted), amount.of(amount.minor - accepted))
 
 
@@ -67,11 +69,12 @@ def _funded(terms: Terms, trade: Trade, funded: int, due: int, now: datetime) ->
         return move(trade, Command.FUND, to, funded_minor=funded, due_minor=due)
     if trade.stage is State.TOP_UP_DUE:
         to = State.RELEASING if trade.done or trade.released_minor else State.FUNDED
-        return clocked(terms, move(trade, Command.FUND, to, funded_minor=funded, due_minor=due, top_up_at=None), now)
+        after = move(trade, Command.FUND, to, funded_minor=funded, due_minor=due, top_up_at=None)
+        return clocked(terms, restarted(terms, after, now), now)
     days = terms.template.expiry.performance_days
     ends = now + timedelta(days=days) if days else None
     after = move(trade, Command.FUND, State.FUNDED, funded_minor=funded, due_minor=due, expires_at=ends)
-    return clocked(terms, after, now)
+    return clocked(terms, restarted(terms, after, now), now)
 
 
 def _stray(terms: Terms, trade: Trade, accepted: Money, rest: Money) -> Funding:

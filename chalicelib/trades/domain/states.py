@@ -28,7 +28,8 @@ class State(Enum):
 
 
 class Command(Enum):
-    """What can be done to a trade. ACCEPT and EXPIRE come by time alone; UNWIND is the refund of what was released."""
+    """What can be done to a trade. ACCEPT and EXPIRE come by time alone; UNWIND is the refund of what was released;
+    UNFUND takes money out again that the bank took back, or that was allocated to the wrong trade."""
 
     AGREE = "agree"
     FUND = "fund"
@@ -46,6 +47,7 @@ class Command(Enum):
     EXPIRE = "expire"
     SETTLE_CLAIM = "settle_claim"
     LINK = "link"
+    UNFUND = "unfund"
 
 
 ENDED = frozenset({State.COMPLETED, State.REFUNDED, State.CANCELLED, State.EXPIRED})
@@ -61,6 +63,7 @@ _EMPTY = (State.COMPLETED, State.REFUNDED)
 _RELEASED = (State.RELEASING, State.RETAINED, *_EMPTY)
 _SETTLED = (State.TOP_UP_DUE, *_RELEASED)
 _UNFUNDED = (State.FUNDING, State.DEPOSITED, State.FUNDED)
+_PART_FUNDED = (State.AGREED, State.FUNDING, State.DEPOSITED)
 
 Row = dict[Command, tuple[State, ...]]
 
@@ -90,6 +93,7 @@ def _working(state: State, after: State) -> Row:
         Command.CANCEL: (State.CANCELLED,),
         Command.EXPIRE: (State.EXPIRED,),
         Command.LINK: (state,),
+        Command.UNFUND: _PART_FUNDED,
     }
 
 
@@ -105,9 +109,10 @@ TRANSITIONS: dict[State, Row] = {
         Command.EXPIRE: (State.EXPIRED,),
     },
     State.AGREED: _waiting(State.AGREED, *_UNFUNDED),
-    State.FUNDING: _waiting(State.FUNDING, *_UNFUNDED) | {Command.REFUND: (State.FUNDING, State.REFUNDED)},
+    State.FUNDING: _waiting(State.FUNDING, *_UNFUNDED)
+    | {Command.REFUND: (State.FUNDING, State.REFUNDED), Command.UNFUND: _PART_FUNDED[:2]},
     State.DEPOSITED: _waiting(State.DEPOSITED, State.DEPOSITED, State.FUNDED)
-    | {Command.REFUND: (State.DEPOSITED, State.REFUNDED)},
+    | {Command.REFUND: (State.DEPOSITED, State.REFUNDED), Command.UNFUND: _PART_FUNDED},
     State.FUNDED: _working(State.FUNDED, State.PERFORMING),
     State.PERFORMING: _working(State.PERFORMING, State.PERFORMING),
     State.TOP_UP_DUE: {
@@ -117,6 +122,7 @@ TRANSITIONS: dict[State, Row] = {
         Command.UNWIND: (State.TOP_UP_DUE,),
         Command.CANCEL: (State.CANCELLED, State.RETAINED),
         Command.LINK: (State.TOP_UP_DUE,),
+        Command.UNFUND: (State.TOP_UP_DUE,),
     },
     State.RELEASING: _working(State.RELEASING, State.RELEASING)
     | {
@@ -124,11 +130,13 @@ TRANSITIONS: dict[State, Row] = {
         Command.UNWIND: (State.RELEASING,),
         Command.CANCEL: (State.CANCELLED, State.RETAINED),
         Command.EXPIRE: (State.EXPIRED, State.RETAINED),
+        Command.UNFUND: (State.TOP_UP_DUE,),
     },
     State.RETAINED: {
         Command.RELEASE_RETENTION: (State.RETAINED, State.COMPLETED),
         Command.DISPUTE: (State.DISPUTED,),
         Command.REFUND: (State.RETAINED, *_EMPTY),
+        Command.UNFUND: (State.RETAINED, State.COMPLETED),
         **_over(State.RETAINED),
     },
     State.DISPUTED: {
@@ -140,6 +148,7 @@ TRANSITIONS: dict[State, Row] = {
         Command.RELEASE_RETENTION: (State.DISPUTED,),
         Command.REFUND: (State.DISPUTED,),
         Command.UNWIND: (State.DISPUTED,),
+        Command.UNFUND: (State.DISPUTED,),
         Command.RESOLVE: (State.FUNDED, State.PERFORMING, State.TOP_UP_DUE, *_RELEASED),
     },
     State.COMPLETED: _over(State.COMPLETED),

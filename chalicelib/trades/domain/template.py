@@ -293,13 +293,16 @@ class ExpiryRule:
 @dataclass(frozen=True, slots=True)
 class FundingRule:
     """What becomes of money that is too much or comes too late, and how far short or over a payment may be to be taken
-    as exact. `top_up_days`: how long the buyer has for a difference before the deal's credit line is drawn on."""
+    as exact. `top_up_days`: how long the buyer has for a difference before the deal's credit line is drawn on. What the
+    bank takes back of a payment that was released already is carried by `reversal_carrier`, a role, until the buyer has
+    paid it; by the marketplace where none is named."""
 
     over: Stray = Stray.HOLD
     late: Stray = Stray.HOLD
     over_tolerance_bps: int = 0
     short_tolerance_bps: int = 0
     top_up_days: int = 0
+    reversal_carrier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,9 @@ class Trade:
     got in all, and `by_split` what splits gave it before fees, kept while that limits what it still gets. What is
     retained stays back until the day `retained_until`, or where that moves it by the template's convention; it ends at
     `retention_ends_at`, counted by `retention_calendar` (None: that does not know the day yet). `releases` are
-    the entries that gave roles something: by them their payouts are found.
+    the entries that gave roles something: by them their payouts are found. How much of what
+    is held came from which payment is for `funding_units` to say (see `lineage.py`); `reversal_hold_minor` does not
+    leave while it is not clear which payment the bank has taken back. `reversed_minor` was put in and taken back.
     """
 
     trade_id: str
@@ -118,6 +120,10 @@ class Trade:
     top_up_at: datetime | None = None
     funds: str | None = None
     releases: tuple[str, ...] = ()
+    funding_units: int = 0
+    funding_round: int = 0
+    reversal_hold_minor: int = 0
+    reversed_minor: int = 0
 
     def __post_init__(self) -> None:
         amounts = (self.funded_minor, self.released_minor, self.refunded_minor, self.retained_minor, self.claim_minor)
@@ -211,6 +217,10 @@ class Division:
         return self.refund.of(sum(part.minor for _, part in self.shares))
 
 
+_OVER_THE_STAGE = frozenset({Command.DISPUTE, Command.RESOLVE, Command.UNFUND})
+"""Commands that may bring a trade in dispute to a stage that its own stage does not lead to."""
+
+
 def check_state(trade: Trade, command: Command) -> None:
     """Nothing where the command is allowed now. Raises Conflict `trade_state`. In a dispute it must be allowed in the
     state that the dispute has interrupted as well."""
@@ -223,7 +233,7 @@ def check_state(trade: Trade, command: Command) -> None:
 def move(trade: Trade, command: Command, to: State, **changes: Any) -> Trade:
     """The trade after a command, by the table: `to` is the stage it comes to."""
     after = replace(trade, stage=to, **changes)
-    staged = command in {Command.DISPUTE, Command.RESOLVE} or to in TRANSITIONS[trade.stage].get(command, ())
+    staged = command in _OVER_THE_STAGE or to in TRANSITIONS[trade.stage].get(command, ())
     if after.state not in TRANSITIONS[trade.state].get(command, ()) or not staged:
         raise Defect(f"{command} leads from {trade.state} ({trade.stage}) to no {after.state} ({to})")
     return after
@@ -253,6 +263,9 @@ def let_go(
     """
     released = sum(part.minor for _, part in shares)
     held = trade.held_minor - released - refund.minor
+    if (released or refund.minor) and held < trade.reversal_hold_minor:
+        facts = {"held": trade.held_minor, "on_hold": trade.reversal_hold_minor, "requested": released + refund.minor}
+        raise Conflict("amount_on_hold", "the bank has taken back a payment that may be this trade's", **facts)
     to = State.RETAINED if held == changes.get("retained_minor", trade.retained_minor) else otherwise
     if goes_on:
         to = otherwise

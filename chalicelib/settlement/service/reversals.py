@@ -1,0 +1,166 @@
+"""What a bank takes back: found by what it names, taken out of where the money went, in the commit that books it.
+
+What is left of the receipt in suspense goes first, then what its targets still have, the latest first. What has gone on
+is a claim on who was paid for. The same is done by hand for a debit and a credit that the bank did not connect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field
+from typing import Any
+
+from chalicelib.core.calendars import today_in
+from chalicelib.core.call import Call, worker_call
+from chalicelib.core.errors import Defect
+from chalicelib.core.money import Money
+from chalicelib.core.values import dataclass
+from chalicelib.ledger.domain import Posting, Purpose, debit, purpose_account_id
+from chalicelib.settlement.domain.accounts import party_account_id
+from chalicelib.settlement.domain.claims import Claim, Reason, new_claim, opening_postings
+from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target, with_ended, with_rest_reversed
+from chalicelib.settlement.kinds import UNFUNDED
+from chalicelib.settlement.service.withdrawals import Withdrawal, withdraw
+from chalicelib.settlement.store import claims, receipts
+from chalicelib.storage.commit import Write
+from chalicelib.storage.journal import JournalItem, journal_item
+from chalicelib.storage.once import also_journal
+from chalicelib.storage.records import Versioned
+
+_PAIRED = frozenset({Target.RECEIPT, Target.REVERSED})
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was taken back of a receipt: `taken` of it, the debits of where it was, the entries booked with it, and the
+    trades that have lost money. `left` is what the receipt could not give."""
+
+    receipt: Receipt
+    taken: Money
+    left: Money
+    postings: tuple[Posting, ...] = ()
+    writes: tuple[Write, ...] = ()
+    adjustments: tuple[JournalItem, ...] = ()
+    read: Mapping[str, int] = field(default_factory=dict)
+    trades: tuple[Mapping[str, Any], ...] = ()
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the event says of it."""
+        return {
+            "reversed_receipt_id": self.receipt.receipt_id,
+            "reversed_minor": self.taken.minor,
+            "trades": [dict(facts) for facts in self.trades],
+            "claims": [{"claim_id": claim.claim_id, "amount_minor": claim.amount_minor} for claim in self.claims],
+        }
+
+
+def take_back(
+    call: Call, original: Versioned[Receipt], amount: Money, holds: Mapping[str, int] | None = None
+) -> TakenBack:
+    """Take an amount of a receipt back, signed as the receipt is. `holds` are lifted from the trades that lose money.
+
+    A target is touched once in a commit; what that leaves is left for the next command.
+    """
+    tenant, receipt = call.tenant, original.value
+    suspense = purpose_account_id(tenant, Purpose.SUSPENSE, receipt.currency)
+    rest = amount.of(_nearer(amount.minor, receipt.unallocated_minor))
+    after, left = with_rest_reversed(receipt, rest.minor), amount.minor - rest.minor
+    taken: list[tuple[Withdrawal, Claim | None]] = []
+    debtors: set[str] = set()
+    for part in _standing(receipt):
+        minor = _nearer(left, part.standing_minor)
+        if not minor:
+            continue
+        withdrawn = withdraw(call, receipt, part, minor, by_bank=True, holds=holds or {})
+        claimed = minor - withdrawn.covered.minor
+        if claimed and withdrawn.owed_by in debtors:
+            minor, claimed = withdrawn.covered.minor, 0
+        claim = _claim(call, withdrawn, amount.of(claimed)) if claimed else None
+        debtors |= {withdrawn.owed_by} if claim else set()
+        if minor:
+            after = with_ended(after, part.number, minor, reversed_by_bank=True)
+            left -= minor
+            taken.append((withdrawn, claim))
+    postings = [debit(suspense, rest), *(leg for one, _ in taken for leg in one.postings)]
+    opened = tuple(claim for _, claim in taken if claim is not None)
+    return TakenBack(
+        after,
+        amount.of(amount.minor - left),
+        amount.of(left),
+        (*postings, *(leg for claim in opened for leg in _carried_by(tenant, claim))),
+        (
+            *receipts.save_receipt(tenant, original, after),
+            *(write for one, _ in taken for write in one.writes),
+            *(write for claim in opened for write in claims.open_claim(tenant, claim)),
+            *_events(call, taken),
+        ),
+        tuple(one.adjustment for one, _ in taken if one.adjustment is not None),
+        {account_id: version for one, _ in taken for account_id, version in one.read.items()},
+        tuple(one.facts for one, _ in taken if "trade_id" in one.facts),
+        opened,
+    )
+
+
+def _standing(receipt: Receipt) -> Iterator[Allocation]:
+    """The parts that can be taken back, the latest first; of parts of one target, and of repayments, the latest."""
+    seen: set[tuple[Target, str]] = set()
+    for part in reversed(receipt.allocations):
+        key = (part.target, "" if part.target is Target.CREDIT_LINE else part.target_id)
+        if part.standing_minor and part.target not in _PAIRED and key not in seen:
+            seen.add(key)
+            yield part
+
+
+def _nearer(wanted: int, there: int) -> int:
+    """As much of an amount as there is; nothing where the two have opposite signs."""
+    if wanted * there <= 0:
+        return 0
+    return min(wanted, there) if wanted > 0 else max(wanted, there)
+
+
+def _claim(call: Call, withdrawn: Withdrawal, amount: Money) -> Claim:
+    """What the payer owes to who carries the loss: the marketplace, or whom the trade's template names."""
+    if not withdrawn.owed_by:
+        raise Defect(f"{call.entry_id}: {amount} is covered by nobody")
+    return new_claim(
+        call,
+        debtor=withdrawn.owed_by,
+        creditor=withdrawn.carrier,
+        amount=amount,
+        reason=Reason.REVERSED_BY_BANK,
+        due_on=today_in(amount.currency, call.now),
+        trade_id=withdrawn.trade_id,
+    )
+
+
+def _carried_by(tenant: str, claim: Claim) -> tuple[Posting, ...]:
+    if claim.creditor is None:
+        return opening_postings(tenant, claim)
+    amount = Money(claim.amount_minor, claim.currency)
+    return (debit(party_account_id(tenant, claim.creditor, claim.currency), amount),)
+
+
+def _events(call: Call, taken: Sequence[tuple[Withdrawal, Claim | None]]) -> Iterator[Write]:
+    """For each trade that has lost money, or of which money was claimed, an event of its own."""
+    for withdrawn, claim in taken:
+        trade_id = withdrawn.facts.get("trade_id")
+        if trade_id is None:
+            continue
+        facts = {
+            **withdrawn.facts,
+            "entry_id": call.entry_id,
+            "claimed_minor": claim.amount_minor if claim else 0,
+            "claim_id": claim.claim_id if claim else None,
+        }
+        own = worker_call(
+            tenant=call.tenant,
+            key=f"unfunded:{call.entry_id}:{trade_id}",
+            content=facts,
+            now=call.now,
+            entropy=b"",
+            actor=call.actor,
+        )
+        item = journal_item(own, UNFUNDED, subject=trade_id, data=facts)
+        yield also_journal(item, lambda _: Defect("a trade loses a payment once"))
