@@ -104,8 +104,8 @@ def test_only_the_operator_function_writes_signing_keys() -> None:
     assert writers == ["operate"]
 
 
-def test_only_the_api_seals_bank_details_and_payouts_open_them() -> None:
-    assert {n for n in FUNCTIONS if "kms:GenerateDataKey" in actions(n)} == {"api_handler"}
+def test_only_who_takes_bank_details_seals_them_and_payouts_open_them() -> None:
+    assert {n for n in FUNCTIONS if "kms:GenerateDataKey" in actions(n)} == {"api_handler", "callbacks"}
     assert {n for n in FUNCTIONS if "kms:Decrypt" in actions(n)} == {"payouts"}
 
 

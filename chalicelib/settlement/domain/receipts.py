@@ -144,8 +144,9 @@ def part_to_allocate(receipt: Receipt, amount: Money | None) -> Money:
     sign = 1 if left.minor > 0 else -1
     part = left if amount is None else left.of(sign * amount.minor)
     if abs(part.minor) > abs(left.minor):
-        facts = {"receipt_id": receipt.receipt_id, "requested": abs(part.minor), "unallocated": abs(left.minor)}
-        raise Conflict("receipt_exceeded", "less than that is left of the receipt", **facts)
+        amounts = {"requested": abs(part.minor), "unallocated": abs(left.minor)}
+        sentence = "less than that is left of the receipt"
+        raise Conflict("receipt_exceeded", sentence, receipt_id=receipt.receipt_id, **amounts)
     return part
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chalicelib.recon.routes import break_answer
+from chalicelib.recon.service import breaks
 from chalicelib.recon.service.breaks import ResolveBreak
 from chalicelib.recon.views import BreakView, ResolutionBody
-from chalicelib.settlement.service import breaks
+from chalicelib.settlement.service.breaks import receive_line
 from chalicelib.web.endpoint import Answer, Request, Router
 
 router = Router(__name__)
@@ -21,7 +24,7 @@ router = Router(__name__)
     writes=True,
 )
 def resolve_break(request: Request, break_id: str) -> Answer:
-    """Resolve a break: book its line against an account, under the key a callback would book it under. Against
-    suspense, its line is a receipt that waits there."""
+    """Resolve a break: book its line, under the key a callback would book it under; in suspense it is a receipt."""
     body: ResolutionBody = request.body
-    return break_answer(breaks.resolve_break(request.call, ResolveBreak(break_id, body.account_id, body.comment)))
+    command = ResolveBreak(break_id, body.account_id, body.comment)
+    return break_answer(breaks.resolve_break(request.call, command, partial(receive_line, request.call)))

@@ -11,30 +11,22 @@ from chalicelib.core.call import Call
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.recon.domain import StatementLine
-from chalicelib.recon.service import breaks
-from chalicelib.recon.service.breaks import ResolveBreak
 from chalicelib.settlement.service.movements import receive_movement
 from chalicelib.settlement.service.placements import nothing_placed
 from chalicelib.settlement.store import receipts
 from chalicelib.storage.commit import Write
-from chalicelib.storage.once import Outcome
 
 REASON = "resolved_into_suspense"
 
 
-def resolve_break(call: Call, command: ResolveBreak) -> Outcome:
-    """Book a break's line against an account; against suspense, it is a receipt. Raises as `breaks.resolve_break`."""
-
-    def receive(line: StatementLine, account_id: str, entry_id: str) -> Sequence[Write] | None:
-        if account_id != purpose_account_id(call.tenant, Purpose.SUSPENSE, line.currency):
-            return None
-        movement = _movement(call.tenant, line)
-        receipt = receive_movement(call, movement, nothing_placed(movement.amount), REASON, entry_id=entry_id)
-        return receipts.create_receipt(
-            call.tenant, receipt, line.bank_account_id, receipts.sealed_of(call.tenant, receipt, movement)
-        )
-
-    return breaks.resolve_break(call, command, receive)
+def receive_line(call: Call, line: StatementLine, account_id: str, entry_id: str) -> Sequence[Write] | None:
+    """The receipt of a line that is booked against suspense; None where it is booked against another account."""
+    if account_id != purpose_account_id(call.tenant, Purpose.SUSPENSE, line.currency):
+        return None
+    movement = _movement(call.tenant, line)
+    receipt = receive_movement(call, movement, nothing_placed(movement.amount), REASON, entry_id=entry_id)
+    sealed = receipts.sealed_of(call.tenant, receipt, movement)
+    return receipts.create_receipt(call.tenant, receipt, line.bank_account_id, sealed)
 
 
 def _movement(tenant: str, line: StatementLine) -> Movement:
