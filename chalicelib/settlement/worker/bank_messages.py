@@ -8,35 +8,42 @@ again. No fact holds up another one.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 
 from chalicelib.banking import paying
 from chalicelib.banking.domain import BankAccount
-from chalicelib.banking.movements import movement_of, sources_of
-from chalicelib.banking.payouts import news_of
+from chalicelib.banking.movements import movement_of
 from chalicelib.banking.quarantine import quarantine
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
+from chalicelib.core.ids import derived_id
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.movements import Source
-from chalicelib.messages.detect import read
-from chalicelib.messages.model import AccountReport, Entry, ReturnReport, Statement, StatusReport
+from chalicelib.messages import detect
+from chalicelib.messages.model import Entry
 from chalicelib.queues import Message, Worker
-from chalicelib.queues.budget import Budget
+from chalicelib.queues.budget import Budget, Deadline
+from chalicelib.queues.send import send_message
 from chalicelib.queues.worker import MOST_RECEIVES
 from chalicelib.settlement.booking import CLOSED_MEANWHILE, book_stated
 from chalicelib.settlement.service.identity import identify_movement
-from chalicelib.settlement.service.movements import account_at_bank
 from chalicelib.settlement.service.payouts import payout_tenant
 from chalicelib.settlement.worker.decisions import follow_decision
+from chalicelib.settlement.worker.pieces import MAX_ITEMS, Item, cut, items_of, load_piece
 from chalicelib.storage import blobs
 from chalicelib.web import clock
 
-BOOKED = "booked"
 ENTROPY_BYTES = 10
 MOST_READ_SECONDS = 10
 """CPU time that a message may take to be read. What takes longer goes to quarantine: it would take as long again."""
+
+MOST_SHARE_SECONDS = 20
+"""How long one invocation takes up items of a piece. What is left is handed on."""
+
+LANES = 4
+"""How many pieces of one message are done at a time."""
 
 FROZEN = "account_frozen"
 """A refusal that ends when the account is unfrozen: the message comes again, and waits among the dead letters."""
@@ -49,10 +56,20 @@ class BankMessage:
     """A message that was taken: whose it is by signature, and where its bytes lie. `last_try`: the queue will not
     deliver it again, so what is unknown now stays unknown."""
 
+    callback_id: str
     bank_id: str
     message_id: str
     blob: str
     last_try: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What of a message a worker is to do: the items of a piece from `first` on, or that one alone (`is_alone`)."""
+
+    piece: str
+    first: int = 0
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +91,67 @@ class Fact:
 
 @worker.queue("callbacks")
 def callbacks(message: Message) -> None:
-    """Book what a bank's signed message tells of, or what a decision on a possible duplicate asks for."""
+    """Book what a bank's signed message tells of, or a share of it, or what a decision on a possible duplicate asks
+    for."""
     body = message.body
     if "entry_id" in body:
         follow_decision(body["tenant"], body["entry_id"], now=clock.now())
         return
     received = BankMessage(
+        callback_id=body["callback_id"],
         bank_id=body["bank_id"],
         message_id=body["message_id"],
         blob=body["blob"],
         last_try=message.receive_count >= MOST_RECEIVES,
     )
-    process(received, At(clock.now(), os.urandom(ENTROPY_BYTES)))
+    at = At(clock.now(), os.urandom(ENTROPY_BYTES))
+    if "piece" in body:
+        process_share(received, Share(body["piece"], body["first"], body["is_alone"]), at)
+    else:
+        process(received, at)
 
 
 def process(message: BankMessage, at: At) -> None:
-    """Do all that a message tells, once. Raises the first failure that may pass by itself, after all else is done."""
+    """Do all that a message tells, once: at once where it is little, else in pieces, each of which is a message of its
+    own. Raises the first failure that may pass by itself, after all else is done."""
     try:
-        facts = tuple(_facts(message, at))
+        read = detect.read(blobs.read(message.blob), Budget(MOST_READ_SECONDS).check)
+        items = tuple(items_of(read, bank_id=message.bank_id, blob=message.blob))
     except InvalidInput as unreadable:
         _quarantine(message, unreadable, at, tenant=None, part="")
         return
-    failures = [failure for fact in facts if (failure := _attempt(message, fact, at)) is not None]
+    if len(items) > MAX_ITEMS:
+        for number, piece in enumerate(cut(items, f"callbacks/{message.bank_id}/pieces")):
+            _hand_on(message, Share(piece), lane=str(number % LANES))
+        return
+    failures = [failure for item in items if (failure := _attempt(message, _fact(message, item, at), at)) is not None]
     if failures:
         raise failures[0]
+
+
+def process_share(message: BankMessage, share: Share, at: At) -> None:
+    """Do the items of a piece. One that fails is handed on as a message of its own, which is tried again, and waits
+    among the dead letters, by itself; when the time is over, so is what is left."""
+    items = load_piece(share.piece)
+    if share.is_alone:
+        _do(message, _fact(message, items[share.first], at), at)
+        return
+    deadline = Deadline(MOST_SHARE_SECONDS)
+    for place in range(share.first, len(items)):
+        if deadline.has_passed():
+            _hand_on(message, replace(share, first=place), lane=f"from {place}")
+            return
+        if _attempt(message, _fact(message, items[place], at), at) is not None:
+            _hand_on(message, replace(share, first=place, is_alone=True), lane=items[place].part)
+
+
+def _hand_on(message: BankMessage, share: Share, *, lane: str) -> None:
+    """Queue a share. Those of one lane wait for one another: the bank's account is written by few at a time."""
+    name = derived_id("shr", message.callback_id, share.piece, str(share.first), str(share.is_alone))
+    body = asdict(message) | asdict(share)
+    del body["last_try"]
+    url = os.environ["QUITTANCE_CALLBACK_QUEUE_URL"]
+    send_message(url, body, group=derived_id("lane", message.callback_id, lane), deduplication_id=name)
 
 
 def _attempt(message: BankMessage, fact: Fact, at: At) -> Exception | None:
@@ -122,30 +176,14 @@ def _do(message: BankMessage, fact: Fact, at: At) -> None:
         _quarantine(message, never, at, tenant=fact.tenant(), part=fact.part)
 
 
-def _facts(message: BankMessage, at: At) -> Iterator[Fact]:
-    match read(blobs.read(message.blob), Budget(MOST_READ_SECONDS).check):
-        case AccountReport(statements=statements):
-            for i, statement in enumerate(statements):
-                yield from _movements(message, statement, at, part=str(i))
-        case StatusReport() as report:
-            for i, news in enumerate(news_of(report)):
-                act = partial(paying.apply_payout_status, message.bank_id, news, now=at.now)
-                yield Fact(act, partial(payout_tenant, message.bank_id, news.payout_id), str(i))
-        case ReturnReport():
-            # The money of a return, and its reason, are told by the account's own message; nothing is booked here.
-            return
-
-
-def _movements(message: BankMessage, statement: Statement, at: At, *, part: str) -> Iterator[Fact]:
-    account = account_at_bank(message.bank_id, statement.account.number)
-    stated = [(e, source) for e, source in sources_of(statement, message.blob, part) if e.status == BOOKED]
-    if account is None:
-        if stated:
-            yield Fact(_refuse_account, lambda: None, part)
-        return
-    for entry, source in stated:
-        act = partial(_book, message, account, at, entry, source)
-        yield Fact(act, partial(str, account.tenant_id), source.part)
+def _fact(message: BankMessage, item: Item, at: At) -> Fact:
+    if item.news is not None:
+        act = partial(paying.apply_payout_status, message.bank_id, item.news, now=at.now)
+        return Fact(act, partial(payout_tenant, message.bank_id, item.news.payout_id), item.part)
+    if item.account is None or item.entry is None or item.source is None:
+        return Fact(_refuse_account, lambda: None, item.part)
+    book = partial(_book, message, item.account, at, item.entry, item.source)
+    return Fact(book, partial(str, item.account.tenant_id), item.part)
 
 
 def _refuse_account() -> None:
