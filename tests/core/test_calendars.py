@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,7 +29,7 @@ from chalicelib.core.calendars import (
 )
 from chalicelib.core.centres import all_centres, read_centre
 from chalicelib.core.errors import Defect, InvalidInput
-from chalicelib.core.holidays import RULES_THROUGH, easter, festivals
+from chalicelib.core.holidays import RULES_THROUGH, Holiday, easter, festivals
 from tests.core.astronomy import lunar_day, solar_term
 
 ONE_DAY = timedelta(days=1)
@@ -255,6 +258,34 @@ def test_the_days_on_either_side_of_what_is_known_are_not(name: str) -> None:
     with pytest.raises(CalendarUnknown):
         add_business_days(days, days.known_through, 1)
     assert count_business_days(days, days.known_through - 6 * ONE_DAY, days.known_through) <= 5
+
+
+VERSIONS = {
+    ("CN", 2): "a717d3cad0518938",
+    ("CN_EXCHANGE", 2): "4f83c4ac195f3471",
+    ("LONDON", 1): "188000d6c25634da",
+    ("NEW_YORK", 1): "280ee33618d315cf",
+    ("TARGET", 1): "a5056cd8d40e5b9d",
+    ("weekdays", 1): "bab136868460d8b7",
+}
+"""What each version was when it went out."""
+
+
+def test_a_centre_that_changes_has_another_version() -> None:
+    """Clocks are counted anew by the version's name: days that change without it would change under running clocks."""
+    found = {}
+    for name, centre in all_centres().items():
+        rules = [(one.name, sorted(vars_of(one).items())) for one in centre.holidays]
+        days = [sorted(map(str, centre.closed)), sorted(map(str, centre.worked)), centre.weekends_closed]
+        known = [str(centre.known_from), str(centre.known_through), centre.zone, centre.clocks]
+        text = json.dumps([rules, days, known], default=str)
+        found[name, centre.version] = sha256(text.encode()).hexdigest()[:16]
+
+    assert found == VERSIONS, "a changed file needs the next version, and its digest here"
+
+
+def vars_of(rule: Holiday) -> dict[str, object]:
+    return {one.name: getattr(rule, one.name) for one in fields(rule)}
 
 
 def test_weekdays_end_with_the_last_of_all_days() -> None:

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.calendars import NOTICE
+from chalicelib.queues import metrics
+from chalicelib.settlement.worker import calendars
 from tests.infra.app_template import FUNCTIONS, app_resources, data_resources, event_source, functions
 
 STATEFUL = {
@@ -159,6 +162,15 @@ def test_a_failed_scheduled_run_is_told(function: str) -> None:
     destination = functions("prod")[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
 
     assert "StreamsDeadQueueArn" in str(destination)
+
+
+def test_the_end_of_a_calendar_is_told_sixty_days_before() -> None:
+    alarm = app_resources("prod")["CalendarEndsAlarm"]["Properties"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == (metrics.NAMESPACE, calendars.DAYS_LEFT)
+    assert [dimension["Name"] for dimension in alarm["Dimensions"]] == ["Stage"]
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanOrEqualToThreshold", NOTICE.days)
+    assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("Minimum", "breaching")
 
 
 @pytest.mark.parametrize("stage", STAGES)

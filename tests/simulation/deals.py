@@ -307,7 +307,6 @@ _FREE_2026 = (
     ((10, 1), 7),
 )
 _WORKED_2026 = {(1, 4), (2, 14), (2, 28), (5, 9), (9, 20), (10, 10)}
-_FREE_OTHERWISE = (((1, 1), 1), ((5, 1), 2), ((10, 1), 3))
 
 
 _AHEAD = {"CN": 8 * 3_600_000_000}
@@ -325,13 +324,17 @@ def begins(day: date, calendar: str = "weekdays") -> int:
 
 
 def is_worked(calendar: str, day: date) -> bool:
-    """Whether business is done on a day: of mainland China by its notice for 2026."""
-    if calendar == "CN" and day.year == 2026 and (day.month, day.day) in _WORKED_2026:
+    """Whether business is done on a day: of mainland China by its notice for 2026, in which every run ends."""
+    if calendar == "CN" and day.year != 2026:
+        raise ValueError(f"the model does not know {day} in China")
+    if calendar == "CN" and (day.month, day.day) in _WORKED_2026:
         return True
     if day.isoweekday() > 5:
         return False
-    free = _FREE_2026 if day.year == 2026 else _FREE_OTHERWISE
-    return calendar != "CN" or all(not 0 <= (day - date(day.year, *first)).days < length for first, length in free)
+    gone = (
+        (day - date(day.year, *first)).days < length and day >= date(day.year, *first) for first, length in _FREE_2026
+    )
+    return calendar != "CN" or not any(gone)
 
 
 def after_days(calendar: str, at: int, count: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 import pytest
@@ -19,8 +19,9 @@ from chalicelib.trades.domain.template import PriceMode, PriceRule, Unpublished
 from chalicelib.trades.domain.terms import Window
 from chalicelib.trades.domain.unit_price import final_unit_price, quotation_month
 from chalicelib.trades.templates import all_templates, find_template
+from tests.trades.lives import Life, told
 from tests.trades.papers import bill_of_lading, pieces
-from tests.trades.sketches import AGREED, terms_of
+from tests.trades.sketches import AGREED, DEAL, terms_of
 
 MONTH = PriceRule(PriceMode.MONTH_AVERAGE, quotation_calendar="LONDON")
 MAY = Window(date(2026, 5, 1), date(2026, 5, 31))
@@ -157,6 +158,22 @@ def test_a_month_beyond_what_the_calendar_knows_is_refused() -> None:
     assert (refusal.value.facts["day"], refusal.value.facts["known_through"]) == ("2027-03-01", "2026-12-31")
 
 
+@pytest.mark.parametrize(
+    ("now", "refused"), [("2026-05-28T22:59:59Z", True), ("2026-05-28T23:00:00Z", False), ("2026-05-29T12:00Z", False)]
+)
+def test_no_price_is_fixed_on_a_day_that_has_not_begun_where_the_exchange_is(now: str, refused: bool) -> None:
+    """Friday 29 May, the last of the month: it begins in London an hour before it does by UTC."""
+    may = exchange_days(LONDON_CLOSED[2026], MAY.first, MAY.last)
+    template = replace(AGREED, price=MONTH, accepts=(EvidenceKind.INDEX_FIXINGS,))
+    life = Life(template, replace(DEAL, window=MAY)).funded()
+    life.now = datetime.fromisoformat(now)
+
+    if refused:
+        assert told(life.give, fixings(may)) == ("InvalidInput", "issued_in_future")
+    else:
+        assert len(life.give(fixings(may)).evidence) == 1
+
+
 # A day for which the index was not published
 
 
@@ -243,13 +260,13 @@ def test_a_month_counts_with_the_calendars_days_and_with_no_other(name: str, mon
     window = quotation_month(date(2022, 1, 1), months)
     every = [window.first + timedelta(days=i) for i in range((window.last - window.first).days + 1)]
     days = [day for day in every if calendar(name).is_business_day(day)]
-    told = sorted(data.draw(st.sets(st.sampled_from(every), min_size=1)))
+    given = sorted(data.draw(st.sets(st.sampled_from(every), min_size=1)))
     rule = replace(MONTH, quotation_calendar=name)
-    superfluous = [day.isoformat() for day in told if day not in days]
-    missing = [day.isoformat() for day in days if day not in told]
+    superfluous = [day.isoformat() for day in given if day not in days]
+    missing = [day.isoformat() for day in days if day not in given]
 
     assert final_unit_price(goods(rule, fixings(days), window))[0] > 100
     if superfluous or missing:
         with pytest.raises(Conflict) as refusal:
-            final_unit_price(goods(rule, fixings(told), window))
+            final_unit_price(goods(rule, fixings(given), window))
         assert (refusal.value.facts["superfluous"], refusal.value.facts["missing"]) == (superfluous, missing)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.core.calendars import calendar
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.values import dataclass
 from chalicelib.trades.domain.checks import check_document
@@ -52,12 +53,14 @@ def add_evidence(
     """Add a document to a trade: the state and all its evidence after.
 
     Refused, in this order: what `check_document` refuses; InvalidInput `evidence_not_wanted` where no milestone needs
-    its kind, `unknown_lot`, `lot_missing`, `unit_mismatch`, `currency_mismatch`; Conflict `trade_state`;
+    its kind, `unknown_lot`, `lot_missing`, `unit_mismatch`, `currency_mismatch`; `issued_in_future` for a fixing of a
+    day that has not begun where the template says that prices are fixed; Conflict `trade_state`;
     `evidence_twice` or `evidence_contradicts` where that kind is there with the same or another content;
     `evidence_too_late` where all that it could show has been settled.
     """
     check_document(piece.document, now=now)
     _check_wanted(terms, piece.document)
+    _check_fixed(terms, piece.document, now)
     check_state(trade, Command.ADD_EVIDENCE)
     for earlier in evidence:
         if earlier.place == piece.place:
@@ -134,6 +137,16 @@ def _check_wanted(terms: Terms, document: Document) -> None:
     if isinstance(document, ExchangeRate):
         pair = sorted((terms.price_currency, terms.currency))
         _check_same("currency", "/".join(pair), "/".join(sorted((document.base, document.quote))), field="base")
+
+
+def _check_fixed(terms: Terms, document: Document, now: datetime) -> None:
+    if not isinstance(document, IndexFixings) or not terms.template.price.quotation_calendar:
+        return
+    today = calendar(terms.template.quotation_calendar).day_of(now)
+    for i, fixing in enumerate(document.fixings):
+        if fixing.date > today:
+            field = f"document.fixings[{i}].date"
+            raise InvalidInput("issued_in_future", "the day has not begun where it is fixed", field=field)
 
 
 def _all_by_lot(terms: Terms, kind: EvidenceKind) -> bool:
