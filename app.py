@@ -11,6 +11,7 @@ from chalicelib.access import routes as access
 from chalicelib.access.domain import SCOPES
 from chalicelib.banking import payee_routes as banking_payees
 from chalicelib.banking import routes as banking
+from chalicelib.banking import schedule_routes as banking_schedules
 from chalicelib.credit import routes as credit
 from chalicelib.ledger.routes import account_life as ledger_account_life
 from chalicelib.ledger.routes import accounts as ledger_accounts
@@ -93,6 +94,7 @@ ROUTERS = (
     trades_life.router,
     credit.router,
     banking.router,
+    banking_schedules.router,
     banking_payees.router,
     recon.router,
     settlement_trades.router,

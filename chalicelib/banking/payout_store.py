@@ -15,7 +15,7 @@ from chalicelib.banking.reservations import Reserved
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Due, Versioned, create, replace, take
-from chalicelib.storage.tables import Key, record_key
+from chalicelib.storage.tables import Item, Key, record_key
 
 
 def take_reserved(found: Found, reserved: Reserved) -> Versioned[Payout]:
@@ -81,3 +81,15 @@ def save_schedule(tenant: str, party_id: str, before: Versioned[PayoutSchedule],
         return replace(key, after, version=before.version, due=Due(after.next_run_at))
     created = create(key, after, exists="payout_schedule_exists", due_at=after.next_run_at)
     return changed(created, refuse=lambda _: Stale())
+
+
+def banked_currencies(tenant: str) -> list[str]:
+    """The currencies in which a tenant has an account at a bank."""
+    currencies: dict[str, None] = {}
+    after: Item | None = None
+    while True:
+        page = store.account_page(tenant, after=after)
+        currencies |= dict.fromkeys(link.currency for link in page.values)
+        after = page.last_key
+        if after is None:
+            return list(currencies)

@@ -157,7 +157,12 @@ def take_paying(found: Found, tenant: str, currency: str) -> BankAccount:
 
 def list_accounts(tenant: str) -> tuple[BankAccount, ...]:
     """A tenant's accounts at banks, at most 100."""
-    return listing(f"{tenant}#bank-accounts", BankAccount, after=None, limit=MOST_BANKS).values
+    return account_page(tenant, after=None).values
+
+
+def account_page(tenant: str, *, after: Item | None) -> Listing[BankAccount]:
+    """One page of a tenant's accounts at banks."""
+    return listing(f"{tenant}#bank-accounts", BankAccount, after=after, limit=MOST_BANKS)
 
 
 # ---- expected payments ---------------------------------------------------------------------------------------------

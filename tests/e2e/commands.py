@@ -76,6 +76,11 @@ def commands(market: Market) -> dict[str, Command]:
         "POST /v1/parties/{party_id}/accounts": Command(
             f"/v1/parties/{ids['buyer']}/accounts", {"currency": "EUR"}, {"currency": "USD"}
         ),
+        "POST /v1/parties/{party_id}/payout-schedule": Command(
+            f"/v1/parties/{ids['lender']}/payout-schedule",
+            {"mode": "at_once"},
+            {"mode": "by_hand"},
+        ),
         "POST /v1/lenders": Command(
             "/v1/lenders",
             {"party_id": ids["seller"], "currency": CURRENCY},

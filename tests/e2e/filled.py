@@ -89,6 +89,8 @@ def _trade(market: Market) -> None:
     web.made(f"{path}/releases", {"milestone": "delivery"})
     payouts = wait_for("two payouts", lambda: _sent(market))
     ids["payout_id"] = payouts[0]["payout_id"]
+    for _ in range(2):  # of what was paid out already a refund is a claim
+        ids["claim_id"] = web.made(f"{path}/refunds", {"amount": money(1), "from": "receivers"})["claims"][0]
 
 
 def _sent(market: Market) -> list[dict[str, Any]] | None:

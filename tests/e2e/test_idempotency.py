@@ -74,6 +74,8 @@ def workers_are_done(market: Market, name: str, first: Reply) -> None:
     wait_until_listed(
         market, *(one["hold_id"] for one in (first.json, *first.json.get("holds", ())) if "hold_id" in one)
     )
+    if name.endswith("/claims/{claim_id}/settlements"):
+        wait_for("the payout", partial(are_sent, market, market.ids["owing"], 2))
     if name in PAYOUTS:
         trade = commands(market)[name].path.split("/")[3]
         wait_for("payouts", partial(are_sent, market, trade, PAYOUTS[name]))

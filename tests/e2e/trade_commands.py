@@ -48,7 +48,9 @@ def prepare_trades(market: Market, dynamodb: Any) -> None:
         funded(market, name)
     market.web.made(f"/v1/trades/{market.ids['decided']}/disputes", dispute_body(market.ids))
     proved(market, "signed")
-    _default(market)
+    for name in ("claimed", "owing"):
+        _default(market, name)
+    _claim(market)
     _retain(market, dynamodb)
     owe(market, "buyer", 1000)
 
@@ -58,12 +60,21 @@ def _upstream(market: Market) -> dict[str, Any]:
     return {"parties": {"buyer": market.ids["seller"], "seller": market.ids["carrier"]}}
 
 
-def _default(market: Market) -> None:
+def _default(market: Market, name: str) -> None:
     """A trade whose seller, in default, owes the deposit once more."""
-    path = funded(market, "claimed")
+    path = funded(market, name)
     market.web.made(f"{path}/cancellation", {"fault": "seller"})
     owe(market, "seller", DEPOSIT)
-    wait_for("the refund", partial(are_sent, market, market.ids["claimed"], 1))
+    wait_for("the refund", partial(are_sent, market, market.ids[name], 1))
+
+
+def _claim(market: Market) -> None:
+    """The claim of a trade, of which a part is waived."""
+    ids, web = market.ids, market.web
+    listed = partial(web.read, f"/v1/claims?trade={ids['owing']}")
+    ids["owed_claim"] = wait_for("the claim", lambda: listed()["claims"])[0]["claim_id"]
+    body = {"amount": money(5), "reason": "as agreed"}
+    ids["waived_part"] = web.made(f"/v1/claims/{ids['owed_claim']}/waivers", body)["entry_id"]
 
 
 def _retain(market: Market, dynamodb: Any) -> None:
@@ -132,9 +143,20 @@ def _of_money(ids: dict[str, str]) -> dict[str, Command]:
         "POST /v1/trades/{trade_id}/claim-settlements": Command(
             f"/v1/trades/{ids['claimed']}/claim-settlements", some, more
         ),
+        **_of_claims(ids, some, more),
         "POST /v1/trades/{trade_id}/retention-release": Command(
             f"/v1/trades/{ids['retained']}/retention-release",
             {},
             other_path=f"/v1/trades/{ids['refunded']}/retention-release",
         ),
+    }
+
+
+def _of_claims(ids: dict[str, str], some: dict[str, Any], more: dict[str, Any]) -> dict[str, Command]:
+    path, why = f"/v1/claims/{ids['owed_claim']}", {"reason": "as agreed"}
+    undo = {"entry_id": ids["waived_part"], **why}
+    return {
+        "POST /v1/claims/{claim_id}/settlements": Command(f"{path}/settlements", some, more),
+        "POST /v1/claims/{claim_id}/waivers": Command(f"{path}/waivers", some | why, more | why),
+        "POST /v1/claims/{claim_id}/reversals": Command(f"{path}/reversals", undo, undo | {"reason": "in error"}),
     }

@@ -201,9 +201,17 @@ def _pay(tenant: str, split_id: str, ask: Ask) -> int:
 
 def _ask_for_payout(tenant: str, payout_id: str, ask: Ask) -> int:
     """Have a payout that waited made by the worker that writes payment files. It stays due until that has done it."""
+    return _ask_worker({"tenant": tenant, "payout_id": payout_id}, payout_id, ask)
+
+
+def _ask_for_run(tenant: str, party_id: str, ask: Ask) -> int:
+    """Have the run of a party's payout schedule done by that worker. It stays due until that has ended it."""
+    return _ask_worker({"tenant": tenant, "party_id": party_id}, party_id, ask)
+
+
+def _ask_worker(body: dict[str, str], record_id: str, ask: Ask) -> int:
     minute = instant_text(ask())[:MINUTE_LENGTH]
-    body = {"tenant": tenant, "payout_id": payout_id}
-    send_message(os.environ[PAYOUT_QUEUE], body, group=payout_id, deduplication_id=f"{payout_id}:{minute}")
+    send_message(os.environ[PAYOUT_QUEUE], body, group=record_id, deduplication_id=f"{record_id}:{minute}")
     return 1
 
 
@@ -212,6 +220,7 @@ _KINDS: dict[str, Callable[[str, str, Ask], int]] = {
     "net": _advance,
     "spl": _pay,
     "pay": _ask_for_payout,
+    "pty": _ask_for_run,
 }
 """What is done of each kind of record, by the beginning of its id. Each returns how many acts it has done, and writes
 when the record is due next, or that it is not: one that stays due where it was, with no act done, counts as failed."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from chalicelib.banking import paying
+from chalicelib.banking.payout_runs import due_run, end_run, make_payouts
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reserved_payouts import follow_payout, follow_reserved
 from chalicelib.queues import Message, Worker
@@ -19,11 +20,13 @@ worker = Worker(__name__)
 
 @worker.queue("payouts")
 def payouts(message: Message) -> None:
-    """Make the payouts that a message asks for: `entry_id` of what an entry has reserved, or `payout_id` of one that
-    has come due."""
+    """Make the payouts that a message asks for: `entry_id` of what an entry has reserved, `payout_id` of one that has
+    come due, `party_id` of a party's schedule."""
     tenant, now = message.body["tenant"], clock.now()
     if "payout_id" in message.body:
         pay_due(tenant, message.body["payout_id"], now=now)
+    elif "party_id" in message.body:
+        run_schedule(tenant, message.body["party_id"], now=now)
     else:
         pay(tenant, message.body["entry_id"], now=now)
 
@@ -38,6 +41,17 @@ def pay(tenant: str, entry_id: str, *, now: datetime) -> None:
 def pay_due(tenant: str, payout_id: str, *, now: datetime) -> None:
     """The same for one payout whose time has come. Raises NotFound `payout_not_found`."""
     _send_all((partial(follow_payout, tenant, payout_id, now=now),), now)
+
+
+def run_schedule(tenant: str, party_id: str, *, now: datetime) -> None:
+    """Do the run of a party's schedule that is due: make its payouts, send them, then set the next run. Where one
+    cannot be sent the others are, the run is not ended, and the queue asks again. Raises NotFound `party_not_found`."""
+    run_on = due_run(tenant, party_id, now=now)
+    if run_on is None:
+        return
+    run = make_payouts(tenant, party_id, run_on, now=now)
+    _send_all((partial(paying.get_payout, tenant, payout_id) for payout_id in run.payout_ids.values()), now)
+    end_run(tenant, run, now=now)
 
 
 def _send_all(makers: Iterable[Callable[[], Payout]], now: datetime) -> None:
