@@ -15,7 +15,7 @@ from chalicelib.banking.reservations import Reserved
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Due, Versioned, create, replace, take
-from chalicelib.storage.tables import Item, Key, record_key
+from chalicelib.storage.tables import Key, record_key
 
 
 def take_reserved(found: Found, reserved: Reserved) -> Versioned[Payout]:
@@ -85,11 +85,9 @@ def save_schedule(tenant: str, party_id: str, before: Versioned[PayoutSchedule],
 
 def banked_currencies(tenant: str) -> list[str]:
     """The currencies in which a tenant has an account at a bank."""
-    currencies: dict[str, None] = {}
-    after: Item | None = None
-    while True:
-        page = store.account_page(tenant, after=after)
+    page = store.account_page(tenant, after=None)
+    currencies = dict.fromkeys(link.currency for link in page.values)
+    while page.last_key is not None:
+        page = store.account_page(tenant, after=page.last_key)
         currencies |= dict.fromkeys(link.currency for link in page.values)
-        after = page.last_key
-        if after is None:
-            return list(currencies)
+    return list(currencies)

@@ -181,10 +181,10 @@ BILLS: list[tuple[Callable[[Trading], Act], int, int]] = [
     (releasing_retained, 1, 8),
     (refunding, 2, 8),
     (cancelling, 2, 8),
-    (claiming, 1, 8),
+    (claiming, 1, 14),
     (funding, 1, 10),
     (resolving, 2, 10),
-    (taking_back, 2, 12),
+    (taking_back, 4, 16),
     (feeding, 2, 20),
 ]
 

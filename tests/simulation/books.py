@@ -20,6 +20,9 @@ LONG_AGO = -(10**18)
 DEBIT_NORMAL = {"asset", "expense"}
 CURRENCIES = {"CNY", "EUR", "JPY"}
 
+NEVER_OF_FACTS = {"account_frozen", "account_closed", "insufficient_funds", "ceiling_reached"}
+"""What no account refuses of what has happened at a bank."""
+
 Body = dict[str, Any]
 """What a command says, as the generator made it."""
 Leg = tuple[str, int, str]
@@ -181,12 +184,14 @@ class Books:
             raise Refused("account_not_found", account_id)
         return self.accounts[account_id]
 
-    def _moved(self, plan: Plan, at: int) -> None:
+    def _moved(self, plan: Plan, at: int, *, fact: bool = False) -> None:
         """Refuse what an account does not allow, of several what comes first. Deferred accounts are looked at before
-        all others, and left to the fold."""
+        all others, and left to the fold. No limit and no state refuses a bank's fact."""
         for account_id in [account_id for account_id in plan.moves if account_id.startswith("hot_")]:
             self._usable(account_id, plan.moves.pop(account_id), at)
         refusals = [refused for each in plan.moves.items() if (refused := self._refusal(*each, at)) is not None]
+        if fact:
+            refusals = [refused for refused in refusals if refused.code not in NEVER_OF_FACTS]
         if refusals:
             raise min(refusals, key=lambda refused: refused.index or 0)
 

@@ -83,7 +83,14 @@ class DealRules(Books):
         return self.place("fee_income", deal.currency)
 
     def _legs(
-        self, plan: Plan, legs: list[tuple[str, int]], currency: str, now: int, held: dict[str, int] | None = None
+        self,
+        plan: Plan,
+        legs: list[tuple[str, int]],
+        currency: str,
+        now: int,
+        held: dict[str, int] | None = None,
+        *,
+        fact: bool = False,
     ) -> None:
         """Book legs of one currency, summed by account, that reserve so much more or less of it (`held`). Raises what
         an account refuses."""
@@ -95,7 +102,7 @@ class DealRules(Books):
         plan.moves |= {
             account: Move(currency, signed, held=changes.get(account, 0)) for account, signed in sums.items() if signed
         }
-        self._moved(plan, now)
+        self._moved(plan, now, fact=fact)
         plan.then.append(lambda told: self._set_aside(changes))
 
     def _set_aside(self, changes: dict[str, int]) -> None:

@@ -38,7 +38,7 @@ class FundingRules(DealRules):
                 self._changed(plan, deal)
         legs.append((self.place("suspense", currency), -(minor - taken - returned)))
         held = self._reserved(deal, legs, deal.buyer) if returned else {}
-        self._legs(plan, legs, currency, now, held)
+        self._legs(plan, legs, currency, now, held, fact=True)
         return plan
 
     def _take(self, deal: Deal, minor: int, now: int) -> int:
