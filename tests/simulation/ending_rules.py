@@ -43,7 +43,8 @@ class EndingRules(DealRules):
         buyer, legs = self._account_of(deal, deal.buyer), list[tuple[str, int]]()
         for role, taken in zip(list(deal.got), taken_back(left, minor), strict=True):
             deal.got[role][1] += taken
-            legs += [(self._account_of(deal, role), taken), (buyer, -taken)]
+            legs.append((self._account_of(deal, role), taken))
+        legs.append((buyer, -minor))
         self._changed(plan, deal)
         held = self._reserved(deal, legs, deal.buyer)
         for account in {account for account, signed in legs if account != buyer}:
