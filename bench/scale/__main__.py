@@ -131,12 +131,14 @@ def main() -> None:
 @contextmanager
 def places() -> Iterator[tuple[Place, Place]]:
     """Small books and large ones, in one store."""
-    with books() as store, signing():
-        made: list[Place] = []
+    with books() as store:
+        laid: list[Laid] = []
         for tenant, entries in (("ten_small", SMALL), ("ten_large", LARGE)):
             progress.say(f"==> {entries:,} entries")
-            made.append(Place(lay(store.tables, tenant, entries), Api(app.app, token_for(tenant))))
-        yield made[0], made[1]
+            laid.append(lay(store.tables, tenant, entries))
+        with signing():
+            small, large = (Place(one, Api(app.app, token_for(one.tenant))) for one in laid)
+            yield small, large
 
 
 def _within(ask: Callable[[Place], None], small: Place, large: Place) -> dict[str, float]:

@@ -59,6 +59,23 @@ NOTHING = Total()
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """How far an account was proved: what its entries numbered up to `upto` come to (`total`), and up to which version
+    its lines were held against them, with what those come to and the hash of the last. `open_since`: the number behind
+    which entries are that were not; None where there are none."""
+
+    upto: int = 0
+    total: Total = NOTHING
+    version: int = 0
+    lines: Total = NOTHING
+    hash: str = ""
+    open_since: int | None = None
+
+
+UNPROVED = Proven()
+
+
+@dataclass(frozen=True, slots=True)
 class Stood:
     """An account as it was read, with what its conditions compare, and when it was last moved (as text)."""
 
@@ -72,27 +89,31 @@ class Totals:
     """What the entries of a feed come to, by account, up to the number taken last.
 
     A deferred account stands at a number of its own, `folded` or a later one: what comes after `folded` is kept by
-    number, to be summed up to there.
+    number, to be summed up to there. With `since`, the entries come after that number, and all are kept so: each
+    account goes on from a base of its own.
     """
 
-    def __init__(self, folded: int) -> None:
+    def __init__(self, folded: int, *, since: int | None = None) -> None:
         self._folded = folded
+        self._since = since
         self._sums: dict[str, Total] = {}
         self._behind: dict[str, list[tuple[int, Total]]] = defaultdict(list)
 
     def take(self, number: int, item: Recorded, digest: bytes) -> None:
         """Add the entry of a number, greater than any before."""
         for account_id, effect in effects(item, digest).items():
-            if is_deferred(account_id) and number > self._folded:
+            if self._since is not None or (is_deferred(account_id) and number > self._folded):
                 self._behind[account_id].append((number, effect))
             else:
                 self._sums[account_id] = self._sums.get(account_id, NOTHING) + effect
 
-    def of(self, account_id: str, *, as_of: int | None = None) -> Total:
-        """What was taken comes to on an account; of a deferred one up to `as_of`."""
-        total = self._sums.get(account_id, NOTHING)
+    def of(self, account_id: str, *, as_of: int | None = None, base: Proven = UNPROVED) -> Total:
+        """What was taken comes to on an account, with what it came to before (`base`); of a deferred one up to
+        `as_of`."""
+        total = base.total + self._sums.get(account_id, NOTHING)
         for number, effect in self._behind.get(account_id, ()):
-            if as_of is not None and number <= as_of:
+            counts = not is_deferred(account_id) if as_of is None else number <= as_of
+            if number > base.upto and counts:
                 total += effect
         return total
 

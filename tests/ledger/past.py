@@ -116,7 +116,7 @@ class Books:
 
     def lines(self, account_id: str | None = None) -> tuple[Line, ...]:
         """An account's lines, the first first."""
-        return tuple(all_lines(self.tenant, account_id or self.mill, most=50))
+        return tuple(all_lines(self.tenant, account_id or self.mill, behind=0, most=50))
 
     def days(self) -> dict[int, int]:
         """The totals of the days of the mill's account."""

@@ -16,7 +16,7 @@ from tests.support.events import queue_event, schedule_event, stream_event
 
 NO_MESSAGE = queue_event(("a", "no JSON"), ("b", {}))
 BOTH_FAILED = {"batchItemFailures": [{"itemIdentifier": "m0"}, {"itemIdentifier": "m1"}]}
-NOTHING_SWEPT = {"holds_returned": 0, "tenants_folded": 0, "entries_folded": 0}
+NOTHING_SWEPT = {"holds_returned": 0, "tenants_folded": 0, "entries_folded": 0, "blocks_totalled": 0}
 REMOVED = stream_event(({"pk": {"S": "ten_a#x"}}, None))
 
 ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {

@@ -119,15 +119,16 @@ class _Gap:
     ends: bool = False
 
 
-def refill(tenant: str, account_id: str, entries: Iterable[JournalItem], *, before: datetime) -> int:
+def refill(tenant: str, account_id: str, entries: Iterable[JournalItem], *, before: datetime, behind: int = 0) -> int:
     """Write the lines of an account that its stream has lost for good, and chain on; how many were filled in.
 
-    `entries` are all journal items that moved or reserved on the account (of a batch its entries). Those recorded
+    Its lines up to version `behind` are known to be there. `entries` are all journal items that moved or reserved on
+    the account since (of a batch its entries). Those recorded
     before `before` (no later than the stream reaches back) that have no line get the versions that have none, in the
     order of (recorded_at, entry_id), and are marked. Raises Defect where what is filled in does not come to what the
     line behind it says.
     """
-    lost, gaps, loose_at = _lost(tenant, account_id, entries, before)
+    lost, gaps, loose_at = _lost(tenant, account_id, entries, before, behind)
     _go_on(tenant, account_id, loose_at, pages=MOST_PAGES)
     filled = 0
     for gap in gaps:
@@ -141,15 +142,15 @@ def refill(tenant: str, account_id: str, entries: Iterable[JournalItem], *, befo
 
 
 def _lost(
-    tenant: str, account_id: str, entries: Iterable[JournalItem], before: datetime
+    tenant: str, account_id: str, entries: Iterable[JournalItem], before: datetime, behind: int
 ) -> tuple[list[Booked], list[_Gap], int]:
     """The entries without a line, in the order in which they get one, the versions without a line, and the first that
     has a line which is not chained (0: there is none)."""
     account = load_account(tenant, account_id)
     told: set[str] = set()
     gaps: list[_Gap] = []
-    expected, loose_at = 1, 0
-    for line in store.all_lines(tenant, account_id, most=MOST_PAGES):
+    expected, loose_at = behind + 1, 0
+    for line in store.all_lines(tenant, account_id, behind=behind, most=MOST_PAGES):
         told.add(line.entry_id)
         if line.version > expected:
             gaps.append(_Gap(expected, line.version - 1))

@@ -8,9 +8,9 @@ from chalicelib.core.errors import Defect
 from chalicelib.ledger import merkle
 from chalicelib.ledger.checkpoints import Checkpoint, Malformed, Position, follows, leaves, parse, position_of
 from chalicelib.ledger.documents import digest
-from chalicelib.ledger.rebuild import Difference, OpenHolds, Totals, imbalance
+from chalicelib.ledger.rebuild import UNPROVED, Difference, OpenHolds, Proven, Totals, imbalance
 from chalicelib.ledger.service.checkpoint_keys import check_signed
-from chalicelib.ledger.store import checkpoints, feed, folding, proving
+from chalicelib.ledger.store import checkpoints, feed, folding, proofs, proving
 from chalicelib.ledger.store.checkpoints import Signed
 from chalicelib.ledger.store.proving import Told
 from chalicelib.storage.retry import pause
@@ -21,21 +21,46 @@ TRIES = 12
 
 class Walk:
     """How far a tenant's feed was walked (`reached`), what was found on the way, what it comes to (`totals`), and which
-    holds are open then."""
+    holds are open then.
 
-    def __init__(self, tenant: str) -> None:
+    With `since` it begins behind that number and ends after `most` entries or so: accounts go on from what was proved
+    of them before, and checkpoints are proved by themselves.
+    """
+
+    def __init__(self, tenant: str, *, since: int | None = None, most: int = feed.LARGEST) -> None:
         position = folding.load_position(tenant)
         self.tenant = tenant
-        self.reached = 0
+        self.since = since
+        self.reached = since or 0
+        self.at_head = False
         self.entries = 0
-        self.totals = Totals(0 if position is None else position.value.upto)
+        self.totals = Totals(0 if position is None else position.value.upto, since=since)
         self.holds = OpenHolds()
-        self.chain = Chain(tenant)
+        self.chain = Chain(tenant) if since is None else None
         self.found: list[Difference] = []
+        self._end = self.reached + most
+        self._bases: dict[str, Proven] = {}
+
+    def base(self, account_id: str) -> Proven:
+        """How far an account was proved before; see `read_bases`."""
+        return self._bases.get(account_id, UNPROVED)
+
+    def open_since(self, account_id: str) -> int:
+        """The number behind which the entries of an account are whose lines were not proved before this walk."""
+        since = self.base(account_id).open_since
+        return (self.since or 0) if since is None else since
+
+    def read_bases(self, account_ids: Sequence[str]) -> None:
+        """Read how far accounts, at most 100, were proved before: nothing, where the walk begins with the first."""
+        if self.since is not None:
+            self._bases |= proofs.load_proven(self.tenant, [a for a in account_ids if a not in self._bases])
 
     def go_on(self) -> None:
-        """Walk on to the head of the feed. A number that nobody has is told, and passed."""
+        """Walk on to the head of the feed, or as far as this walk goes. A number that nobody has is told, and
+        passed."""
         head, tries = feed.head(self.tenant), 0
+        self.at_head = head <= self._end
+        head = min(head, self._end)
         for _ in range(proving.MOST_PAGES):
             if self.reached >= head:
                 return
@@ -52,14 +77,15 @@ class Walk:
 
     def close(self) -> None:
         """Say that no more entries come: a checkpoint over more of them is over entries that are not there."""
-        self.chain.close()
+        if self.chain is not None:
+            self.chain.close()
 
     def _take_run(self, told: Sequence[Told]) -> None:
         """Take entries as far as their numbers follow each other."""
         for one in told:
             if one.number == self.reached:
                 self.found.append(Difference("number_twice", one.entry_id, {"number": one.number}))
-            elif one.number == self.reached + 1:
+            elif one.number == self.reached + 1 <= self._end:
                 self._take(one)
             else:
                 return
@@ -68,7 +94,7 @@ class Walk:
         self.reached = told.number
         if told.item is None:
             self.found.append(Difference("entry_missing", told.entry_id, {"number": told.number}))
-            self.chain.take(told.number, told.entry_id, None)
+            self._chain(told.number, told.entry_id, None)
             return
         self.entries += 1
         found = digest(told.item)
@@ -76,26 +102,31 @@ class Walk:
             self.found.append(Difference("entry_unbalanced", told.entry_id, {"number": told.number, **unbalanced}))
         self.totals.take(told.number, told.item, found)
         self.holds.take(told.item)
-        self.chain.take(told.number, told.entry_id, found)
+        self._chain(told.number, told.entry_id, found)
 
     def _pass_gap(self, behind: int) -> None:
         facts = {"first": self.reached + 1, "last": behind - 1}
         self.found.append(Difference("number_missing", self.tenant, facts))
         for number in range(self.reached + 1, behind):
-            self.chain.take(number, "", None)
+            self._chain(number, "", None)
         self.reached = behind - 1
+
+    def _chain(self, number: int, entry_id: str, found: bytes | None) -> None:
+        if self.chain is not None:
+            self.chain.take(number, entry_id, found)
 
 
 class Chain:
-    """A tenant's checkpoints from the first to the one on record, each held against the entries that it is over."""
+    """A tenant's checkpoints from the first (or those behind a position) to the one on record, each held against the
+    entries that it is over."""
 
-    def __init__(self, tenant: str) -> None:
+    def __init__(self, tenant: str, *, since: Position | None = None) -> None:
         recorded = checkpoints.positions([tenant]).get(tenant)
         self.tenant = tenant
         self.count = 0
         self.found: list[Difference] = []
         self._recorded = Position() if recorded is None else recorded.value
-        self._position = Position()
+        self._position = since or Position()
         self._next: tuple[Checkpoint, Signed] | None = None
         self._run: list[tuple[str, bytes | None]] = []
         self._broken = False
@@ -122,6 +153,16 @@ class Chain:
             self.found.append(Difference("checkpoint_beyond_feed", self._name(), facts))
         elif not self._broken and self._position != self._recorded:
             self.found.append(Difference("checkpoint_position_differs", self._name(), {}))
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a checkpoint is still to be held against its entries."""
+        return self._next is not None
+
+    @property
+    def position(self) -> Position:
+        """Where the chain is proved up to."""
+        return self._position
 
     def _look(self) -> None:
         """Read the next checkpoint, if the record says that there is one."""

@@ -20,7 +20,7 @@ from chalicelib.ledger.deferred import folded_after
 from chalicelib.ledger.holds import GROUP_CAPTURED, GROUP_PLACED, GROUP_VOIDED
 from chalicelib.ledger.lines import Booked, DaySum, Line, Step, booked, day_sums
 from chalicelib.ledger.store.feed import run_after
-from chalicelib.ledger.store.history import history_page, lines_of_day, to_item, to_line
+from chalicelib.ledger.store.history import LAST_VERSION, history_page, lines_of_day, to_item, to_line
 from chalicelib.storage.commit import Stale, put, update, write_if, write_items
 from chalicelib.storage.journal import JournalItem, from_row
 from chalicelib.storage.reads import BATCH, Found, fetch, get
@@ -260,11 +260,12 @@ def _day(account: str, day: int) -> DayRow:
     return cast("DayRow", row)
 
 
-def all_lines(tenant: str, account_id: str, *, most: int) -> Iterator[Line]:
-    """Every line of an account by version, the first first; at most `most` pages of 100."""
+def all_lines(tenant: str, account_id: str, *, behind: int, most: int) -> Iterator[Line]:
+    """Every line of an account behind a version, the first first; at most `most` pages of 100."""
     after: Item | None = None
+    versions = (behind + 1, LAST_VERSION)
     for _ in range(most):
-        page = history_page(tenant, account_id, after=after, limit=PAGE, newest_first=False)
+        page = history_page(tenant, account_id, after=after, limit=PAGE, newest_first=False, versions=versions)
         yield from page.lines
         after = page.last_key
         if after is None:

@@ -51,18 +51,23 @@ def feed_after(tenant: str, after: int) -> list[Told]:
 
 def unnumbered(*, before: datetime) -> Iterator[tuple[str, str]]:
     """Tenant and id of every entry in the journal, recorded before an instant, that has no number in the feed."""
-    after: Item | None = None
-    limit = instant_text(before)
+    after: str | None = None
     for _ in range(MOST_PAGES):
-        page = scan(JournalRow, after=after, limit=PAGE)
-        rows = [row for row in cast("Sequence[JournalRow]", page.items) if row.recorded_at < limit]
-        ids = [cast("tuple[str, str]", tuple(row.pk.split("#"))) for row in rows]
-        found = fetch(number_key(tenant, entry_id) for tenant, entry_id in ids)
-        yield from (pair for pair in ids if number_key(*pair) not in found)
-        after = page.last_key
+        pairs, after = unnumbered_page(before=before, after=after)
+        yield from pairs
         if after is None:
             return
     raise Defect("the journal has no end")
+
+
+def unnumbered_page(*, before: datetime, after: str | None) -> tuple[list[tuple[str, str]], str | None]:
+    """As `unnumbered`, of the next 100 entries in the scan's order, and where it goes on (None: that was the end)."""
+    page = scan(JournalRow, after={"pk": {"S": after}} if after else None, limit=PAGE)
+    limit = instant_text(before)
+    rows = [row for row in cast("Sequence[JournalRow]", page.items) if row.recorded_at < limit]
+    ids = [cast("tuple[str, str]", tuple(row.pk.split("#"))) for row in rows]
+    found = fetch(number_key(tenant, entry_id) for tenant, entry_id in ids)
+    return [pair for pair in ids if number_key(*pair) not in found], page.last_key["pk"]["S"] if page.last_key else None
 
 
 def account_ids(tenant: str) -> list[str]:
@@ -76,6 +81,20 @@ def account_ids(tenant: str) -> list[str]:
         if after is None:
             return ids
     raise Defect("the accounts have no end")
+
+
+def account_ids_after(tenant: str, account_id: str, *, limit: int) -> tuple[str, ...]:
+    """The ids of the accounts that follow one, at most so many, as the index lists them."""
+    page = index_page(
+        AccountItem,
+        "by_tenant",
+        hash_name="tenant",
+        hash_value=tenant,
+        after=None,
+        limit=limit,
+        between=(f"{account_id}!", "~"),
+    )
+    return page.sorts
 
 
 def read_accounts(tenant: str, account_ids: Sequence[str]) -> dict[str, Stood]:
