@@ -14,6 +14,7 @@ def project(records: list[StreamRecord]) -> None:
     """Write the lines that changed accounts stand for, and note what no entry explains. A record that comes again does
     the same again."""
     projection.project((record.before, record.after) for record in records if record.after is not None)
-    for record in records:
-        if record.after is None and record.before is not None:
-            projection.note_account(record.before)
+    gone = (record.before for record in records if record.after is None and record.before)
+    for image in gone:
+        if "account_id" in image:
+            projection.note_account(image)
