@@ -7,7 +7,7 @@ the entries behind the block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from chalicelib.access.domain import OPERATOR
 from chalicelib.access.store import list_tenants
@@ -33,7 +33,9 @@ from chalicelib.storage.tables import Item
 USUAL_BLOCKS = 3
 """How many blocks the sequencer adds at once for a tenant that is behind; the sweep adds the others."""
 
-MOST_BLOCKS = 500
+MOST_BLOCKS = 300
+"""How many blocks the sweep adds at once for one tenant."""
+
 MOST_TAIL = 10
 """How many blocks of entries may lie behind the last totals that a reader adds up by itself."""
 
@@ -77,14 +79,14 @@ def follow_numbered(numbered: Mapping[str, Mapping[int, str]]) -> None:
             follow(tenant, known)
 
 
-def follow_behind() -> TotalsRun:
-    """Bring on the totals of every tenant that is behind its feed by a block or more. Where one fails the others are
-    brought on. Totals of books that are older than totals are made here, from the first entry on."""
-    run = _followed(TotalsRun(), [OPERATOR])
+def follow_behind(*, is_over: Callable[[], bool] = lambda: False) -> TotalsRun:
+    """Bring on the totals of every tenant that is behind its feed by a block or more, until the time is over. Where one
+    fails the others are brought on. Totals of books that are older than totals are made here, from the first entry on."""
+    run = _followed(TotalsRun(), [OPERATOR], is_over)
     after: Item | None = None
     for _ in range(MOST_PAGES):
         page = list_tenants(after=after, limit=PAGE)
-        run = _followed(run, [tenant.tenant_id for tenant in page.values])
+        run = _followed(run, [tenant.tenant_id for tenant in page.values], is_over)
         after = page.last_key
         if after is None:
             return run
@@ -177,11 +179,11 @@ def _first_block(tenant: str, base: int, end: str, currency: str) -> int:
     return low * BLOCK
 
 
-def _followed(run: TotalsRun, tenants: Sequence[str]) -> TotalsRun:
+def _followed(run: TotalsRun, tenants: Sequence[str], is_over: Callable[[], bool]) -> TotalsRun:
     """The run with these tenants, at most 100, brought on where they are behind."""
     heads, positions = feed.heads(tenants), store.positions(tenants)
     for tenant in tenants:
-        if block_end(heads.get(tenant, 0)) > positions.get(tenant, 0):
+        if block_end(heads.get(tenant, 0)) > positions.get(tenant, 0) and not is_over():
             try:
                 run = TotalsRun(run.blocks + follow(tenant, most_blocks=MOST_BLOCKS), run.failures)
             except Exception as error:  # whatever it is, it is this tenant's: it is handed up with the run's result
