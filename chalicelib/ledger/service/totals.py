@@ -81,7 +81,7 @@ def follow_numbered(numbered: Mapping[str, Mapping[int, str]]) -> None:
 
 def follow_behind(*, is_over: Callable[[], bool] = lambda: False) -> TotalsRun:
     """Bring on the totals of every tenant that is behind its feed by a block or more, until the time is over. Where one
-    fails the others are brought on. Totals of books that are older than totals are made here, from the first entry on."""
+    fails the others are brought on. Books that are older than totals get theirs here, from the first entry on."""
     run = _followed(TotalsRun(), [OPERATOR], is_over)
     after: Item | None = None
     for _ in range(MOST_PAGES):
