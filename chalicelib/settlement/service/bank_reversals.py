@@ -54,6 +54,9 @@ def original_of(tenant: str, movement: Movement) -> str | None:
         return None
     quoted = find_expectations(tenant, movement.references)
     fitting = _fitting(tenant, quoted[0].receipts, movement) if len(quoted) == 1 else ()
+    if movement.original_reference:
+        # The bank has named a movement that is not known (yet): another one of the trade is it only by the very amount.
+        fitting = tuple(one for one in fitting if one.amount_minor == -movement.amount.minor)
     return fitting[0].receipt_id if len(fitting) == 1 else None
 
 

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.references import reference_for
+from chalicelib.banking.reserved_payouts import stop_payouts
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.money import Money
@@ -26,6 +27,7 @@ from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target
 from chalicelib.settlement.service.repayments import adjust, closed_facts, income_key
 from chalicelib.settlement.store.expected import follow_trade, take_expected
+from chalicelib.settlement.store.reserved import reserved_payouts
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
@@ -34,6 +36,9 @@ from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.lineage import unreleased_minor
 from chalicelib.trades.domain.trade import Trade
 from chalicelib.trades.domain.unfunding import lifted, unfund
+
+TAKEN_BACK = "money_taken_back"
+"""Why a payout is stopped of a trade whose payment the bank has taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,7 @@ def withdraw(
     amount = Money(minor, receipt.currency)
     match part.target:
         case Target.TRADE:
-            return _from_trade(call, part, amount, (holds or {}).get(part.target_id, 0))
+            return _from_trade(call, part, amount, (holds or {}).get(part.target_id, 0), by_bank=by_bank)
         case Target.CREDIT_LINE:
             return _from_line(call, part, amount, by_bank=by_bank)
         case Target.LENDER:
@@ -80,8 +85,9 @@ def withdraw(
             return Withdrawal(amount, (debit(part.target_id, amount),))
 
 
-def _from_trade(call: Call, part: Allocation, amount: Money, hold: int) -> Withdrawal:
-    """Out of the escrow, what it still holds of this payment."""
+def _from_trade(call: Call, part: Allocation, amount: Money, hold: int, *, by_bank: bool) -> Withdrawal:
+    """Out of the escrow, what it still holds of this payment. Where the bank took it, the trade's payouts without a
+    file are stopped."""
     tenant, trade_id = call.tenant, part.target_id
     key = banking_store.expected_key(tenant, reference_for(tenant, trade_id))
     found = fetch((*trades_store.deal_keys(tenant, trade_id), key))
@@ -92,14 +98,16 @@ def _from_trade(call: Call, part: Allocation, amount: Money, hold: int) -> Withd
     held = unreleased_minor(trade.value, part.stake.units, part.stake.round) if part.stake else 0
     covered = min(held, amount.minor)
     before = lifted(trade.value, hold)
+    stopped = stop_payouts(reserved_payouts(tenant, terms, trade.value), TAKEN_BACK) if by_bank else ()
     if not covered:
-        writes = (trades_store.save_trade(tenant, before, version=trade.version),) if hold else ()
+        writes = (trades_store.save_trade(tenant, before, version=trade.version), *stopped)
         return Withdrawal(amount.of(0), (), writes, facts=trade_facts(before, 0), **owed)
     units = part.stake.units * covered // held if part.stake else 0
     after = unfund(terms, before, covered, units, now=call.now)
     writes = (
         trades_store.save_trade(tenant, after, version=trade.version),
         follow_trade(take_expected(found, tenant, terms.reference), tenant, trade.value, after, by_bank=True),
+        *stopped,
     )
     postings = (debit(terms.escrow_account_id, amount.of(covered)),)
     return Withdrawal(amount.of(covered), postings, writes, facts=trade_facts(after, covered), **owed)
