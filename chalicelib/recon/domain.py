@@ -71,9 +71,15 @@ class Statement:
         return self.proof in ("proved", "proved_with_warnings")
 
     @property
+    def days(self) -> str:
+        """What statements of the same days share that no number tells apart."""
+        return f"{self.ends_on}#{self.starts_on}#{self.sequence or 0:015}#"
+
+    @property
     def order(self) -> str:
-        """Sorts the statements of one account: by the day they end, then by number."""
-        return f"{self.ends_on}#{self.starts_on}#{self.sequence or 0:015}#{self.statement_id}"
+        """Sorts the statements of one account: by the day they end, then by number; those of the same days are put into
+        the order of their balances where they are read (`chaining.py`)."""
+        return f"{self.days}{self.statement_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +224,8 @@ def file_id(tenant: str, digest: str) -> str:
 def new_statement(told: model.Statement, proof: Proof, upload: Upload) -> Statement:
     """The statement a bank told of, before any of its lines is stored.
 
-    Its id derives from account and the bank's statement id (its content, where the bank gave none). One whose figures
-    do not hold gets an id of its content instead, so that it never stands in the way of the corrected one.
+    Its id derives from what tells it apart (see `statement_id`). One whose figures do not hold gets an id of its
+    content instead, so that it never stands in the way of the corrected one.
     """
     digest = content_digest(told)
     broken = proof.status == "broken"
@@ -231,7 +237,7 @@ def new_statement(told: model.Statement, proof: Proof, upload: Upload) -> Statem
         iban=told.account.number,
         currency=told.account.currency,
         bank_statement_id=told.statement_id,
-        sequence=told.electronic_sequence if told.electronic_sequence is not None else told.legal_sequence,
+        sequence=_number(told),
         starts_on=starts_on,
         ends_on=ends_on,
         opening_minor=proof.opening_minor,
@@ -250,11 +256,32 @@ def new_statement(told: model.Statement, proof: Proof, upload: Upload) -> Statem
 
 
 def statement_id(upload: Upload, told: model.Statement, *, broken: bool) -> str:
-    """The id of a statement; see `new_statement`."""
+    """The id of a statement: it is known by its account, the bank's id, its period and its number, for banks begin
+    their ids anew each year, or give the account's number every day. Without a number the balance it opens with tells
+    it from another one of its days, and its content where it closes with that balance; without an id its content alone.
+    """
+    own = (upload.tenant, upload.bank_account_id)
     if broken:
-        return derived_id("stm", upload.tenant, upload.bank_account_id, "broken", content_digest(told))
-    name = told.statement_id or content_digest(told)
-    return derived_id("stm", upload.tenant, upload.bank_account_id, name)
+        return derived_id("stm", *own, "broken", content_digest(told))
+    if not told.statement_id:
+        return derived_id("stm", *own, content_digest(told))
+    return derived_id("stm", *own, told.statement_id, *_stated_period(told), *_place_in_period(told))
+
+
+def _stated_period(told: model.Statement) -> tuple[str, ...]:
+    """First and last day, or as much as the statement states of them."""
+    days = _days(told)
+    return tuple(map(str, (told.starts_at or days[0], told.ends_at or days[-1]))) if days else ("", "")
+
+
+def _place_in_period(told: model.Statement) -> tuple[str, ...]:
+    """What tells a statement from others of its id and period."""
+    number = _number(told)
+    opening, closing = opening_balance(told), closing_balance(told)
+    if number is not None or opening is None or closing is None:
+        return "number", str(number)
+    moves_nothing = opening.amount_minor == closing.amount_minor
+    return "opening", str(opening.amount_minor), content_digest(told) if moves_nothing else ""
 
 
 def content_digest(told: model.Statement) -> str:
@@ -355,9 +382,17 @@ def _line(statement: Statement, number: int, entry: model.Entry) -> StatementLin
 
 def _period(told: model.Statement, uploaded_on: date) -> tuple[date, date]:
     """First and last day: as stated, else by the balances, else by the entries, else the day it was uploaded."""
-    balances = [b.on for b in (opening_balance(told), closing_balance(told)) if b is not None and b.on is not None]
-    entries = [entry.booked_on for entry in booked_entries(told) if entry.booked_on is not None]
-    days = sorted(balances or entries or [uploaded_on])
+    days = _days(told) or [uploaded_on]
     starts_on = told.starts_at.date() if told.starts_at else days[0]
     ends_on = told.ends_at.date() if told.ends_at else days[-1]
     return min(starts_on, ends_on), ends_on
+
+
+def _days(told: model.Statement) -> list[date]:
+    """The days that its balances, or else its entries, are dated, in order."""
+    balances = [b.on for b in (opening_balance(told), closing_balance(told)) if b is not None and b.on is not None]
+    return sorted(balances or [entry.booked_on for entry in booked_entries(told) if entry.booked_on is not None])
+
+
+def _number(told: model.Statement) -> int | None:
+    return told.electronic_sequence if told.electronic_sequence is not None else told.legal_sequence

@@ -252,21 +252,28 @@ def load_statement(tenant: str, statement_id: str) -> Statement:
     return records.load(key, Statement, "statement_not_found", statement_id=statement_id).value
 
 
-def statements_before(tenant: str, statement: Statement) -> list[Statement]:
-    """What comes before a statement in its account, in order, back to the nearest one whose balances hold."""
-    key = statement_key(tenant, place_of(statement))
-    before: list[Statement] = []
-    after: Item | None = key.wire()
+def statements_up_to(tenant: str, statement: Statement) -> list[Statement]:
+    """Those of the same days as a statement, itself among them, and what comes before them in its account, back to the
+    nearest one whose balances hold and which is alone with its days: where that closes is certain."""
+    pk = statement_key(tenant, place_of(statement)).pk
+    last = f"{STATEMENT}{statement.days}~"
+    found: list[Statement] = []
+    same_days: list[Statement] = []
+    after: Item | None = None
     for _ in range(MOST_PAGES):
-        page = query(RecordItem, pk=key.pk, after=after, limit=10, newest_first=True, starts_with=STATEMENT)
+        page = query(RecordItem, pk=pk, after=after, limit=10, newest_first=True, between=(STATEMENT, last))
         for item in cast("Sequence[RecordItem]", page.items):
-            before.insert(0, _decoded(item, Statement))
-            if before[0].holds:
-                return before
+            before = _decoded(item, Statement)
+            if same_days and same_days[0].days != before.days:
+                if len(same_days) == 1 and same_days[0].holds and same_days[0].days != statement.days:
+                    return found
+                same_days = []
+            same_days.append(before)
+            found.append(before)
         after = page.last_key
         if after is None:
             break
-    return before
+    return found
 
 
 def account_statements(tenant: str, bank_account_id: str) -> tuple[Statement, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import permutations
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -278,3 +280,80 @@ def test_a_comment_says_something_in_bounds(comment: str, code: str) -> None:
         check_comment(comment)
 
     assert refused.value.code == code
+
+
+# ---- several of one day, and ids that come again
+
+
+def day(opening: int, *minors: int, name: str = "S") -> Sheet:
+    """A statement of the first day without a number."""
+    return Sheet(name=f"{name}-{opening}-{sum(minors)}", opening=opening, lines=[Line(m, f"{m}") for m in minors])
+
+
+def in_chain(*sheets: Sheet) -> list[tuple[int, int]]:
+    links = chain([statement_of(sheet, sequence=None) for sheet in sheets])
+    assert {link.continuity for link in links} <= {"first", "chained"}
+    return [(link.closing_minor - link.statement.booked_minor, link.closing_minor) for link in links]
+
+
+@pytest.mark.parametrize("name", ["a", "b", "c", "d"])
+def test_statements_of_one_day_stand_as_their_balances_chain(name: str) -> None:
+    sheets = [day(0, 1000, name=name), day(1000, 2000, name=name), day(3000, -3000, name=name)]
+
+    for order in permutations(sheets):
+        assert in_chain(*order) == [(0, 1000), (1000, 3000), (3000, 0)]
+
+
+def test_a_statement_that_ends_where_it_began_stands_where_it_fits() -> None:
+    sheets = [day(0, 5, -5), day(0, 1000), day(1000, 7, -7), day(1000, -1000), day(0, 1000, name="T")]
+
+    for order in permutations(sheets):
+        assert in_chain(*order)[-1][1] == 1000
+
+
+def test_a_chain_that_begins_elsewhere_is_not_torn_where_the_last_day_closed() -> None:
+    before = Sheet(number=0, lines=[Line(5, "x")], day=FIRST_DAY - timedelta(days=1), name="before")
+    sheets = [day(500, -495), day(5, 700)]
+
+    links = chain([statement_of(sheet, sequence=None) for sheet in (before, *sheets)])
+
+    assert [(link.continuity, link.jump_minor) for link in links] == [("first", 0), ("gap", 495), ("chained", 0)]
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=7), st.randoms())
+def test_whatever_one_day_holds_chains_from_the_day_before_in_any_order(moves: list[int], random: Random) -> None:
+    before = Sheet(number=0, opening=0, lines=[Line(2, "x")], day=FIRST_DAY - timedelta(days=1), name="before")
+    sheets, balance = [], 2
+    for number, minor in enumerate(moves):
+        sheets.append(Sheet(name=f"N{number}", opening=balance, lines=[Line(minor, "x")]))
+        balance += minor
+    random.shuffle(sheets)
+
+    links = chain([statement_of(sheet, sequence=None) for sheet in (*sheets, before)])
+
+    assert [link.jump_minor for link in links] == [0] * len(links)
+    assert links[-1].closing_minor == balance
+
+
+def test_an_id_that_comes_again_in_another_period_is_another_statement() -> None:
+    first = Sheet(name="1", lines=[Line(5, "A")])
+    anew = replace(first, day=FIRST_DAY + timedelta(days=365), opening=5)
+
+    assert made(told(first)).statement_id != made(told(anew)).statement_id
+
+
+def test_an_id_that_is_the_accounts_number_tells_no_two_statements_of_a_day_apart() -> None:
+    sheets = [day(0, 1000), day(1000, 2000), day(3000, 7, -7), day(3000, 8, -8)]
+    ids = {made(replace(told(sheet), statement_id="NL62", electronic_sequence=None)).statement_id for sheet in sheets}
+
+    assert len(ids) == 4
+
+
+def test_a_corrected_statement_has_the_id_of_the_one_it_corrects() -> None:
+    numbered = [made(told(Sheet(lines=[Line(minor, "A")]))) for minor in (5, 7)]
+    bare = [
+        made(replace(told(Sheet(lines=[Line(minor, "A")])), electronic_sequence=None)).statement_id for minor in (5, 7)
+    ]
+
+    assert numbered[0].statement_id == numbered[1].statement_id
+    assert bare[0] == bare[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -13,6 +14,7 @@ import pytest
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
 from chalicelib.messages.proof import prove
 from chalicelib.recon import store
+from chalicelib.recon.chaining import chain
 from chalicelib.recon.domain import File, Reconciled, Upload, file_id, lines_of, new_statement
 from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
 from chalicelib.recon.service import questions
@@ -456,3 +458,44 @@ def test_a_statement_without_any_day_is_the_same_one_on_another_day(books: Table
 
     assert first == again
     assert len(statements()) == 1
+
+
+# ---- ids that come again, and several of one day
+
+
+def bare(raw: bytes, name: bytes = b"NL62") -> bytes:
+    """The file as a bank sends it that numbers nothing and gives the account's number as each statement's id."""
+    return re.sub(rb"<Id>S-\d+</Id><ElctrncSeqNb>\d+</ElctrncSeqNb>", b"<Id>" + name + b"</Id>", raw)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("turned", [True, False])
+def test_two_statements_of_one_day_stand_as_their_balances_chain(books: Tables, together: bool, turned: bool) -> None:
+    sheets = [Sheet(lines=[Line(1000, "A")]), Sheet(number=2, opening=1000, lines=[Line(2000, "B")])]
+    sheets = sheets[::-1] if turned else sheets
+    for raw in [camt(*sheets)] if together else [camt(sheet) for sheet in sheets]:
+        send(bare(raw))
+
+    shown = [questions.get_statement(TENANT, each.statement_id) for each in statements()]
+
+    chained = {placed.statement.closing_minor: placed.link.continuity for placed in shown if placed.link}
+    assert chained == {1000: "first", 3000: "chained"}
+    assert chain(store.account_statements(TENANT, BANK))[-1].closing_minor == 3000
+
+
+def test_an_id_that_is_the_accounts_number_every_day_names_a_statement_a_day(books: Tables) -> None:
+    first = Sheet(lines=[Line(5, "R1")])
+    days = [first, first.next(Line(7, "R2")), first.next(Line(7, "R2")).next()]
+
+    receipts = [send(bare(camt(sheet))).item.data["statements"][0] for sheet in days]
+
+    assert [each["continuity"] for each in receipts] == ["first", "chained", "chained"]
+
+
+def test_an_id_that_begins_anew_with_the_year_is_taken(books: Tables) -> None:
+    (first,) = upload(Sheet(lines=[Line(5, "R1")]))
+
+    (anew,) = upload(Sheet(opening=5, lines=[Line(7, "R2")], day=FIRST_DAY + timedelta(days=365)), days=366)
+
+    assert (first["bank_statement_id"], anew["bank_statement_id"]) == ("S-1", "S-1")
+    assert (anew["continuity"], anew["status"]) == ("chained", "loaded")

@@ -11,4 +11,5 @@ def link_of(tenant: str, statement: Statement) -> Link | None:
     """A statement's link in its account's chain; None in quarantine, where it has none."""
     if statement.status == "quarantined":
         return None
-    return chain([*store.statements_before(tenant, statement), statement])[-1]
+    links = {link.statement.statement_id: link for link in chain(store.statements_up_to(tenant, statement))}
+    return links.get(statement.statement_id)
