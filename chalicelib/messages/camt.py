@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from chalicelib.messages import xml
 from chalicelib.messages.camt_detail import read_detail
+from chalicelib.messages.camt_once import standing_twice
 from chalicelib.messages.errors import MessageUnreadable, check_size
 from chalicelib.messages.model import (
     AccountId,
@@ -53,6 +54,8 @@ class _Reading:
     statements: list[Statement] = field(default_factory=list)
     entries_read: int = 0
     details_read: int = 0
+    twice: str = ""
+    entry_twice: str = ""
 
 
 def read(body: bytes, container: str, watch: Watch = unwatched) -> AccountReport:
@@ -71,11 +74,13 @@ def read(body: bytes, container: str, watch: Watch = unwatched) -> AccountReport
 
 
 def _header(node: Node, outer: Outer, reading: _Reading) -> None:
+    _note_twice(node, reading)
     reading.message_id = reference(text(node, "MsgId"))
     reading.created_at = instant(text(node, "CreDtTm"))
 
 
 def _balance(node: Node, outer: Outer, reading: _Reading) -> None:
+    _note_twice(node, reading)
     choice = find(node, "Tp", "CdOrPrtry")
     sign_text = text(node, "CdtDbtInd")
     if not sign_text:
@@ -92,6 +97,7 @@ def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
     entry = outer.outer
     if entry.name != "Ntry":
         return
+    reading.entry_twice = reading.entry_twice or standing_twice(node)
     sign = _SIGNS.get(entry.text("CdtDbtInd").upper(), 1)
     detail, warnings = read_detail(node, credit=sign > 0, reversal=_is_true(entry.text("RvslInd")))
     reading.details.append(detail)
@@ -101,12 +107,16 @@ def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
 def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
     reading.entries_read += 1
     check_size("entries", reading.entries_read, MAX_ENTRIES)
+    if outer.within("Ntry"):
+        reading.entry_twice = "Ntry/Ntry"
+        return
     amount, currency = _amount(node, outer, reading)
     sign = _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd")
+    status, problem, problem_at = _status(node, reading)
     entry = Entry(
         amount_minor=sign * amount,
         currency=currency,
-        status=_status(node, reading),
+        status=status,
         reversal=_is_true(text(node, "RvslInd")),
         bank_reference=reference(text(node, "AcctSvcrRef")),
         entry_reference=reference(text(node, "NtryRef")),
@@ -115,8 +125,11 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
         details=_settle(reading.details, sign * amount, currency),
         stated_details=_stated_details(node),
         info=text(node, "AddtlNtryInf"),
+        problem=problem,
+        problem_at=problem_at,
     )
     reading.details.clear()
+    reading.entry_twice = ""
     reading.entries.append(entry)
     reading.warnings |= _entry_warnings(entry)
 
@@ -146,6 +159,7 @@ def _entry_warnings(entry: Entry) -> set[str]:
 def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
     check_size("statements", len(reading.statements) + 1, MAX_STATEMENTS)
     _check_summary(node, reading)
+    _note_twice(node, reading)
     reading.statements.append(
         Statement(
             kind=reading.kind,
@@ -160,8 +174,10 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
             balances=tuple(reading.balances),
             entries=tuple(reading.entries),
             warnings=tuple(sorted(reading.warnings)),
+            twice=reading.twice,
         )
     )
+    reading.twice = ""
     reading.balances.clear()
     reading.entries.clear()
     reading.warnings.clear()
@@ -208,14 +224,28 @@ def _sign(indicator: str, where: str) -> int:
         raise MessageUnreadable("invalid_direction", "neither credit nor debit", element=where) from None
 
 
-def _status(node: Node, reading: _Reading) -> Status:
-    """Text in old versions, a code in new ones. A missing status is booked only where all of it is meant to be."""
+def _status(node: Node, reading: _Reading) -> tuple[Status, str, str]:
+    """Whether an entry is booked, and the problem where that cannot be told, with its place.
+
+    The status is text in old versions, a code in new ones. Without one an entry is booked only where all of it is meant
+    to be. What says one thing twice is not guessed at, whatever its status.
+    """
+    twice = reading.entry_twice or standing_twice(node)
+    if twice:
+        return "info", "element_twice", twice
     holder = find(node, "Sts")
     code = text(holder) or text(holder, "Cd") or text(holder, "Prtry")
     if code.upper() in _STATUSES:
-        return _STATUSES[code.upper()]
+        return _STATUSES[code.upper()], "", ""
     reading.warnings.add("status_unknown" if code else "status_missing")
-    return "booked" if reading.kind == "statement" and not code else "info"
+    if reading.kind == "statement" and not code:
+        return "booked", "", ""
+    return "info", "status_unknown" if code else "status_missing", "Ntry/Sts"
+
+
+def _note_twice(node: Node, reading: _Reading) -> None:
+    """Note what stands twice outside of entries: it is about the whole statement."""
+    reading.twice = reading.twice or standing_twice(node)
 
 
 def _is_true(indicator: str) -> bool:

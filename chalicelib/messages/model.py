@@ -78,7 +78,9 @@ class Entry:
     """One movement of an account. `bank_reference` is the bank's own name for it (AcctSvcrRef).
 
     Only `booked` entries have moved money. `reversal` marks an entry that takes an earlier one back; its sign is
-    already that of the movement. `stated_details` is how many transactions the bank says the entry holds.
+    already that of the movement. `stated_details` is how many transactions the bank says the entry holds. `problem` is
+    the stable code of why the entry cannot be used, and `problem_at` the element: it may have moved money and is not
+    booked, so somebody has to see it.
     """
 
     amount_minor: int
@@ -92,6 +94,8 @@ class Entry:
     details: tuple[Detail, ...]
     stated_details: int | None = None
     info: str = ""
+    problem: str = ""
+    problem_at: str = ""
 
     @property
     def only_detail(self) -> Detail | None:
@@ -106,7 +110,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One account over one period. `warnings` are stable codes of what deviates from the standard, sorted."""
+    """One account over one period. `warnings` are stable codes of what deviates from the standard, sorted; `twice` is
+    the path of an element that says one thing twice, where it is about the statement as a whole: it cannot be used."""
 
     kind: Kind
     message_id: str
@@ -120,6 +125,7 @@ class Statement:
     balances: tuple[Balance, ...]
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
+    twice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

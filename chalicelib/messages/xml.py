@@ -96,6 +96,10 @@ class Outer:
         """The element around this one."""
         return Outer(self._open[:-1])
 
+    def within(self, name: str) -> bool:
+        """Whether it, or an element around it, has that local name."""
+        return any(node.name == name for node in self._open)
+
     def text(self, *path: str) -> str:
         """The text at a path of local names, as far as it has been read; empty when there is none."""
         return text(self._open[-1], *path) if self._open else ""

@@ -14,7 +14,7 @@ def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
     """The statements in a file.
 
     Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, `account_missing`, `currency_missing`,
-    and TooLarge `too_many_statements`, `too_many_lines`.
+    `element_twice`, `currency_mismatch`, and TooLarge `too_many_statements`, `too_many_lines`.
     """
     # The parsers and the XML library below them are for those who upload: no other cold start loads them.
     from chalicelib.messages import detect  # noqa: PLC0415
@@ -28,7 +28,21 @@ def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
         raise TooLarge("too_many_lines", f"at most {MOST_LINES} lines a file", maximum=MOST_LINES)
     for number, statement in enumerate(message.statements, start=1):
         _check_account(statement, number)
+        _check_unambiguous(statement, number)
     return message.statements
+
+
+def _check_unambiguous(statement: model.Statement, number: int) -> None:
+    """Refuse what says one thing twice, or in two currencies: which of the two is right is not guessed."""
+    twice = [statement.twice, *(entry.problem_at for entry in statement.entries if entry.problem == "element_twice")]
+    if found := next(filter(None, twice), None):
+        raise InvalidInput("element_twice", "one thing is said twice", element=found, statement=number)
+    own = statement.account.currency
+    if any(balance.currency != own for balance in statement.balances):
+        raise InvalidInput("currency_mismatch", "balances in another currency", element="Bal/Amt", statement=number)
+    booked = {entry.currency for entry in statement.entries if entry.status == "booked"}
+    if booked and own not in booked:
+        raise InvalidInput("currency_mismatch", "no entry in its currency", element="Ntry/Amt", statement=number)
 
 
 def _check_account(statement: model.Statement, number: int) -> None:

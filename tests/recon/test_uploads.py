@@ -499,3 +499,34 @@ def test_an_id_that_begins_anew_with_the_year_is_taken(books: Tables) -> None:
 
     assert (first["bank_statement_id"], anew["bank_statement_id"]) == ("S-1", "S-1")
     assert (anew["continuity"], anew["status"]) == ("chained", "loaded")
+
+
+# ---- what is not guessed at
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "element"),
+    [
+        (b"<CdtDbtInd>", b"<CdtDbtInd>CRDT</CdtDbtInd><CdtDbtInd>", "element_twice", "Bal/CdtDbtInd"),
+        (b"<Acct>", b"<Acct><Id><IBAN>NL35MOCK0000000012</IBAN></Id></Acct><Acct>", "element_twice", "Stmt/Acct"),
+        (b"<Ntry>", b"<Ntry><Amt Ccy='CNY'>1.00</Amt>", "element_twice", "Ntry/Amt"),
+        (b"<Amt Ccy='CNY'>", b"<Amt Ccy='EUR'>", "currency_mismatch", "Bal/Amt"),
+        (b"<Ntry><Amt Ccy='CNY'>", b"<Ntry><Amt Ccy='EUR'>", "currency_mismatch", "Ntry/Amt"),
+    ],
+)
+def test_a_statement_that_can_be_read_in_two_ways_is_refused(
+    books: Tables, old: bytes, new: bytes, code: str, element: str
+) -> None:
+    refusal = refused(camt(Sheet(lines=[Line(5, "R1")])).replace(old, new), InvalidInput)
+
+    assert (refusal.code, refusal.facts["element"]) == (code, element)
+    assert files() == [("quarantined", code)]
+
+
+def test_an_entry_of_an_unknown_status_is_a_warning_of_the_statement(books: Tables) -> None:
+    sheet = Sheet(lines=[Line(5, "R1"), Line(7, "R2", status="DONE")], closing=5)
+
+    (receipt,) = upload(sheet)
+
+    (shown,) = statements()
+    assert (receipt["status"], receipt["lines"], shown.warnings) == ("loaded", 1, ("status_unknown",))

@@ -59,7 +59,7 @@ def test_what_is_only_pending_is_not_booked(desk: Desk) -> None:
     assert desk.place.bank == 0
 
 
-def test_a_return_without_money_books_nothing(desk: Desk) -> None:
+def test_a_return_without_money_books_nothing_and_is_seen(desk: Desk) -> None:
     body = b"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pacs.004.001.09"><PmtRtr>
       <GrpHdr><MsgId>R-1</MsgId><CreDtTm>2026-03-02T09:00:00Z</CreDtTm><NbOfTxs>1</NbOfTxs></GrpHdr>
       <TxInf><RtrId>MB-RTR-1</RtrId><OrgnlEndToEndId>pay_1</OrgnlEndToEndId>
@@ -67,7 +67,8 @@ def test_a_return_without_money_books_nothing(desk: Desk) -> None:
 
     assert desk.tell(body) == []
 
-    assert (desk.place.bank, desk.quarantine()) == (0, [])
+    (kept,) = desk.quarantine()
+    assert (desk.place.bank, kept.reason) == (0, "return_without_movement")
 
 
 # ---- never -----------------------------------------------------------------------------------------------------------

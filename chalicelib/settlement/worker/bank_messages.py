@@ -31,7 +31,7 @@ from chalicelib.settlement.booking import CLOSED_MEANWHILE, book_stated
 from chalicelib.settlement.service.identity import identify_movement
 from chalicelib.settlement.service.payouts import payout_tenant
 from chalicelib.settlement.worker.decisions import follow_decision
-from chalicelib.settlement.worker.pieces import MAX_ITEMS, Item, cut, items_of, load_piece
+from chalicelib.settlement.worker.pieces import MAX_ITEMS, Item, Problem, cut, items_of, load_piece
 from chalicelib.storage import blobs
 from chalicelib.web import clock
 
@@ -180,14 +180,22 @@ def _fact(message: BankMessage, item: Item, at: At) -> Fact:
     if item.news is not None:
         act = partial(paying.apply_payout_status, message.bank_id, item.news, now=at.now)
         return Fact(act, partial(payout_tenant, message.bank_id, item.news.payout_id), item.part)
-    if item.account is None or item.entry is None or item.source is None:
-        return Fact(_refuse_account, lambda: None, item.part)
+    if item.problem is not None or item.account is None or item.entry is None or item.source is None:
+        return Fact(partial(_refuse, item), partial(_tenant, message.bank_id, item), item.part)
     book = partial(_book, message, item.account, at, item.entry, item.source)
     return Fact(book, partial(str, item.account.tenant_id), item.part)
 
 
-def _refuse_account() -> None:
-    raise InvalidInput("unknown_bank_account", "no tenant has this account", field="Acct")
+def _refuse(item: Item) -> None:
+    problem = item.problem or Problem("unknown_bank_account", {"field": "Acct"})
+    raise InvalidInput(problem.code, problem.code.replace("_", " "), **problem.facts)
+
+
+def _tenant(bank_id: str, item: Item) -> str | None:
+    """Whose an item is that is not booked, or None: nobody's that can be named."""
+    if item.payout_id:
+        return payout_tenant(bank_id, item.payout_id)
+    return None if item.account is None else item.account.tenant_id
 
 
 def _book(message: BankMessage, account: BankAccount, at: At, entry: Entry, source: Source) -> None:

@@ -15,7 +15,7 @@ from chalicelib.banking.movements import sources_of
 from chalicelib.banking.payouts import News, news_of
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.movements import Source
-from chalicelib.messages.model import AccountReport, Entry, Message, StatusReport
+from chalicelib.messages.model import AccountReport, Entry, Message, PaymentReturn, Statement, StatusReport
 from chalicelib.settlement.service.movements import account_at_bank
 from chalicelib.storage import blobs
 
@@ -23,34 +23,79 @@ MAX_ITEMS = 100
 """Items of one piece: what a worker does in some seconds."""
 
 BOOKED = "booked"
+OF_ENTRIES = frozenset({"status_unknown", "status_missing"})
+"""Warnings that are about one entry, which is itself kept where somebody sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something is kept where somebody sees it instead of being booked: a stable code, and its facts."""
+
+    code: str
+    facts: dict[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One thing a message states, and its place in the message. `entry`, `source` and `account` of a movement; `news`
-    of a payout; none of these where the account of a statement is no tenant's."""
+    of a payout; a `problem` of what is not booked, which is the account's tenant's or, of a return, the payout's."""
 
     part: str
     account: BankAccount | None = None
     entry: Entry | None = None
     source: Source | None = None
     news: News | None = None
+    problem: Problem | None = None
+    payout_id: str = ""
 
 
 def items_of(message: Message, *, bank_id: str, blob: str) -> Iterator[Item]:
-    """All that a message states, in its order. Entries that have not moved money are left out; of a statement of an
-    account that is no tenant's there is one item, if anything moved on it. A return (pacs.004) states nothing: its
-    money, and its reason, come with the account's own message."""
+    """All that a message states, in its order. Entries that its own rules call pending or informational are left out;
+    of a statement of an account that is no tenant's there is one item, if anything moved on it."""
     if isinstance(message, AccountReport):
         for number, statement in enumerate(message.statements):
             account = account_at_bank(bank_id, statement.account.number)
-            stated = [pair for pair in sources_of(statement, blob, str(number)) if pair[0].status == BOOKED]
-            if account is None and stated:
-                yield Item(str(number))
-            elif account is not None:
-                yield from (Item(source.part, account, entry, source) for entry, source in stated)
+            yield from _of_statement(statement, account, blob, str(number))
     elif isinstance(message, StatusReport):
         yield from (Item(str(number), news=news) for number, news in enumerate(news_of(message)))
+    else:
+        yield from (_of_return(returned, str(number)) for number, returned in enumerate(message.returns))
+
+
+def _of_statement(statement: Statement, account: BankAccount | None, blob: str, part: str) -> Iterator[Item]:
+    stated = [
+        (entry, source)
+        for entry, source in sources_of(statement, blob, part)
+        if entry.status == BOOKED or entry.problem
+    ]
+    if statement.twice:
+        owner = None if "Acct" in statement.twice else account
+        yield Item(part, owner, problem=Problem("element_twice", {"element": statement.twice}))
+    elif account is None and stated:
+        yield Item(part, problem=Problem("unknown_bank_account", {"field": "Acct"}))
+    elif account is not None:
+        for entry, source in stated:
+            yield Item(source.part, account, entry, source, problem=_problem(statement, account, entry))
+        if deviations := ", ".join(warning for warning in statement.warnings if warning not in OF_ENTRIES):
+            # What was read is booked all the same: somebody sees how the message deviates from its standard.
+            yield Item(f"{part}/warnings", account, problem=Problem("message_deviates", {"warnings": deviations}))
+
+
+def _problem(statement: Statement, account: BankAccount, entry: Entry) -> Problem | None:
+    """Why an entry cannot be booked: whether it has moved, or in which currency, is not guessed at."""
+    facts: dict[str, str | int] = {"minor": entry.amount_minor, "currency": entry.currency}
+    if entry.problem:
+        return Problem(entry.problem, {"element": entry.problem_at, **facts})
+    if statement.account.currency not in ("", account.currency):
+        return Problem("currency_mismatch", {"field": "Acct/Ccy", "expected": account.currency, **facts})
+    return None
+
+
+def _of_return(returned: PaymentReturn, part: str) -> Item:
+    """A return (pacs.004) moves nothing by itself: its money comes with the account's own message."""
+    facts: dict[str, str | int] = {"minor": returned.amount_minor, "currency": returned.currency}
+    problem = Problem("return_without_movement", {"return_id": returned.return_id, "reason": returned.reason, **facts})
+    return Item(part, problem=problem, payout_id=returned.end_to_end_id or returned.instruction_id)
 
 
 def cut(items: Sequence[Item], folder: str) -> Iterator[str]:
