@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from tests.simulation.books import Body, Books, Move, Plan, Refused
-from tests.simulation.deals import CLOSED, DAY, ENDED, IN_FULL, Deal, Point, Rules, after_days, begins, day_of
+from tests.simulation.deals import CLOSED, DAY, ENDED, IN_FULL, NEVER, Deal, Point, Rules, begins, day_of
 
 Shares = dict[str, int]
 """Minor units by role."""
@@ -208,7 +208,8 @@ class DealRules(Books):
             reached = not deal.missing(milestone, lot) and all(one in deal.done for one in deal.before(milestone, lot))
             if waits and reached:
                 deal.points[key] = point
-                point.ready, point.deemed = True, after_days(deal.rules.get("calendar", "weekdays"), now, days)
+                point.ready = True
+                point.begin(deal.rules.get("calendar", "weekdays"), now, days)
 
     def _expires_in(self, deal: Deal, name: str, now: int) -> int | None:
         days = deal.rules.get("expiry", {}).get(name, 0)
@@ -221,10 +222,11 @@ def deeds(deal: Deal) -> list[tuple[str, str, int]]:
     if deal.stage in IN_FULL and not deal.dispute:
         waiting = [(key, point) for key, point in deal.points.items() if key not in deal.done]
         found += [("release" if one.accepted else "accept", key, one.deemed) for key, one in waiting if one.deemed]
+        found += [("recount", key, NEVER) for key, one in waiting if one.waits]
     if deal.retained_until and deal.retained > deal.frozen_retained:
         until = day_of(0).fromisoformat(deal.retained_until)
         found.append(("retention", "", begins(until, deal.rules.get("calendar", "weekdays"))))
-    if deal.expires is not None and deal.allows("expire"):
+    if deal.expires is not None and deal.allows("expire") and not deal.waits:
         found.append(("expire", "", deal.expires))
     return found
 

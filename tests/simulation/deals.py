@@ -53,13 +53,24 @@ ALLOWED = {
 
 @dataclass
 class Point:
-    """How far a milestone has come, of one lot where each lot has its own."""
+    """How far a milestone has come, of one lot where each lot has its own. `waits`: its clock ends on a day that the
+    calendar does not know; since when it runs, and for how many business days."""
 
     signed: list[str] = field(default_factory=list)
     ready: bool = False
     deemed: int | None = None
     left: int | None = None
     accepted: bool = False
+    waits: tuple[int, int] | None = None
+
+    def begin(self, calendar: str, now: int, count: int) -> None:
+        """The clock runs for so many business days, or waits where nobody knows yet when they have passed."""
+        self.deemed, self.left = after_days(calendar, now, count), None
+        self.waits = (now, count) if self.deemed is None else None
+
+    def forget(self) -> None:
+        """No clock runs any more."""
+        self.deemed = self.left = self.waits = None
 
 
 @dataclass
@@ -136,6 +147,11 @@ class Deal:
     def role_of(self, part: str) -> str:
         """The first role with a part."""
         return next((str(role["name"]) for role in self.rules["roles"] if role["part"] == part), "")
+
+    @property
+    def waits(self) -> bool:
+        """Whether a clock waits for days that its calendar does not know."""
+        return any(point.waits for key, point in self.points.items() if key not in self.done)
 
     @property
     def buyer(self) -> str:
@@ -309,6 +325,10 @@ _FREE_2026 = (
 _WORKED_2026 = {(1, 4), (2, 14), (2, 28), (5, 9), (9, 20), (10, 10)}
 
 
+LAST_KNOWN = date(2026, 12, 31)
+"""The last day of which it is known whether China works."""
+NEVER = microseconds(datetime.max.replace(tzinfo=UTC))
+"""When a clock ends that waits."""
 _AHEAD = {"CN": 8 * 3_600_000_000}
 """Microseconds by which the clocks of a calendar are ahead of UTC."""
 
@@ -324,7 +344,7 @@ def begins(day: date, calendar: str = "weekdays") -> int:
 
 
 def is_worked(calendar: str, day: date) -> bool:
-    """Whether business is done on a day: of mainland China by its notice for 2026, in which every run ends."""
+    """Whether business is done on a day: of mainland China by its notice for 2026."""
     if calendar == "CN" and day.year != 2026:
         raise ValueError(f"the model does not know {day} in China")
     if calendar == "CN" and (day.month, day.day) in _WORKED_2026:
@@ -337,13 +357,21 @@ def is_worked(calendar: str, day: date) -> bool:
     return calendar != "CN" or not any(gone)
 
 
-def after_days(calendar: str, at: int, count: int) -> int:
-    """The instant at which so many business days after the day of an instant have passed."""
+def after_days(calendar: str, at: int, count: int) -> int | None:
+    """The instant at which so many business days after the day of an instant have passed; None: nobody knows."""
     day = day_of(at, calendar)
     while count:
+        if calendar == "CN" and day >= LAST_KNOWN:
+            return None
         day += timedelta(days=1)
         count -= is_worked(calendar, day)
     return begins(day + timedelta(days=1), calendar)
+
+
+def days_passed(calendar: str, since: int, at: int) -> int:
+    """The business days after the day of one instant up to that of another, as far as they are known."""
+    first, last = day_of(since, calendar) + timedelta(days=1), min(day_of(at, calendar), LAST_KNOWN)
+    return sum(is_worked(calendar, first + timedelta(days=i)) for i in range((last - first).days + 1))
 
 
 def days_left(calendar: str, at: int, ends: int) -> int:

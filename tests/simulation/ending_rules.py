@@ -75,6 +75,8 @@ class EndingRules(DealRules):
         self._allowed_now(deal, "expire")
         if deal.expires is None or now < deal.expires:
             raise Refused("not_due")
+        if deal.waits:
+            raise Refused("calendar_unknown")
         if deal.stage in IN_FULL and any(deal.reached(*one) for one in deal.keys()):
             raise Refused("milestone_reached")
         name = "performance_fault" if deal.stage in IN_FULL else "funding_fault"
@@ -137,7 +139,7 @@ class EndingRules(DealRules):
         if deal.version == body["version"] and body["code"] not in OF_ACCOUNTS:
             self._check_refused(body, now)
         if body["deed"] in {"accept", "release"}:
-            deal.points[body["key"]].deemed = None
+            deal.points[body["key"]].forget()
         elif body["deed"] == "expire":
             deal.expires = None
         else:

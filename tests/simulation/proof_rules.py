@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.simulation.books import MINUTE, Body, Plan, Refused
 from tests.simulation.deal_rules import DealRules, point_to_change
-from tests.simulation.deals import IN_FULL, KEPT, Deal, Dispute, after_days, days_left
+from tests.simulation.deals import IN_FULL, KEPT, Deal, Dispute, days_left, days_passed
 from tests.simulation.portions import closing, divided, rest
 
 WHOLE_ONLY = {"index_fixings"}
@@ -78,7 +78,7 @@ class ProofRules(DealRules):
             raise Refused("signed_twice")
         point.signed.append(role)
         if len(point.signed) >= (milestone.get("signatures") or len(milestone["signers"])):
-            point.deemed = point.left = None
+            point.forget()
         self._performs(deal)
         self._clocks(deal, now)
         self._changed(plan, deal)
@@ -124,9 +124,14 @@ class ProofRules(DealRules):
         """Every clock that has not run out keeps the business days that are left."""
         calendar = deal.rules.get("calendar", "weekdays")
         for key, point in deal.points.items():
-            if key in deal.done or point.deemed is None or point.accepted:
+            if key in deal.done or point.accepted:
                 continue
-            if now >= point.deemed:
+            if point.waits:
+                since, count = point.waits
+                point.left, point.waits = max(count - days_passed(calendar, since, now), 0), None
+            elif point.deemed is None:
+                continue
+            elif now >= point.deemed:
                 point.accepted = True
             else:
                 point.left, point.deemed = days_left(calendar, now, point.deemed), None
@@ -191,8 +196,7 @@ class ProofRules(DealRules):
         self._after(deal, parts, refund, otherwise=otherwise, now=now)
         for key, point in deal.points.items():
             if key not in deal.done and point.left is not None:
-                point.deemed = after_days(deal.rules.get("calendar", "weekdays"), now, point.left)
-                point.left = None
+                point.begin(deal.rules.get("calendar", "weekdays"), now, point.left)
         if deal.expires is not None:
             deal.expires += now - ended.at
         self._goes_on(deal, before, now)
