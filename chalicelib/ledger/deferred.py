@@ -7,8 +7,7 @@ of numbers to the balance at once. Leaves to the store: that a run is folded exa
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
@@ -74,15 +73,6 @@ def fold(after: int, entries: Sequence[Numbered]) -> Fold:
         sums |= {account_id: _added(sums.get(account_id), amount, entry) for account_id, amount in moved.items()}
         upto = entry.number
     return Fold(after, upto, sums)
-
-
-def tail(legs: Iterable[tuple[str, int, str]]) -> dict[str, int]:
-    """What legs `(account, amount, currency)` come to on deferred accounts, by currency."""
-    sums: dict[str, int] = defaultdict(int)
-    for account_id, amount, currency in legs:
-        if is_deferred(account_id):
-            sums[currency] += amount
-    return dict(sums)
 
 
 def _added(earlier: Sum | None, amount: int, entry: Numbered) -> Sum:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from chalicelib.core.errors import Defect
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.store import feed, folding
 from chalicelib.storage.retry import pause
@@ -12,7 +13,7 @@ from chalicelib.storage.tables import Item
 USUAL_ROUNDS = 20
 MOST_ROUNDS = 1_000
 LIST_PAGE = 100
-MOST_LIST_PAGES = 100
+MOST_LIST_PAGES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def fold_behind() -> FoldRun:
                 run = _with(run, position.tenant)
         after = page.last_key
         if after is None:
-            break
-    return run
+            return run
+    raise Defect(f"more than {MOST_LIST_PAGES * LIST_PAGE} tenants with deferred accounts")
 
 
 def _with(run: FoldRun, tenant: str) -> FoldRun:

@@ -8,7 +8,7 @@ in one transaction: numbers are dense, and an entry has one for ever, whoever nu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from chalicelib.core.errors import Busy, Defect
@@ -43,12 +43,6 @@ def heads(tenants: Sequence[str]) -> dict[str, int]:
     """As `head`, for at most 100 tenants; those without a number are left out."""
     found = fetch(feed_key(tenant) for tenant in tenants)
     return {key.pk: cast("FeedRow", row).number for key, row in found.items()}
-
-
-def are_numbered(tenant: str, entry_ids: Iterable[str]) -> bool:
-    """Whether all of these entries, at most 100, have their numbers."""
-    wanted = {number_key(tenant, entry_id) for entry_id in entry_ids}
-    return len(fetch(wanted)) == len(wanted)
 
 
 def number_entries(tenant: str, entry_ids: Sequence[str]) -> dict[str, int]:

@@ -8,28 +8,26 @@ Every number is folded once, whoever folds and however often, and none is left o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.deferred import Fold, Numbered, Sum, fold, fold_mark, folded_after, tail
+from chalicelib.ledger.deferred import Fold, Numbered, Sum, fold, fold_mark
 from chalicelib.ledger.domain import Account
 from chalicelib.ledger.store import feed
 from chalicelib.ledger.store.accounts import load_account
 from chalicelib.ledger.store.feed import FeedEntry
 from chalicelib.storage import records
 from chalicelib.storage.commit import Failed, Stale, Write, commit, update
-from chalicelib.storage.reads import BATCH, Found, fetch, get
+from chalicelib.storage.reads import Found, get
 from chalicelib.storage.records import Listing, Versioned
-from chalicelib.storage.tables import AccountItem, FeedRow, Item, Key, account_key, feed_key, record_key
+from chalicelib.storage.tables import FeedRow, Item, Key, account_key, feed_key, record_key
 
 MOST_ENTRIES = 100
 """How many entries one fold takes: those that one batch reads."""
-
-MOST_TAIL_PAGES = 20
 
 POSITIONS = "folds"
 """The list of every tenant's position."""
@@ -109,37 +107,6 @@ def fold_once(tenant: str, known: Mapping[int, str]) -> int | None:
                 return 0
             raise write.refuse(old) from failed
     return folded.upto - folded.after
-
-
-def unfolded(tenant: str) -> dict[str, int] | None:
-    """What is numbered and not folded yet, summed over deferred accounts (minor units by currency, debits positive).
-
-    None while the index does not show all of it, or where it is too much to be read at once.
-    """
-    at = load_position(tenant)
-    if at is None:
-        return {}
-    upto, head = at.value.upto, feed.head(tenant)
-    legs: list[tuple[str, int, str]] = []
-    for _ in range(MOST_TAIL_PAGES):
-        if upto >= head:
-            return tail(legs)
-        run = feed.run_after(tenant, upto, limit=min(MOST_ENTRIES, head - upto))
-        legs += [(leg.account_id, leg.amount, leg.currency) for entry in run for leg in entry.item.legs]
-        upto += len(run)
-    return None
-
-
-def is_numbered(tenant: str, account_ids: Sequence[str]) -> bool:
-    """Whether the last entry of each of these accounts has its number, for a tenant whose entries are folded."""
-    if load_position(tenant) is None:
-        return True
-    for start in range(0, len(account_ids), BATCH):
-        found = fetch(account_key(tenant, account_id) for account_id in account_ids[start : start + BATCH])
-        commits = {cast("AccountItem", item).last_commit for item in found.values()}
-        if not feed.are_numbered(tenant, [commit for commit in commits if folded_after(commit) is None]):
-            return False
-    return True
 
 
 def _numbered(entry: FeedEntry) -> Numbered:
