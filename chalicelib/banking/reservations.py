@@ -120,15 +120,9 @@ def let_go(payout: Payout, reason: str) -> Payout:
 
 
 def stop(payout: Payout, reason: str) -> Payout:
-    """The payout held up: its money stays reserved until it is resumed or cancelled. Raises Conflict `payout_state`."""
+    """The payout held up: its money stays reserved until it is cancelled. Raises Conflict `payout_state`."""
     _require(payout, State.RESERVED)
     return replace(payout, state=State.STOPPED, due_at=None, reason=reason)
-
-
-def resume(payout: Payout, *, now: datetime) -> Payout:
-    """The stopped payout, due again. Raises Conflict `payout_state`."""
-    _require(payout, State.STOPPED)
-    return replace(payout, state=State.RESERVED, due_at=now, reason="")
 
 
 def cancel(payout: Payout) -> Payout:

@@ -1,4 +1,4 @@
-"""Payouts of what a release has reserved: made, put off, let go of, stopped and resumed. Each command is one commit.
+"""Payouts of what a release has reserved: made, put off, let go of, stopped, cancelled. Each command is one commit.
 
 What is done is decided when it is done, from what is reserved then. The version of the payout's record
 decides between a payment and a refund that lowers it; what cannot be paid now is visible with its reason, and is tried
@@ -21,7 +21,6 @@ from chalicelib.banking.reservations import (
     pay_from,
     proceed,
     put_off,
-    resume,
     stop,
 )
 from chalicelib.core.call import Call, worker_call
@@ -66,17 +65,12 @@ def follow_payout(tenant: str, payout_id: str, *, now: datetime) -> Payout:
 def stop_payouts(payouts: Iterable[Versioned[Payout]], reason: str) -> tuple[Write, ...]:
     """The writes that stop payouts, for the commit of the command that asks for it: those of them that are `reserved`,
     as `chalicelib.settlement.store.reserved.reserved_payouts` gives a trade's. Their money stays set aside until each
-    is resumed or cancelled. One that is made (`created`) has a file, or is about to, and is beyond stopping here.
+    is cancelled. One that is made (`created`) has a file, or is about to, and is beyond stopping here.
 
     condition: none of them has changed since it was read; else decide again
     """
     unsent = (one for one in payouts if one.value.state is State.RESERVED)
     return tuple(write for one in unsent for write in payout_store.save_reserved(one, stop(one.value, reason)))
-
-
-def resume_payout(call: Call, payout_id: str) -> Outcome:
-    """Let a stopped payout go on: it is due at once. Raises NotFound `payout_not_found`, Conflict `payout_state`."""
-    return _change(call, payout_id, "payout.resumed", lambda payout: resume(payout, now=call.now))
 
 
 def cancel_payout(call: Call, payout_id: str) -> Outcome:

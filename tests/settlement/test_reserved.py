@@ -15,7 +15,6 @@ from chalicelib.banking.reserved_payouts import (
     cancel_payout,
     follow_payout,
     follow_reserved,
-    resume_payout,
     stop_payouts,
 )
 from chalicelib.ledger.domain import Purpose
@@ -415,16 +414,27 @@ def stopped(place: Trading, deal: Deal) -> list[Payout]:
     return [one.value for one in payouts]
 
 
-def test_a_stopped_payout_pays_nothing_until_it_is_resumed(place: Trading, session_tables: Tables) -> None:
+def test_a_stopped_payout_pays_nothing(place: Trading, session_tables: Tables) -> None:
     deal, outcome = released(place)
 
     stopped(place, deal)
 
     assert {one.state for one in place.pay_out(outcome)} == {State.STOPPED}
     assert standing(place, "seller") == (SELLERS, SELLERS, 0)
-    seller = payouts_of(place, outcome)["seller"]
-    resume_payout(place.call(), seller.payout_id)
-    assert follow_payout(place.tenant, seller.payout_id, now=place.call().now).state is State.CREATED
+    assert sound(place, session_tables)
+
+
+def test_payouts_of_a_trade_whose_money_the_bank_takes_back_are_stopped(place: Trading, session_tables: Tables) -> None:
+    deal = place.under()
+    place.pay(deal.reference, PRICE, bank_reference="RCV")
+    place.told_and_signed(deal)
+    outcome = place.release(deal)
+
+    place.pay("", -PRICE, reversal=True, original_reference="RCV")
+
+    assert {one.state for one in place.pay_out(outcome)} == {State.STOPPED}
+    assert {one.reason for one in payouts_of(place, outcome).values()} == {"money_taken_back"}
+    assert [(one.reason, one.open_minor) for one in open_claims(place)] == [(Reason.REVERSED_BY_BANK, PRICE)]
     assert sound(place, session_tables)
 
 
@@ -437,8 +447,7 @@ def test_a_stopped_payout_can_be_given_up_and_its_money_is_free(place: Trading, 
 
     assert standing(place, "seller") == (SELLERS, 0, SELLERS)
     assert payouts_of(place, outcome)["seller"].state is State.CANCELLED
-    for act in (cancel_payout, resume_payout):
-        assert refusal(lambda act=act: act(place.call(), seller.payout_id)).code == "payout_state"
+    assert refusal(lambda: cancel_payout(place.call(), seller.payout_id)).code == "payout_state"
     assert sound(place, session_tables)
 
 
@@ -524,13 +533,6 @@ def advanced(place: Trading) -> Act:
     return partial(place.take_back, deal, 9_000, key="act", advance=True)
 
 
-def resumed(place: Trading) -> Act:
-    deal, _ = released(place)
-    payout_id = stopped(place, deal)[0].payout_id
-    here = place.call("act")
-    return lambda: resume_payout(here, payout_id)
-
-
 def given_up(place: Trading) -> Act:
     deal, _ = released(place)
     payout_id = stopped(place, deal)[0].payout_id
@@ -538,7 +540,7 @@ def given_up(place: Trading) -> Act:
     return lambda: cancel_payout(here, payout_id)
 
 
-COMMANDS = (paid, put_off, lowered_then_paid, taken_back, taken_back_after_the_payout, advanced, resumed, given_up)
+COMMANDS = (paid, put_off, lowered_then_paid, taken_back, taken_back_after_the_payout, advanced, given_up)
 
 
 @pytest.mark.parametrize("prepared", COMMANDS, ids=lambda command: command.__name__)

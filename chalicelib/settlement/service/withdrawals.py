@@ -40,6 +40,9 @@ from chalicelib.trades.domain.unfunding import lifted, unfund
 TAKEN_BACK = "money_taken_back"
 """Why a payout is stopped of a trade whose payment the bank has taken back."""
 
+MAX_STOPPED = 50
+"""Payouts, the latest first, that one commit has room to stop: a bank's fact is booked however many there are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
@@ -98,7 +101,8 @@ def _from_trade(call: Call, part: Allocation, amount: Money, hold: int, *, by_ba
     held = unreleased_minor(trade.value, part.stake.units, part.stake.round) if part.stake else 0
     covered = min(held, amount.minor)
     before = lifted(trade.value, hold)
-    stopped = stop_payouts(reserved_payouts(tenant, terms, trade.value), TAKEN_BACK) if by_bank else ()
+    unpaid = reserved_payouts(tenant, terms, trade.value)[:MAX_STOPPED] if by_bank else ()
+    stopped = stop_payouts(unpaid, TAKEN_BACK)
     if not covered:
         writes = (trades_store.save_trade(tenant, before, version=trade.version), *stopped)
         return Withdrawal(amount.of(0), (), writes, facts=trade_facts(before, 0), **owed)
