@@ -133,6 +133,12 @@ def candidates(facts: MovementFacts, known: Sequence[KnownMovement]) -> list[Kno
     return list({each.key: each for each in found}.values())
 
 
+def is_sum_of(facts: MovementFacts, known: Sequence[KnownMovement]) -> bool:
+    """Whether a movement is the sum of others of its reference: a bank's batch, of which they are the parts."""
+    parts = [each.facts.amount for each in known if _same_reference(facts, each.facts) and not each.is_doubtful]
+    return bool(parts) and sum(part.minor for part in parts) == facts.amount.minor and facts.amount not in parts
+
+
 def are_near(first: date | None, second: date | None) -> bool:
     """Whether two booking days may be one movement's; a day that was not given may be any."""
     if first is None or second is None:
@@ -176,13 +182,17 @@ def _is_doubtful(facts: MovementFacts, other: MovementFacts) -> bool:
 
 def _doubt(facts: MovementFacts, source: Source, doubted: list[KnownMovement]) -> tuple[Verdict, KnownMovement | None]:
     """As many are doubtful as could be the same; those of them that are kept aside already are not kept twice. To a
-    proved statement nothing is doubtful: as many are the same."""
+    proved statement as many are the same, and doubtful is only what may be the sum of others, or a part of one: they
+    share its reference and not its amount."""
     kept = [each for each in _ranked(facts, doubted) if each.is_doubtful and each.facts.amount == facts.amount]
     rest = [each for each in _ranked(facts, doubted) if each not in kept]
     number = source.equal_before
     if source.is_proved:
         stated = [each for each in (*rest, *kept) if each.facts.amount == facts.amount]
-        return (Verdict.SAME, stated[number]) if number < len(stated) else (Verdict.ANOTHER, None)
+        if number < len(stated):
+            return Verdict.SAME, stated[number]
+        parts = [each for each in rest if each.facts.amount != facts.amount]
+        return (Verdict.DOUBTFUL, parts[0]) if parts and not stated else (Verdict.ANOTHER, None)
     if number < len(kept):
         return Verdict.SAME, kept[number]
     if number < len(kept) + len(rest):

@@ -18,6 +18,7 @@ from chalicelib.ledger.movements import (
     completed,
     contradicts,
     grade,
+    is_sum_of,
     numbered_key,
 )
 
@@ -142,6 +143,14 @@ def test_to_a_proved_statement_nothing_is_doubtful() -> None:
     assert grade(BARE, line(0), (doubtful, booked)) == (Verdict.SAME, booked)
     assert grade(BARE, line(1), (doubtful, booked)) == (Verdict.SAME, doubtful)
     assert grade(BARE, line(2), (doubtful, booked)) == (Verdict.ANOTHER, None)
+
+
+def test_a_sum_and_its_parts_are_doubtful_to_a_statement_too() -> None:
+    parts = [known(replace(FACTS, amount=Money(minor, "CNY")), number) for number, minor in enumerate((400, 600))]
+    line = Source("statement", "0/0", is_proved=True)
+
+    assert verdict(FACTS, *parts, source=line) == verdict(parts[0].facts, known(FACTS), source=line) == "doubtful"
+    assert is_sum_of(FACTS, parts) and not is_sum_of(FACTS, parts[:1]) and not is_sum_of(FACTS, [known(FACTS)])
 
 
 def test_what_equals_a_line_of_a_proved_statement_is_that_line() -> None:

@@ -158,6 +158,38 @@ def test_a_statement_sent_as_a_callback_decides_too(desk: Desk) -> None:
     assert (desk.place.bank, aside(desk)) == (1500, [])
 
 
+def test_a_batch_whose_parts_are_booked_is_not_booked_once_more(desk: Desk) -> None:
+    desk.tell(desk.report(moved(400, "B-1"), moved(600, "B-1")))
+    desk.tell(desk.report(moved(1000, "B-1")))
+    assert (desk.place.bank, len(aside(desk))) == (1000, 1)
+
+    upload(desk, Sheet(lines=[Line(1000, "B-1")]))
+    follow(desk)
+
+    assert (desk.place.bank, len(aside(desk))) == (1000, 1)
+
+
+def test_a_batch_that_a_statement_sent_as_a_callback_states_is_doubtful_beside_its_parts(desk: Desk) -> None:
+    desk.tell(desk.report(moved(400, "B-1"), moved(600, "B-1")))
+
+    message = desk.take(camt(Sheet(lines=[Line(1000, "B-1")], iban=IBAN)))
+    for _ in range(2):
+        assert desk.handle(message) == []
+
+    assert (desk.place.bank, len(aside(desk))) == (1000, 1)
+
+
+def test_the_parts_of_a_batch_that_is_booked_are_not_booked_once_more(desk: Desk) -> None:
+    desk.tell(desk.report(moved(1000, "B-1")))
+    desk.tell(desk.report(moved(400, "B-1"), moved(600, "B-1")))
+    assert (desk.place.bank, len(aside(desk))) == (1000, 2)
+
+    upload(desk, Sheet(lines=[Line(1000, "B-1")]))
+    follow(desk)
+
+    assert (desk.place.bank, len(aside(desk, "dismissed"))) == (1000, 2)
+
+
 def test_a_decision_killed_at_any_call_is_followed_once(desk: Desk) -> None:
     for number, point in enumerate(crash_points()):
         day = FIRST_DAY + timedelta(days=10 * number)

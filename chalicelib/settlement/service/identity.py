@@ -14,9 +14,9 @@ from chalicelib.banking.movements import Movement
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict
 from chalicelib.core.ids import derived_id
-from chalicelib.ledger.movements import KnownMovement, Source
+from chalicelib.ledger.movements import KnownMovement, Source, is_sum_of
 from chalicelib.ledger.store.entries import find_entry
-from chalicelib.ledger.store.movements import identify
+from chalicelib.ledger.store.movements import identify, read_known
 from chalicelib.recon import store as recon_store
 from chalicelib.recon.domain import check_comment
 from chalicelib.settlement.domain.possible_duplicates import (
@@ -47,7 +47,7 @@ def identify_movement(movement: Movement, source: Source, message_id: str, *, no
     if not known.is_doubtful:
         return named
     kept = _kept(tenant, named, known, message_id, now)
-    if kept.status == "open" and source.is_proved:
+    if kept.status == "open" and source.is_proved and known.source.message != source.message:
         kept = _decide_by(derived_id("stm", source.message), kept, "confirmed", now=now)
     if kept.status == "open":
         return _by_earlier_statement(named, kept, known, now=now)
@@ -90,7 +90,7 @@ def settle_doubts(tenant: str, statement_id: str, doubtful: Iterable[str], *, no
     confirmed: list[PossibleDuplicate] = []
     for key in doubtful:
         kept = store.load_duplicate(tenant, duplicate_id(tenant, key))
-        if kept.status != "confirmed":
+        if kept.status != "confirmed" and not _is_sum_of_booked(tenant, kept.movement):
             kept = _decide_by(statement_id, kept, "confirmed", now=now)
         if kept.status == "confirmed":
             confirmed.append(kept)
@@ -120,6 +120,12 @@ def _decide(call: Call, duplicate_id: str, status: Status, comment: str) -> Outc
         return Plan(item, (store.replace_duplicate(call.tenant, after, version=before.version),))
 
     return once(call, plan, reads=(store.duplicate_key(call.tenant, duplicate_id),))
+
+
+def _is_sum_of_booked(tenant: str, movement: Movement) -> bool:
+    """Whether a movement is a batch whose parts are known as movements: it is the same money, and a person decides."""
+    (known,) = read_known(tenant, [movement.facts])
+    return is_sum_of(movement.facts, known.movements)
 
 
 def _kept(tenant: str, movement: Movement, known: KnownMovement, message_id: str, now: datetime) -> PossibleDuplicate:
