@@ -41,8 +41,9 @@ def is_reversal(movement: Movement) -> bool:
 def original_of(tenant: str, movement: Movement) -> str | None:
     """The id of the one receipt that a movement undoes, or None: the bank named none, or more than one fits."""
     account_id = movement.account.account_id
-    if movement.original_reference:
-        own = entry_id(tenant, f"w:{movement_key(account_id, movement.original_reference)}")
+    reference = receipts.undone_reference(movement.original_reference, movement.bank_reference)
+    if is_reversal(movement) and reference:
+        own = entry_id(tenant, f"w:{movement_key(account_id, reference)}")
         named = receipts.find_receipts(tenant, (receipt_id(tenant, own),))
         if [receipt for receipt in named if _undone_by(receipt, movement)]:
             return named[0].receipt_id

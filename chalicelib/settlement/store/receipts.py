@@ -62,7 +62,8 @@ def create_receipt(tenant: str, receipt: Receipt, account_id: str, sealed: Seale
     marks = [] if not receipt.unallocated_minor else [_unmatched(tenant, receipt)]
     if sealed is not None:
         marks.append(create(record_key(tenant, receipt.receipt_id, "counterparty"), sealed, exists="receipt_exists"))
-    undone = reversal_of(receipt.original_reference)
+    named = undone_reference(receipt.original_reference, receipt.bank_reference)
+    undone = reversal_of(named) if receipt.is_reversal else ""
     for value in dict.fromkeys(filter(None, (receipt.end_to_end_id, receipt.uetr, undone))):
         place = Key(RecordItem, _alike(tenant, account_id, value), f"{PART}#{receipt.receipt_id}")
         marks.append(create(place, {}, exists="receipt_exists"))
@@ -119,6 +120,11 @@ def versioned(tenant: str, receipt_ids: tuple[str, ...]) -> tuple[Versioned[Rece
     keys = [receipt_key(tenant, receipt_id) for receipt_id in receipt_ids]
     found = fetch(keys)
     return tuple(record for key in keys if (record := take(found, key, Receipt)) is not None)
+
+
+def undone_reference(original_reference: str, bank_reference: str) -> str:
+    """The bank's reference of what a reversal undoes: the one it names, or its own, which some banks give again."""
+    return original_reference or bank_reference
 
 
 def reversal_of(bank_reference: str) -> str:
