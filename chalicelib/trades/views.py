@@ -77,7 +77,9 @@ class TradeView(msgspec.Struct, frozen=True):
     `due_minor` is what the buyer owes the escrow in all, `outstanding_minor` what of it is still to come;
     funded = released + refunded + held. Of what is held `retained_minor` stays back against defects and
     `disputed_minor` is frozen. `price_minor` is the price as it is known now, `final_minor` what settlements have fixed
-    of it; `claim_minor` is what the seller owes the buyer outside the escrow. Times are null where nothing is to come.
+    of it; `claim_minor` is what the seller owes the buyer outside the escrow. `reversed_minor` was paid in and taken
+    back by a bank; `on_hold_minor` does not leave until it is clear whose payment a bank has taken back. Times are null
+    where nothing is to come.
     `waiting_reason` is `calendar_unknown` while a clock waits for days that its calendar does not know yet.
     """
 
@@ -98,6 +100,8 @@ class TradeView(msgspec.Struct, frozen=True):
     refunded_minor: int
     conceded_minor: int
     claim_minor: int
+    reversed_minor: int
+    on_hold_minor: int
     milestones: list[MilestoneView]
     milestones_released: list[str]
     lots_recalled: list[str]
@@ -194,6 +198,8 @@ def trade_view(trade: Trade) -> TradeView:
         refunded_minor=trade.refunded_minor,
         conceded_minor=trade.conceded_minor,
         claim_minor=trade.claim_minor,
+        reversed_minor=trade.reversed_minor,
+        on_hold_minor=trade.reversal_hold_minor,
         milestones=[_milestone_view(key, one) for key, one in trade.progress.items()],
         milestones_released=list(trade.done),
         lots_recalled=list(trade.recalled),

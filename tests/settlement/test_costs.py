@@ -148,6 +148,11 @@ def funding(place: Trading) -> Act:
     return partial(place.fund, deal, PRICE)
 
 
+def paying_by_bank(place: Trading) -> Act:
+    deal = place.between("factory", "pharmacy")
+    return partial(place.pay, deal.reference, 5)
+
+
 def linking(place: Trading) -> Act:
     return partial(place.link, place.between("factory", "farm"), place.between("pharmacy", "factory"))
 
@@ -183,6 +188,7 @@ BILLS: list[tuple[Callable[[Trading], Act], int, int]] = [
     (cancelling, 2, 8),
     (claiming, 1, 14),
     (funding, 1, 10),
+    (paying_by_bank, 3, 12),
     (resolving, 2, 10),
     (taking_back, 4, 16),
     (feeding, 2, 20),

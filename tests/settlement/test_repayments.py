@@ -112,6 +112,20 @@ def test_a_later_payment_is_allocated_again(tables: Tables) -> None:
     assert set(trial_balance(tables, steel.tenant).values()) == {0}
 
 
+def test_what_a_later_payment_has_too_much_then_waits_as_what_is_left_of_its_receipt(tables: Tables) -> None:
+    steel = market()
+    line = in_debt(steel, 1_000_000)
+    later = str(steel.pay(line.reference, 1_003_000, days=9, booked_on=day(9)).item.data["receipt_id"])
+
+    pay_off(steel, line, 500_000, on=3, told=9)
+
+    receipt = steel.receipt(later)
+    assert payoff(steel, line)[:2] == (0, 0)
+    assert (receipt.unallocated_minor, receipt.reason) == (500_998, "more_than_expected")
+    assert steel.suspense == 500_998
+    assert set(trial_balance(tables, steel.tenant).values()) == {0}
+
+
 def test_a_value_date_a_few_days_ahead_bears_interest_until_then(tables: Tables) -> None:
     steel = market()
     line = in_debt(steel)

@@ -158,6 +158,8 @@ def test_a_trade_is_shown_with_what_is_due_and_held() -> None:
         "refunded_minor": 0,
         "conceded_minor": 0,
         "claim_minor": 0,
+        "reversed_minor": 0,
+        "on_hold_minor": 0,
         "milestones": [],
         "milestones_released": [],
         "lots_recalled": [],
