@@ -193,17 +193,22 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An uploaded file as it was taken. `quarantined`: refused with `reason`, kept in the bucket all the same."""
+    """An uploaded file as it was taken. `loading`: some of its `lines` are still to be stored. `quarantined`: refused
+    with `reason`, kept in the bucket all the same. `skipped`: the places, from 1, of statements that are of no bank
+    account of the tenant's, and are not loaded.
+    """
 
     file_id: str
     sha256: str
     bytes: int
-    status: Literal["accepted", "quarantined"]
+    status: Literal["loading", "accepted", "quarantined"]
     reason: str
     statement_ids: tuple[str, ...]
     uploaded_by: str
     uploaded_at: datetime
     facts: Facts = field(default_factory=dict)
+    lines: int = 0
+    skipped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

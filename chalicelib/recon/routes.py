@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 
 from chalicelib.core.errors import InvalidInput
@@ -14,10 +16,12 @@ from chalicelib.recon.views import (
     ReconciliationView,
     RematchBody,
     StatementDetail,
+    StatementFileDetail,
     StatementFilePage,
     StatementPage,
     UploadReceipt,
     break_view,
+    file_detail,
     file_view,
     line_view,
     position_view,
@@ -48,9 +52,12 @@ STATUSES = ("open", "resolved")
     most_bytes=MOST_BYTES,
 )
 def upload_statement(request: Request) -> Answer:
-    """Upload a bank's file of statements (camt.053): proved, stored, and each line matched to the books."""
+    """Upload a bank's file of statements (camt.053): proved, stored, and each line matched to the books. More than 500
+    lines are answered 202 and stored within minutes."""
     outcome = uploads.upload_statement(request.call, request.raw)
-    return replayable(outcome, msgspec.convert(outcome.item.data, UploadReceipt))
+    receipt = msgspec.convert(outcome.item.data, UploadReceipt)
+    answer = replayable(outcome, receipt)
+    return replace(answer, status=202) if receipt.status == "loading" else answer
 
 
 @router.endpoint("GET", "/v1/statements", scope="recon:read", answer=StatementPage, parameters=PAGED)
@@ -70,6 +77,12 @@ def list_statement_files(request: Request) -> StatementFilePage:
     name = f"{request.tenant}/statement-files"
     page = questions.list_files(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
     return StatementFilePage([file_view(file) for file in page.values], cursor_for(name, page.last_key))
+
+
+@router.endpoint("GET", "/v1/statement-files/{file_id}", scope="recon:read", answer=StatementFileDetail)
+def get_statement_file(request: Request, file_id: str) -> StatementFileDetail:
+    """Read an uploaded file, and how far its lines are stored and matched."""
+    return file_detail(*questions.get_file(request.tenant, file_id))
 
 
 @router.endpoint("GET", "/v1/statements/{statement_id}", scope="recon:read", answer=StatementDetail, parameters=PAGED)

@@ -3,6 +3,7 @@ money in, and debits of the bank account, are positive."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -47,11 +48,21 @@ class StatementReceipt(msgspec.Struct, frozen=True):
     breaks: int
 
 
+class UploadWarning(msgspec.Struct, frozen=True):
+    """The place, from 1, of a statement that was not loaded, and why: `unknown_bank_account`, no account of yours."""
+
+    code: str
+    statement: int
+
+
 class UploadReceipt(msgspec.Struct, frozen=True):
-    """A file that was taken in, and its statements in the file's order."""
+    """A file that was taken in, and its statements in the file's order. `status`: accepted, or loading, while its lines
+    are stored (`GET /v1/statement-files/{file_id}` shows how far)."""
 
     file_id: str
     statements: list[StatementReceipt]
+    status: str = "accepted"
+    warnings: list[UploadWarning] = msgspec.field(default_factory=list)
 
 
 class StatementView(msgspec.Struct, frozen=True):
@@ -91,7 +102,7 @@ class StatementPage(msgspec.Struct, frozen=True):
 
 
 class StatementFileView(msgspec.Struct, frozen=True):
-    """An uploaded file. `status`: accepted, or quarantined with the code and the facts of its refusal."""
+    """An uploaded file. `status`: loading, accepted, or quarantined with the code and the facts of its refusal."""
 
     file_id: str
     sha256: str
@@ -102,6 +113,17 @@ class StatementFileView(msgspec.Struct, frozen=True):
     statement_ids: list[str]
     uploaded_by: str
     uploaded_at: str
+    lines: int
+    warnings: list[UploadWarning]
+
+
+class StatementFileDetail(msgspec.Struct, frozen=True):
+    """An uploaded file, and how many of its lines are stored, matched and open breaks."""
+
+    file: StatementFileView
+    stored: int
+    matched: int
+    breaks: int
 
 
 class StatementFilePage(msgspec.Struct, frozen=True):
@@ -259,6 +281,18 @@ def file_view(file: File) -> StatementFileView:
         statement_ids=list(file.statement_ids),
         uploaded_by=file.uploaded_by,
         uploaded_at=instant_text(file.uploaded_at),
+        lines=file.lines,
+        warnings=[UploadWarning("unknown_bank_account", place) for place in file.skipped],
+    )
+
+
+def file_detail(file: File, statements: Sequence[Statement]) -> StatementFileDetail:
+    """An uploaded file with what became of its lines so far."""
+    return StatementFileDetail(
+        file=file_view(file),
+        stored=sum(each.stored for each in statements),
+        matched=sum(each.matched for each in statements),
+        breaks=sum(each.open_breaks for each in statements),
     )
 
 

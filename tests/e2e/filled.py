@@ -124,4 +124,5 @@ def _reconcile(market: Market) -> None:
         assert reply.status == 201, reply
         opening += minor
         market.ids["statement_id"] = reply.json["statements"][0]["statement_id"]
+        market.ids["file_id"] = reply.json["file_id"]
     market.ids["break_id"] = market.web.read("/v1/breaks")["breaks"][0]["break_id"]

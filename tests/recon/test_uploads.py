@@ -332,7 +332,7 @@ def test_an_account_that_is_not_the_tenants_is_refused(books: Tables) -> None:
     open_books("ten_other")
     unknown = replace(DAY, iban="NL35MOCK0000000012")
 
-    refusal = refused(camt(DAY, unknown), NotFound)
+    refusal = refused(camt(unknown), NotFound)
 
     assert refusal.code == "unknown_bank_account"
     assert refusal.facts == {"iban": "NL35MOCK0000000012", "currency": "CNY"}

@@ -6,7 +6,7 @@ by whomever, is found done. A line books nothing: it takes the movement it state
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from chalicelib.core.call import Call, worker_call
@@ -45,6 +45,11 @@ class Told:
     lines: tuple[StatementLine, ...]
     is_known: bool = False
 
+    @property
+    def left(self) -> int:
+        """How many lines are still to be stored."""
+        return len(self.lines) - self.statement.stored if self.lines else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -74,8 +79,9 @@ class Step:
         return store.statement_key(self.call.tenant, store.place_of(self.statement))
 
 
-def store_statement(caller: Call, told: Told) -> None:
-    """Store a statement whole, going on from where an earlier call stopped.
+def store_statement(caller: Call, told: Told, *, is_over: Callable[[], bool] = lambda: False) -> bool:
+    """Store a statement, going on from where an earlier call stopped, at least a step and until `is_over`. Returns
+    whether it is whole.
 
     Raises Conflict `statement_differs` where another one of this id was stored meanwhile, Busy `try_again`.
     """
@@ -83,9 +89,11 @@ def store_statement(caller: Call, told: Told) -> None:
     is_whole = told.is_known and start == len(told.lines)
     for _ in range(MOST_LINES):
         if is_whole:
-            return
+            return True
         start = _take(caller, told, start)
         is_whole = start == len(told.lines)
+        if is_over():
+            return is_whole
     raise Defect(f"{told.statement.statement_id} is never stored whole")
 
 

@@ -43,6 +43,16 @@ def list_lines(tenant: str, statement_id: str, *, after: Item | None, limit: int
     return store.line_page(tenant, statement_id, after=after, limit=limit)
 
 
+def get_file(tenant: str, file_id: str) -> tuple[File, list[Statement]]:
+    """An uploaded file, and those of its statements that are stored, whole or in part. Raises NotFound
+    `statement_file_not_found`."""
+    record = store.find_file(tenant, file_id)
+    if record is None:
+        raise NotFound("statement_file_not_found", "no such file", file_id=file_id)
+    ids = record.value.statement_ids
+    return record.value, store.find_statements(tenant, ids) if ids else []
+
+
 def list_files(tenant: str, *, after: Item | None, limit: int) -> Listing[File]:
     """One page of the uploaded files, those in quarantine among them, the newest first."""
     return store.list_files(tenant, after=after, limit=limit)

@@ -1,0 +1,145 @@
+"""Files of many lines: answered before they are loaded, loaded by a schedule, and gone on with after a crash."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.recon.domain import File
+from chalicelib.recon.service import questions, uploads
+from chalicelib.recon.service.loading import CHUNK
+from chalicelib.recon.service.uploads import load_on, upload_statement
+from chalicelib.storage.due import due_in_turn
+from chalicelib.storage.once import Outcome
+from tests.recon.build import IBAN, Line, Sheet, bank_account, callback, camt, open_accounts, open_books
+from tests.support.calls import MONDAY, call
+from tests.support.dynamodb_local import Tables
+from tests.support.faults import crash_points
+
+OTHER = "NL35MOCK0000000012"
+LINES = 2 * CHUNK + 3
+
+
+def sheet(lines: int = LINES, **changes: object) -> Sheet:
+    return Sheet(lines=[Line(number + 1, f"R{number}") for number in range(lines)], **changes)  # type: ignore[arg-type]
+
+
+def upload(tenant: str, content: bytes, key: str = "file-1") -> Outcome:
+    return upload_statement(call(key, tenant=tenant), content)
+
+
+def file_of(tenant: str) -> File:
+    (file,) = questions.list_files(tenant, after=None, limit=10).values
+    return file
+
+
+def due(tenant: str) -> bool:
+    return any(each.tenant == tenant for each in due_in_turn(MONDAY + timedelta(days=1)))
+
+
+def load_rest(tenant: str) -> int:
+    """Turns of the schedule until nothing is due, one step each."""
+    turns = 0
+    while due(tenant):
+        turns += load_on(tenant, file_of(tenant).file_id, now=MONDAY, is_over=lambda: True)
+        assert turns < 100
+    return turns
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of more than ten lines is answered before it is loaded."""
+    monkeypatch.setattr(uploads, "MOST_AT_ONCE", 10)
+
+
+@pytest.mark.usefixtures("bucket", "later")
+def test_a_file_of_many_lines_is_answered_first_and_loaded_in_pieces(tables: Tables) -> None:
+    open_books("ten_1")
+    callback(1, "R0", tenant="ten_1")
+
+    answer = upload("ten_1", camt(sheet())).item.data
+
+    (statement,) = answer["statements"]
+    assert (answer["status"], statement["status"], statement["lines"]) == ("loading", "loading", LINES)
+    assert (file_of("ten_1").status, file_of("ten_1").lines, due("ten_1")) == ("loading", LINES, True)
+    assert load_rest("ten_1") > 1
+    file, statements = questions.get_file("ten_1", file_of("ten_1").file_id)
+    assert (file.status, sum(each.stored for each in statements)) == ("accepted", LINES)
+    assert [(each.status, each.matched, each.open_breaks) for each in statements] == [("loaded", 1, LINES - 1)]
+
+
+@pytest.mark.usefixtures("bucket", "later")
+def test_the_same_call_is_answered_as_before_while_and_after_it_loads(tables: Tables) -> None:
+    open_books("ten_1")
+    first = upload("ten_1", camt(sheet()))
+    load_on("ten_1", file_of("ten_1").file_id, now=MONDAY, is_over=lambda: True)
+
+    again = upload("ten_1", camt(sheet()))
+    load_rest("ten_1")
+    last = upload("ten_1", camt(sheet()))
+
+    assert (again.replayed, last.replayed) == (True, True)
+    assert first.item.data == again.item.data == last.item.data
+
+
+@pytest.mark.usefixtures("bucket", "later")
+def test_a_file_whose_loading_is_killed_at_any_call_is_loaded_by_the_next_turn(tables: Tables) -> None:
+    for number, point in enumerate(crash_points()):
+        tenant = f"ten_{number}"
+        open_books(tenant)
+        content = camt(sheet(CHUNK + 1))
+        with point:
+            upload(tenant, content)
+            load_on(tenant, file_of(tenant).file_id, now=MONDAY, is_over=lambda: False)
+
+        upload(tenant, content)
+        load_rest(tenant)
+
+        file, statements = questions.get_file(tenant, file_of(tenant).file_id)
+        assert (file.status, [each.stored for each in statements]) == ("accepted", [CHUNK + 1]), point
+
+
+@pytest.mark.usefixtures("bucket")
+@pytest.mark.parametrize("limit", [10, 500])
+def test_a_statement_of_an_account_that_is_not_ours_is_left_out_with_a_warning(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_AT_ONCE", limit)
+    open_books("ten_1")
+
+    answer = upload("ten_1", camt(sheet(3, iban=OTHER), sheet(20))).item.data
+    load_rest("ten_1")
+
+    assert answer["warnings"] == [{"code": "unknown_bank_account", "statement": 1}]
+    assert [each["iban"] for each in answer["statements"]] == [IBAN]
+    file, statements = questions.get_file("ten_1", file_of("ten_1").file_id)
+    assert (file.status, file.skipped, [each.iban for each in statements]) == ("accepted", (1,), [IBAN])
+
+
+@pytest.mark.usefixtures("bucket")
+def test_a_statement_that_was_left_out_is_loaded_when_its_account_is_open(tables: Tables) -> None:
+    open_books("ten_1")
+    content = camt(sheet(3, iban=OTHER), sheet(4))
+    upload("ten_1", content)
+    open_accounts("ten_1", bank_account("ten_1", iban=OTHER))
+
+    answer = upload("ten_1", content, key="file-2").item.data
+
+    assert (answer["warnings"], len(answer["statements"])) == ([], 2)
+    assert (file_of("ten_1").skipped, len(file_of("ten_1").statement_ids)) == ((), 2)
+
+
+@pytest.mark.usefixtures("bucket", "later")
+def test_what_cannot_be_loaded_any_more_is_kept_with_the_reason(tables: Tables) -> None:
+    open_books("ten_1")
+    upload("ten_1", camt(sheet()))
+    other = sheet(3)
+    upload("ten_1", camt(other), key="file-2")
+
+    for each in questions.list_files("ten_1", after=None, limit=10).values:
+        load_on("ten_1", each.file_id, now=MONDAY, is_over=lambda: False)
+
+    told = sorted((each.status, each.reason) for each in questions.list_files("ten_1", after=None, limit=10).values)
+    assert told == [("accepted", ""), ("quarantined", "statement_differs")]
+    assert not due("ten_1")
