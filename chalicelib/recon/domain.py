@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import field, replace
+from dataclasses import replace
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Literal
@@ -192,26 +192,6 @@ class Reconciled:
 
 
 @dataclass(frozen=True, slots=True)
-class File:
-    """An uploaded file as it was taken. `loading`: some of its `lines` are still to be stored. `quarantined`: refused
-    with `reason`, kept in the bucket all the same. `skipped`: the places, from 1, of statements that are of no bank
-    account of the tenant's, and are not loaded.
-    """
-
-    file_id: str
-    sha256: str
-    bytes: int
-    status: Literal["loading", "accepted", "quarantined"]
-    reason: str
-    statement_ids: tuple[str, ...]
-    uploaded_by: str
-    uploaded_at: datetime
-    facts: Facts = field(default_factory=dict)
-    lines: int = 0
-    skipped: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Upload:
     """Where a statement came from: the tenant's account in the books, the file and the instant."""
 
@@ -219,11 +199,6 @@ class Upload:
     bank_account_id: str
     file_sha256: str
     at: datetime
-
-
-def file_id(tenant: str, digest: str) -> str:
-    """The id of an uploaded file: from its content, so that the same bytes are the same file."""
-    return derived_id("stf", tenant, digest)
 
 
 def new_statement(told: model.Statement, proof: Proof, upload: Upload) -> Statement:

@@ -23,7 +23,8 @@ from chalicelib.core.errors import NotFound, TooLarge
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.recon.balance import Mark
-from chalicelib.recon.domain import File, Reconciled, Statement, StatementLine
+from chalicelib.recon.domain import Reconciled, Statement, StatementLine
+from chalicelib.recon.files import File
 from chalicelib.recon.matching import Booking
 from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write

@@ -13,7 +13,8 @@ from chalicelib.core.instants import instant_text
 from chalicelib.core.masking import masked
 from chalicelib.recon.balance import Position
 from chalicelib.recon.chaining import Link
-from chalicelib.recon.domain import MOST_COMMENT, Break, Facts, File, Match, Reconciled, Statement
+from chalicelib.recon.domain import MOST_COMMENT, Break, Facts, Match, Reconciled, Statement
+from chalicelib.recon.files import File
 from chalicelib.web.parse import Body, Id
 
 MOST_SHOWN = 500

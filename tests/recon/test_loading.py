@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.recon.domain import File
+from chalicelib.recon.files import File
 from chalicelib.recon.service import questions, uploads
 from chalicelib.recon.service.loading import CHUNK
 from chalicelib.recon.service.uploads import load_on, upload_statement

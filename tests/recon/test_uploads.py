@@ -15,7 +15,8 @@ from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, 
 from chalicelib.messages.proof import prove
 from chalicelib.recon import store
 from chalicelib.recon.chaining import chain
-from chalicelib.recon.domain import File, Reconciled, Upload, file_id, lines_of, new_statement
+from chalicelib.recon.domain import Reconciled, Upload, lines_of, new_statement
+from chalicelib.recon.files import File, file_id
 from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
 from chalicelib.recon.service import questions
 from chalicelib.recon.service.loading import CHUNK, Told, store_statement

@@ -8,7 +8,8 @@ from chalicelib.ledger.domain import Account
 from chalicelib.recon import store
 from chalicelib.recon.balance import Mark, Position, check_loaded, position, unexplained
 from chalicelib.recon.chaining import Link, chain
-from chalicelib.recon.domain import Break, File, Reconciled, Statement
+from chalicelib.recon.domain import Break, Reconciled, Statement
+from chalicelib.recon.files import File
 from chalicelib.recon.service.books import bank_accounts, entries, fresh_books
 from chalicelib.recon.service.linking import link_of
 from chalicelib.storage.records import Listing

@@ -22,7 +22,8 @@ from chalicelib.messages import model
 from chalicelib.messages.proof import prove
 from chalicelib.recon import store
 from chalicelib.recon.chaining import Link
-from chalicelib.recon.domain import File, Statement, Upload, file_id, lines_of, new_statement
+from chalicelib.recon.domain import Statement, Upload, lines_of, new_statement
+from chalicelib.recon.files import File, file_id
 from chalicelib.recon.formats import MOST_BYTES, read_statements
 from chalicelib.recon.service.linking import link_of
 from chalicelib.recon.service.loading import Told, check_same, store_statement

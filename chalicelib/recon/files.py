@@ -1,0 +1,36 @@
+"""An uploaded file of statements: what is kept of it as a whole. Leaves to others: what is in it (`domain.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from datetime import datetime
+from typing import Literal
+
+from chalicelib.core.ids import derived_id
+from chalicelib.core.values import dataclass
+from chalicelib.recon.domain import Facts
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An uploaded file as it was taken. `loading`: some of its `lines` are still to be stored. `quarantined`: refused
+    with `reason`, kept in the bucket all the same. `skipped`: the places, from 1, of statements that are of no bank
+    account of the tenant's, and are not loaded.
+    """
+
+    file_id: str
+    sha256: str
+    bytes: int
+    status: Literal["loading", "accepted", "quarantined"]
+    reason: str
+    statement_ids: tuple[str, ...]
+    uploaded_by: str
+    uploaded_at: datetime
+    facts: Facts = field(default_factory=dict)
+    lines: int = 0
+    skipped: tuple[int, ...] = ()
+
+
+def file_id(tenant: str, digest: str) -> str:
+    """The id of an uploaded file: from its content, so that the same bytes are the same file."""
+    return derived_id("stf", tenant, digest)
