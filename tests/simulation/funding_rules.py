@@ -26,8 +26,9 @@ class FundingRules(DealRules):
         plan, minor, currency = Plan(), body["minor"], body["currency"]
         aims = {self.references[name] for name in body["references"] if name in self.references}
         taken = returned = 0
+        expected = minor > 0 and len(aims) == 1 and self.deals[min(aims)].currency == currency
         legs = [(self.place("bank", currency, body["iban"]), minor)]
-        if minor > 0 and len(aims) == 1 and self.deals[min(aims)].currency == currency:
+        if expected:
             deal = self._trade(min(aims))
             taken = self._take(deal, minor, now)
             stray = deal.rules.get("funding", {}).get("late" if deal.stage in ENDED else "over", "hold")
@@ -38,7 +39,7 @@ class FundingRules(DealRules):
                 self._changed(plan, deal)
         legs.append((self.place("suspense", currency), -(minor - taken - returned)))
         held = self._reserved(deal, legs, deal.buyer) if returned else {}
-        self._legs(plan, legs, currency, now, held, fact=True)
+        self._legs(plan, legs, currency, now, held, fact=not expected)
         return plan
 
     def _take(self, deal: Deal, minor: int, now: int) -> int:
