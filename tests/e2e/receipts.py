@@ -15,7 +15,7 @@ def prepare_receipts(market: Market) -> None:
     for number in (1, 2):
         market.pay_in(f"WAITS-{number}", 10 + number)
     waiting = wait_for("receipts that wait", lambda: _waiting(market))
-    market.ids |= {f"receipt_{number}": waiting[f"WAITS-{number}"] for number in (1, 2)}
+    market.ids.update({f"receipt_{number}": waiting[f"WAITS-{number}"] for number in (1, 2)})
     path = ROUTE.format(receipt_id=market.ids["receipt_2"]) + "/allocations"
     market.web.made(path, allocation(market.ids, 1))
 

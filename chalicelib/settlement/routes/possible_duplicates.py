@@ -21,7 +21,7 @@ STATUSES = ("open", "confirmed", "dismissed")
 FILTERS = ("status", "limit", "cursor")
 
 
-class DecisionBody(Body, frozen=True, kw_only=True):
+class DuplicateDecisionBody(Body, frozen=True, kw_only=True):
     """Why it is decided so."""
 
     comment: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_COMMENT)]
@@ -83,7 +83,7 @@ def get_possible_duplicate(request: Request, duplicate_id: str) -> PossibleDupli
     "POST",
     "/v1/possible-duplicates/{duplicate_id}/confirm",
     scope="recon:write",
-    body=DecisionBody,
+    body=DuplicateDecisionBody,
     answer=PossibleDuplicateView,
     writes=True,
 )
@@ -98,7 +98,7 @@ def confirm_possible_duplicate(request: Request, duplicate_id: str) -> Answer:
     "POST",
     "/v1/possible-duplicates/{duplicate_id}/dismiss",
     scope="recon:write",
-    body=DecisionBody,
+    body=DuplicateDecisionBody,
     answer=PossibleDuplicateView,
     writes=True,
 )
@@ -111,7 +111,7 @@ def dismiss_possible_duplicate(request: Request, duplicate_id: str) -> Answer:
     "POST",
     "/v1/possible-duplicates/{duplicate_id}/reopen",
     scope="recon:write",
-    body=DecisionBody,
+    body=DuplicateDecisionBody,
     answer=PossibleDuplicateView,
     writes=True,
 )
