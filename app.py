@@ -24,7 +24,9 @@ from chalicelib.ledger.routes import history as ledger_history
 from chalicelib.ledger.routes import holds as ledger_holds
 from chalicelib.ledger.routes import reversals as ledger_reversals
 from chalicelib.ledger.routes import trial as ledger_trial
-from chalicelib.recon import routes as recon
+from chalicelib.recon.routes import exports as recon_exports
+from chalicelib.recon.routes import reconciliation as recon_reconciliation
+from chalicelib.recon.routes import statements as recon_statements
 from chalicelib.settlement.routes import breaks as settlement_breaks
 from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
@@ -96,7 +98,9 @@ ROUTERS = (
     banking.router,
     banking_schedules.router,
     banking_payees.router,
-    recon.router,
+    recon_statements.router,
+    recon_reconciliation.router,
+    recon_exports.router,
     settlement_trades.router,
     settlement_dividing.router,
     settlement_claims.router,
@@ -120,6 +124,7 @@ def register_workers() -> None:
     entered in its own module, and the API's cold start does not pay for them."""
     from chalicelib.credit import worker as credit_worker  # noqa: PLC0415
     from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep  # noqa: PLC0415
+    from chalicelib.recon.worker import exports, follow  # noqa: PLC0415
     from chalicelib.settlement.worker import bank_messages, calendars, due, operating, payments, relay  # noqa: PLC0415
 
     for module in (
@@ -132,6 +137,8 @@ def register_workers() -> None:
         bank_messages,
         payments,
         relay,
+        exports,
+        follow,
         due,
         calendars,
         operating,

@@ -14,7 +14,7 @@ from infra.bank.client import BankClient
 
 TABLE = "quittance-local-records"
 
-SCHEDULES = ("sweep", "accrue", "due", "checkpoint")
+SCHEDULES = ("sweep", "follow", "accrue", "due", "checkpoint")
 """What runs after the clock was moved, in this order: what has expired is returned, days are accrued, and only
 then trades draw on their lines or repay them. The nightly proof is not among them: it wants the books at rest."""
 

@@ -9,12 +9,14 @@ import json
 import shutil
 import subprocess
 import time
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from infra import progress
 from infra.api import ApiClient
 from infra.bank.client import BankClient
+from infra.bank.http import send
 from infra.emulator import Emulator
 from infra.paths import LOCAL, OUT, ROOT
 from infra.place import Place
@@ -23,7 +25,15 @@ from infra.story import Stage, Told, expect, tell
 
 PLACE = Place(LOCAL / "demo", OUT / "demo" / "stack.json")
 FOLDER = OUT / "demo"
-EXPORTS = ("reconciliation.csv", "statement-matches.csv", "journal.beancount")
+EXPORTS = {
+    "reconciliation": "reconciliation.csv",
+    "statement_lines": "statement-lines.csv",
+    "postings": "postings.csv",
+    "trial_balance": "trial-balance.csv",
+    "journal": "journal.beancount",
+}
+"""Each kind of export, and what its file is called here."""
+FIRST_DAY = "2026-01-01"
 BEAN_CHECK = ROOT / ".venv" / "bin" / "bean-check"
 
 
@@ -37,7 +47,7 @@ def main() -> None:
         stage = stage_of(up(PLACE), PLACE)
         progress.say("")
         told = tell(stage)
-        export(stage, FOLDER)
+        export(stage, told, FOLDER)
         summary = summarize(stage, told, seconds=time.monotonic() - started)
     finally:
         down(PLACE)
@@ -64,13 +74,29 @@ def stage_of(stack: dict[str, Any], place: Place) -> Stage:
     )
 
 
-def export(stage: Stage, folder: Path) -> None:
-    """Write the exports, and have the journal accepted by an independent accounting program."""
-    for name in EXPORTS:
-        (folder / name).write_bytes(stage.api.read(f"/v1/exports/{name}"))
+def export(stage: Stage, told: Told, folder: Path) -> None:
+    """Ask for the exports, fetch each, and have the journal accepted by an independent accounting program."""
+    for kind, name in EXPORTS.items():
+        (folder / name).write_bytes(fetch_export(stage, kind, told.today.isoformat()))
     checked = subprocess.run([BEAN_CHECK, folder / "journal.beancount"], capture_output=True, text=True, check=False)
     if checked.returncode:
         progress.fail(f"bean-check refuses the journal:\n{checked.stderr or checked.stdout}")
+
+
+def fetch_export(stage: Stage, kind: str, last_day: str) -> bytes:
+    """A file of a kind up to a day: asked for, waited for, downloaded, and compared with its digest."""
+    asked = stage.api.post("/v1/exports", {"kind": kind, "from": FIRST_DAY, "to": last_day})
+    path = f"/v1/exports/{asked['export_id']}"
+
+    def made() -> dict[str, Any] | None:
+        export = dict(stage.api.get(path))
+        return export if export["state"] in ("done", "failed") else None
+
+    export = stage.wait(f"the {kind} export", made)
+    expect(f"the {kind} export", export["state"], "done")
+    _, content = send("GET", export["download_url"])
+    expect(f"the digest of the {kind} export", sha256(content).hexdigest(), export["sha256"])
+    return content
 
 
 def summarize(stage: Stage, told: Told, *, seconds: float) -> dict[str, Any]:

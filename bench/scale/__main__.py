@@ -22,7 +22,8 @@ from typing import Any
 import app
 import tests.conftest  # noqa: F401 (dummy credentials, set before any client is made)
 from bench.ledger.books import books
-from bench.scale.laying import CURRENCY, IN_MONTH, MONTH, Laid, lay
+from bench.scale.laying import CURRENCY, IN_MONTH, MONTH, Laid, Writer, lay
+from bench.scale.reconciling import Reconciliation, lay_statements
 from infra import progress
 from infra.paths import OUT
 from tests.support.api import Api, signing, token_for
@@ -45,6 +46,7 @@ class Place:
 
     laid: Laid
     api: Api
+    reconciled: Reconciliation
 
     def read(self, path: str) -> Any:
         """The answer of a request."""
@@ -103,6 +105,41 @@ def statement_of_a_month(place: Place) -> None:
     expect([told["closing_minor"], len(place.laid.month)], [opening + debits, IN_MONTH])
 
 
+def reconciliation_of_a_month(place: Place) -> None:
+    """The month of the bank account reconciled: opening, lines, entries, open items, closing, difference."""
+    told = place.read(f"/v1/reconciliation/{place.laid.bank_account_id}?month={MONTH:%Y-%m}")
+    made = place.reconciled
+    listed, unlisted = (sum(payment.minor for payment in side) for side in (made.listed, made.unlisted))
+    expect([told["complete"], told["difference_minor"], told["books_version"]], [True, 0, place.laid.entries])
+    expect(
+        [told["bank_opening_minor"], told["bank_closing_minor"]],
+        [made.bank_opening_minor, made.bank_opening_minor + listed],
+    )
+    expect(
+        [told["books_opening_minor"], told["books_closing_minor"]],
+        [place.laid.paid_before_minor, place.laid.paid_minor],
+    )
+    expect([told["lines"], told["lines_minor"], told["entries"]], [len(made.listed), listed, IN_MONTH])
+    now = told["open_entries"]
+    expect(
+        [now["before"], now["new"], now["now"], now["now_minor"]], [0, len(made.unlisted), len(made.unlisted), unlisted]
+    )
+
+
+def lines_of_a_month(place: Place) -> None:
+    """The first page of the month's statement lines."""
+    told = place.read(f"/v1/reconciliation/{place.laid.bank_account_id}/lines?month={MONTH:%Y-%m}&limit={PAGE}")
+    listed = [payment.minor for payment in place.reconciled.listed[:PAGE]]
+    expect([line["line"]["amount_minor"] for line in told["lines"]], listed)
+
+
+def open_items_of_a_month(place: Place) -> None:
+    """The first page of what is open at the month's end."""
+    told = place.read(f"/v1/reconciliation/{place.laid.bank_account_id}/open-items?month={MONTH:%Y-%m}&limit={PAGE}")
+    amounts = sorted(payment.minor for payment in place.reconciled.unlisted)
+    expect(sorted(item["amount_minor"] for item in told["items"]), amounts)
+
+
 MEASURED: dict[str, Callable[[Place], None]] = {
     "trial_balance_ms": trial_balance,
     "trial_balance_month_ms": trial_balance_of_a_month,
@@ -110,6 +147,9 @@ MEASURED: dict[str, Callable[[Place], None]] = {
     "feed_first_page_ms": first_of_feed,
     "history_first_page_ms": first_of_history,
     "statement_month_ms": statement_of_a_month,
+    "reconciliation_month_ms": reconciliation_of_a_month,
+    "reconciliation_lines_ms": lines_of_a_month,
+    "open_items_ms": open_items_of_a_month,
 }
 
 
@@ -132,12 +172,14 @@ def main() -> None:
 def places() -> Iterator[tuple[Place, Place]]:
     """Small books and large ones, in one store."""
     with books() as store:
-        laid: list[Laid] = []
+        laid: list[tuple[Laid, Reconciliation]] = []
         for tenant, entries in (("ten_small", SMALL), ("ten_large", LARGE)):
             progress.say(f"==> {entries:,} entries")
-            laid.append(lay(store.tables, tenant, entries))
+            made = lay(store.tables, tenant, entries)
+            days = [(day, count, minor) for day, (count, minor) in made.days.items()]
+            laid.append((made, lay_statements(Writer(store.tables), made, days)))
         with signing():
-            small, large = (Place(one, Api(app.app, token_for(one.tenant))) for one in laid)
+            small, large = (Place(one, Api(app.app, token_for(one.tenant)), bank) for one, bank in laid)
             yield small, large
 
 

@@ -62,7 +62,8 @@ class Payment:
 @dataclass
 class Laid:
     """Books that were laid: the tenant, its bank account, and what was paid, added up here and nowhere else. `month`
-    has the payments of the month that is asked for, `escrows` what each escrow account holds."""
+    has the payments of the month that is asked for, `days` how many there were on each day before it and their sum,
+    `escrows` what each escrow account holds."""
 
     tenant: str
     bank_account_id: str
@@ -70,6 +71,7 @@ class Laid:
     paid_minor: int = 0
     paid_before_minor: int = 0
     month: list[Payment] = field(default_factory=list)
+    days: dict[date, list[int]] = field(default_factory=dict)
     escrows: dict[str, int] = field(default_factory=dict)
 
 
@@ -255,6 +257,8 @@ def _count(laid: Laid, payment: Payment) -> None:
         laid.month.append(payment)
     else:
         laid.paid_before_minor += payment.minor
+        day = laid.days.setdefault(payment.at.date(), [0, 0])
+        day[0], day[1] = day[0] + 1, day[1] + payment.minor
 
 
 def _bytes(value: object) -> str:

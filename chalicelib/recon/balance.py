@@ -1,158 +1,133 @@
-"""The bank's balance against the books': which items lie between the two, and that nothing else does.
+"""One month of a bank account reconciled: the bank's closing balance against the books', and nothing unnamed between.
 
-closing balance of the last statement
-  - what the first one brought forward, and what lies between statements that do not chain
-  - lines that no entry stands for
-  + entries that no line tells of
-  = balance of the bank account in the books
+closing balance of the month's last statement
+  - brought forward: what statements before the month do not explain (the first opening balance, earlier gaps)
+  - what lies between statements of the month that do not chain
+  - lines of its statements that are still to be stored
+  - lines that are open at its end
+  + entries that are open at its end
+  = balance of the bank account in the books at its end, by effective time
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
-from typing import Literal
 
-from chalicelib.core.errors import Conflict
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Account
 from chalicelib.recon.chaining import Link
-from chalicelib.recon.domain import Break
-from chalicelib.recon.matching import Booking, ledger_break
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A line in short. `entry_id` is the entry its movement is, or would be, booked as; `state` whether that stands."""
-
-    line_id: str
-    statement_id: str
-    number: int
-    entry_id: str
-    amount_minor: int
-    state: Literal["matched", "open"]
+from chalicelib.recon.domain import Reconciled, Statement
+from chalicelib.recon.positions import (
+    MonthTotals,
+    Roll,
+    Tally,
+    after,
+    before,
+    entry_roll,
+    line_roll,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """A bank account as the ledger has it: its balance, and what each entry moved on it, debits positive."""
+    """A bank account's balance as of a version of its history, and whether that is the newest there is."""
 
     account: Account
-    moved: Mapping[str, int]
+    version: int
+    balance_minor: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every entry on the account is in it."""
+        return self.version == self.account.version
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """One bank account reconciled, in minor units of its currency.
+class Statements:
+    """A month's statements in their chain, and the closing balance of the one before them (0 before the first)."""
 
-    `brought_forward_minor` is the first statement's opening balance, `jumps_minor` what lies between statements that do
-    not chain. `earlier_minor` and `later_minor` sum entries outside the period that no line tells of; those within it
-    are `ledger_breaks`. `difference_minor` is what all of that leaves unexplained: 0, or something is wrong.
-    """
-
-    account: Account
     links: tuple[Link, ...]
-    lines: int
-    matched: int
-    matched_minor: int
-    brought_forward_minor: int
-    jumps_minor: int
-    closing_minor: int
-    line_breaks: tuple[Break, ...]
-    ledger_breaks: tuple[Break, ...]
-    earlier_minor: int
-    later_minor: int
-    difference_minor: int
+    opening_minor: int
 
     @property
-    def period(self) -> tuple[date, date] | None:
+    def closing_minor(self) -> int:
+        """The bank's balance at the end of the month."""
+        return self.links[-1].closing_minor if self.links else self.opening_minor
+
+    @property
+    def between_minor(self) -> int:
+        """What lies between statements that do not chain, before an account's first statement among it."""
+        return sum(link.jump_minor for link in self.links)
+
+    @property
+    def uncounted_minor(self) -> int:
+        """What the lines that are still to be stored or counted come to."""
+        return sum(link.statement.booked_minor - link.statement.counted_minor for link in self.links)
+
+    @property
+    def days(self) -> tuple[date, date] | None:
         """First and last day of the statements; None without any."""
-        return _period(self.links)
+        if not self.links:
+            return None
+        return min(link.statement.starts_on for link in self.links), self.links[-1].statement.ends_on
+
+
+@dataclass(frozen=True, slots=True)
+class MonthLine:
+    """A line with the statement that lists it."""
+
+    statement: Statement
+    reconciled: Reconciled
+
+
+@dataclass(frozen=True, slots=True)
+class BankReconciliation:
+    """A month of one bank account, in minor units of its currency. `lines` and `entries` are the month's own, `matched`
+    those of the lines that were explained within it. `difference_minor` is what is left unexplained: 0, or something
+    is wrong."""
+
+    books: Books
+    month: str
+    statements: Statements
+    lines: Tally
+    entries: Tally
+    matched: Tally
+    open_lines: Roll
+    open_entries: Roll
+    brought_forward_minor: int
+    books_opening_minor: int
+    books_closing_minor: int
 
     @property
-    def lines_minor(self) -> int:
-        """The sum of all lines."""
-        return sum(link.statement.booked_minor for link in self.links)
+    def account(self) -> Account:
+        """The bank account."""
+        return self.books.account
 
     @property
-    def line_breaks_minor(self) -> int:
-        """The sum of lines that no entry stands for."""
-        return _total(self.line_breaks)
-
-    @property
-    def ledger_breaks_minor(self) -> int:
-        """The sum of entries of the period that no line tells of."""
-        return _total(self.ledger_breaks)
+    def difference_minor(self) -> int:
+        """The bank's closing balance less all that is named, less the books'."""
+        explained = self.brought_forward_minor + self.statements.between_minor + self.statements.uncounted_minor
+        expected = self.statements.closing_minor - explained - self.open_lines.now.minor + self.open_entries.now.minor
+        return expected - self.books_closing_minor
 
 
-def check_loaded(links: Iterable[Link]) -> None:
-    """Raises Conflict `statement_loading` where lines are still to be stored: sending the file again finishes it."""
-    for link in links:
-        if link.statement.status == "loading":
-            facts = {"statement_id": link.statement.statement_id}
-            raise Conflict("statement_loading", "a statement is not stored whole: send its file again", **facts)
-
-
-def unexplained(books: Books, marks: Iterable[Mark]) -> tuple[str, ...]:
-    """The entries on the bank account that no line is matched to, by id."""
-    explained = {mark.entry_id for mark in marks if mark.state == "matched"}
-    return tuple(entry_id for entry_id in books.moved if entry_id not in explained)
-
-
-def position(
-    books: Books,
-    links: Sequence[Link],
-    marks: Sequence[Mark],
-    *,
-    line_breaks: Sequence[Break],
-    untold: Sequence[Booking],
-) -> Position:
-    """One bank account reconciled. `line_breaks` are the open marks' breaks, `untold` the entries of `unexplained`."""
-    matched = [mark.amount_minor for mark in marks if mark.state == "matched"]
-    before, within, after = _by_period(untold, _period(links))
-    ledger_breaks = tuple(ledger_break(booking, books.account.account_id) for booking in within)
-    brought_forward = links[0].jump_minor if links else 0
-    jumps = sum(link.jump_minor for link in links[1:])
-    closing = links[-1].closing_minor if links else 0
-    expected = closing - brought_forward - jumps - _total(line_breaks) + sum(b.amount_minor for b in untold)
-    return Position(
-        account=books.account,
-        links=tuple(links),
-        lines=len(marks),
-        matched=len(matched),
-        matched_minor=sum(matched),
-        brought_forward_minor=brought_forward,
-        jumps_minor=jumps,
-        closing_minor=closing,
-        line_breaks=tuple(line_breaks),
-        ledger_breaks=ledger_breaks,
-        earlier_minor=sum(booking.amount_minor for booking in before),
-        later_minor=sum(booking.amount_minor for booking in after),
-        difference_minor=expected - books.account.balance,
+def reconcile_month(
+    books: Books, statements: Statements, months: Mapping[str, MonthTotals], month: str
+) -> BankReconciliation:
+    """A month of a bank account, from all its months' figures."""
+    earlier, own, later = before(months, month), months.get(month, MonthTotals()), after(months, month)
+    closing = books.balance_minor - later.entries.minor
+    return BankReconciliation(
+        books=books,
+        month=month,
+        statements=statements,
+        lines=own.lines,
+        entries=own.entries,
+        matched=own.matched_lines,
+        open_lines=line_roll(earlier, own),
+        open_entries=entry_roll(earlier, own),
+        brought_forward_minor=statements.opening_minor - earlier.lines.minor,
+        books_opening_minor=closing - own.entries.minor,
+        books_closing_minor=closing,
     )
-
-
-def _by_period(
-    bookings: Iterable[Booking], period: tuple[date, date] | None
-) -> tuple[list[Booking], list[Booking], list[Booking]]:
-    """Those before, within and after the period; without one, all are after it."""
-    before: list[Booking] = []
-    within: list[Booking] = []
-    after: list[Booking] = []
-    for booking in bookings:
-        day = booking.occurred_at.date()
-        if period is None or day > period[1]:
-            after.append(booking)
-        elif day < period[0]:
-            before.append(booking)
-        else:
-            within.append(booking)
-    return before, within, after
-
-
-def _period(links: Sequence[Link]) -> tuple[date, date] | None:
-    return (links[0].statement.starts_on, links[-1].statement.ends_on) if links else None
-
-
-def _total(breaks: Iterable[Break]) -> int:
-    return sum(each.amount_minor for each in breaks)

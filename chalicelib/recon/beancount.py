@@ -1,14 +1,14 @@
-"""The whole journal as a plain-text accounting file that `bean-check` proves with a tolerance of nothing. Pure.
+"""A period of the journal as a plain-text accounting file that `bean-check` proves with a tolerance of nothing. Pure.
 
 Debits are positive there as here. An account is named after its kind, purpose, name and id; its own name, which may
-hold what such names cannot, stands beside it as metadata. The last lines assert every balance of the books.
+hold what such names cannot, stands beside it as metadata. What an account had before the period is carried forward into
+it, so that a month is a file by itself, and its balance after the period is asserted.
 """
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 
 from chalicelib.core.instants import instant_text
@@ -26,6 +26,16 @@ ROOTS = {
 FIRST_DAY = date(1700, 1, 1)
 """The checker knows no earlier day. What took effect before then is dated so, its instant stands in the metadata."""
 MOST_NAME = 40
+CARRIED_FORWARD = "Equity:Carried-Forward"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPosition:
+    """An account with its balance at the beginning of a period and at its end, debits positive."""
+
+    account: Account
+    opening_minor: int
+    closing_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +56,39 @@ class Booked:
         return max(self.occurred_at.date(), FIRST_DAY)
 
 
-def journal_text(title: str, accounts: Sequence[Account], entries: Iterable[Booked]) -> str:
-    """The file. `accounts` with their balances hold every account of the entries."""
-    ordered = sorted(entries, key=lambda entry: (entry.day, entry.recorded_at, entry.entry_id))
-    names = {account.account_id: account_name(account) for account in accounts}
-    first_day = ordered[0].day if ordered else FIRST_DAY
-    last_day = ordered[-1].day if ordered else FIRST_DAY
-    lines = [
-        *_options(title),
-        *(line for account in accounts for line in _opening(account, names, first_day)),
-        *(line for entry in ordered for line in _transaction(entry, names)),
-        "",
-        *(_assertion(account, names, last_day + timedelta(days=1)) for account in accounts),
-    ]
+def journal_head(title: str, day: date) -> str:
+    """What stands before the entries: the options, and the account that carries balances into the period."""
+    lines = [*_options(title), f"{_checked(day)} open {CARRIED_FORWARD}"]
     return "\n".join(lines) + "\n"
 
 
-def adds_up(accounts: Iterable[Account], entries: Iterable[Booked]) -> bool:
-    """Whether the entries make exactly the accounts' balances. They do not while an entry is on one account's lines and
-    not yet on another's, or moved an account that is not among these."""
-    sums: dict[str, int] = defaultdict(int)
-    for entry in entries:
-        for account_id, amount in entry.legs:
-            sums[account_id] += amount.minor
-    balances = {account.account_id: account.balance for account in accounts}
-    return sums.keys() <= balances.keys() and all(sums[each] == balance for each, balance in balances.items())
+def journal_entry(entry: Booked, accounts: Mapping[str, Account]) -> str:
+    """An entry; `accounts` has those of its legs."""
+    names = {account_id: account_name(accounts[account_id]) for account_id, _ in entry.legs}
+    return "\n".join(_transaction(entry, names)) + "\n"
+
+
+def journal_account(position: AccountPosition, *, first: date, last: date) -> str:
+    """An account opened on the first day with the balance that was carried into it, and its balance after the last."""
+    account, name = position.account, account_name(position.account)
+    lines = ["", *_opening(account, name, _checked(first))]
+    if position.opening_minor:
+        carried = Money(position.opening_minor, account.currency)
+        back = Money(-position.opening_minor, account.currency)
+        lines += [
+            f'{_checked(first)} * "carried forward"',
+            f"  {name}  {carried.text()} {account.currency}",
+            f"  {CARRIED_FORWARD}  {back.text()} {account.currency}",
+        ]
+    closing = Money(position.closing_minor, account.currency)
+    lines.append(f"{_checked(last) + timedelta(days=1)} balance {name}  {closing.text()} {account.currency}")
+    return "\n".join(lines) + "\n"
+
+
+def journal_foot(currencies: Iterable[str], *, last: date) -> str:
+    """What stands behind the accounts: that what was carried forward sums to nothing in each currency."""
+    day = _checked(last) + timedelta(days=1)
+    return "".join(f"{day} balance {CARRIED_FORWARD}  0 {currency}\n" for currency in sorted(currencies))
 
 
 def account_name(account: Account) -> str:
@@ -88,8 +106,8 @@ def _options(title: str) -> Iterator[str]:
     yield ""
 
 
-def _opening(account: Account, names: Mapping[str, str], day: date) -> Iterator[str]:
-    yield f"{day} open {names[account.account_id]} {account.currency}"
+def _opening(account: Account, name: str, day: date) -> Iterator[str]:
+    yield f"{day} open {name} {account.currency}"
     yield f"  account_id: {_quoted(account.account_id)}"
     yield f"  name: {_quoted(account.name)}"
 
@@ -107,9 +125,9 @@ def _transaction(entry: Booked, names: Mapping[str, str]) -> Iterator[str]:
         yield f"  {names[account_id]}  {amount.text()} {amount.currency}"
 
 
-def _assertion(account: Account, names: Mapping[str, str], day: date) -> str:
-    balance = Money(account.balance, account.currency)
-    return f"{day} balance {names[account.account_id]}  {balance.text()} {account.currency}"
+def _checked(day: date) -> date:
+    """The day, or the first that the checker knows."""
+    return max(day, FIRST_DAY)
 
 
 def _quoted(text: str) -> str:

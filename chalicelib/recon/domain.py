@@ -38,7 +38,8 @@ class Statement:
     """A bank's list of booked lines. `difference_minor` is what footing left over: opening + booked - closing.
 
     `loading`: some lines are still to be stored. `quarantined`: its figures do not hold (`reason`), its lines count for
-    nothing. `matched` and `open_breaks` count lines as they stand now.
+    nothing. `matched` and `open_breaks` count lines as they stand now, `counted` those that are in the account's
+    positions.
     """
 
     statement_id: str
@@ -64,6 +65,8 @@ class Statement:
     stored: int = 0
     matched: int = 0
     open_breaks: int = 0
+    counted: int = 0
+    counted_minor: int = 0
 
     @property
     def holds(self) -> bool:

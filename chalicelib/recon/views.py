@@ -11,13 +11,10 @@ import msgspec
 
 from chalicelib.core.instants import instant_text
 from chalicelib.core.masking import masked
-from chalicelib.recon.balance import Position
 from chalicelib.recon.chaining import Link
 from chalicelib.recon.domain import MOST_COMMENT, Break, Facts, Match, Reconciled, Statement
 from chalicelib.recon.files import File
 from chalicelib.web.parse import Body, Id
-
-MOST_SHOWN = 500
 
 
 class ResolutionBody(Body, frozen=True, kw_only=True):
@@ -204,43 +201,6 @@ class StatementDetail(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-class PositionView(msgspec.Struct, frozen=True):
-    """One bank account reconciled:
-
-    closing - brought forward - between statements - line breaks + ledger breaks + entries before and after the period
-    - ledger balance = difference, which is 0. The breaks shown are the first 500 of each side; the counts are whole.
-    """
-
-    bank_account_id: str
-    iban: str
-    currency: str
-    statements: int
-    starts_on: str | None
-    ends_on: str | None
-    brought_forward_minor: int
-    lines: int
-    lines_minor: int
-    matched: int
-    matched_minor: int
-    between_statements_minor: int
-    closing_minor: int
-    line_breaks: int
-    line_breaks_minor: int
-    ledger_breaks: int
-    ledger_breaks_minor: int
-    entries_before_minor: int
-    entries_after_minor: int
-    ledger_balance_minor: int
-    difference_minor: int
-    open_breaks: list[BreakView]
-
-
-class ReconciliationView(msgspec.Struct, frozen=True):
-    """Each bank account reconciled."""
-
-    accounts: list[PositionView]
-
-
 def statement_view(statement: Statement, link: Link | None) -> StatementView:
     """A statement as answers show it."""
     return StatementView(
@@ -305,8 +265,8 @@ def line_view(reconciled: Reconciled, now: datetime) -> StatementLineView:
         number=line.number,
         amount_minor=line.amount_minor,
         currency=line.currency,
-        booked_on=_day(line.booked_on),
-        valued_on=_day(line.valued_on),
+        booked_on=day_text(line.booked_on),
+        valued_on=day_text(line.valued_on),
         bank_reference=line.bank_reference,
         reference=line.reference,
         description=line.description,
@@ -335,36 +295,6 @@ def break_view(found: Break, now: datetime) -> BreakView:
     )
 
 
-def position_view(position: Position, now: datetime) -> PositionView:
-    """A bank account reconciled as answers show it."""
-    period = position.period
-    shown = (*position.line_breaks[:MOST_SHOWN], *position.ledger_breaks[:MOST_SHOWN])
-    return PositionView(
-        bank_account_id=position.account.account_id,
-        iban=position.account.owner or "",
-        currency=position.account.currency,
-        statements=len(position.links),
-        starts_on=_day(period[0] if period else None),
-        ends_on=_day(period[1] if period else None),
-        brought_forward_minor=position.brought_forward_minor,
-        lines=position.lines,
-        lines_minor=position.lines_minor,
-        matched=position.matched,
-        matched_minor=position.matched_minor,
-        between_statements_minor=position.jumps_minor,
-        closing_minor=position.closing_minor,
-        line_breaks=len(position.line_breaks),
-        line_breaks_minor=position.line_breaks_minor,
-        ledger_breaks=len(position.ledger_breaks),
-        ledger_breaks_minor=position.ledger_breaks_minor,
-        entries_before_minor=position.earlier_minor,
-        entries_after_minor=position.later_minor,
-        ledger_balance_minor=position.account.balance,
-        difference_minor=position.difference_minor,
-        open_breaks=[break_view(found, now) for found in shown],
-    )
-
-
 def _match_view(match: Match | None) -> MatchView | None:
     return None if match is None else MatchView(match.entry_id or None, match.rule, _facts(match.why))
 
@@ -387,5 +317,6 @@ def _facts(facts: Facts) -> dict[str, Any]:
     return dict(facts)
 
 
-def _day(day: date | None) -> str | None:
+def day_text(day: date | None) -> str | None:
+    """A day as answers show it."""
     return None if day is None else day.isoformat()

@@ -31,6 +31,12 @@ def content_key(folder: str, content: bytes) -> str:
     return f"{folder}/{sha256(content).hexdigest()}"
 
 
+def put(key: str, content: bytes, *, content_type: str = "application/octet-stream", bucket: str = FILES) -> None:
+    """Write a file, over one that is there: only for what is made again from the books whenever it is missing."""
+    request: dict[str, Any] = {"Bucket": os.environ[bucket], "Key": key, "Body": content, "ContentType": content_type}
+    with_retries(lambda: s3_client().put_object(**request))
+
+
 def put_once(key: str, content: bytes, *, content_type: str = "application/octet-stream", bucket: str = FILES) -> None:
     """Write a file, unless it is there. Raises Busy `try_again` when S3 is out of reach.
 
@@ -39,7 +45,7 @@ def put_once(key: str, content: bytes, *, content_type: str = "application/octet
     request: dict[str, Any] = {"Bucket": os.environ[bucket], "Key": key, "Body": content}
     request |= {"ContentType": content_type, "IfNoneMatch": "*"}
     try:
-        with_retries(lambda: _s3().put_object(**request))
+        with_retries(lambda: s3_client().put_object(**request))
     except ClientError as error:
         match error.response["Error"]["Code"]:
             case "PreconditionFailed":
@@ -64,7 +70,7 @@ def find(key: str, *, bucket: str = FILES) -> bytes | None:
 
 def _find(key: str, bucket: str) -> bytes | None:
     try:
-        answer = _s3().get_object(Bucket=bucket, Key=key)
+        answer = s3_client().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         # Whoever may not list a bucket is not told that a file is missing, but that it is not theirs to read.
         if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
@@ -77,7 +83,8 @@ def _find(key: str, bucket: str) -> bytes | None:
 
 
 @cache
-def _s3() -> Any:
+def s3_client() -> Any:
+    """The client for S3 of this process."""
     import boto3  # noqa: PLC0415 (at first use: a cold start that needs no such client does not pay)
 
     # Retries are made here, as for DynamoDB. Path style: the emulator has no host name for each bucket.
@@ -85,6 +92,7 @@ def _s3() -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         retries={"total_max_attempts": 1},
+        signature_version="s3v4",
         s3={"addressing_style": "path"},
     )
     return boto3.client("s3", config=settings)

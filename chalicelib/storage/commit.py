@@ -7,7 +7,7 @@ built here, in order, and each reason for a cancellation is mapped back to the w
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -80,14 +80,32 @@ def update(
     return Write(tag, key, {"Update": _asking_for_old(action)}, refuse)
 
 
-def check(tag: str, key: Key, *, condition: str, values: Item, refuse: Callable[[Item | None], Exception]) -> Write:
+def add(tag: str, key: Key, amounts: Mapping[str, int]) -> Write:
+    """Add to numbers of an item, which is made where there is none. It has no condition: what it stands beside in a
+    commit makes it happen once."""
+    names = {f"#n{i}": name for i, name in enumerate(amounts)}
+    values: Item = {f":n{i}": {"N": str(amount)} for i, amount in enumerate(amounts.values())}
+    action: dict[str, Any] = {
+        "TableName": physical_name(key.model),
+        "Key": key.wire(),
+        "UpdateExpression": "ADD " + ", ".join(f"#n{i} :n{i}" for i in range(len(amounts))),
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+    return Write(tag, key, {"Update": action}, lambda _: Defect("an addition has no condition"))
+
+
+def check(
+    tag: str, key: Key, *, condition: str, refuse: Callable[[Item | None], Exception], values: Item | None = None
+) -> Write:
     """Change nothing, and let the commit stand only under a condition on the item at `key`."""
     action: dict[str, Any] = {
         "TableName": physical_name(key.model),
         "Key": key.wire(),
         "ConditionExpression": condition,
-        "ExpressionAttributeValues": values,
     }
+    if values:
+        action["ExpressionAttributeValues"] = values
     return Write(tag, key, {"ConditionCheck": _asking_for_old(action)}, refuse)
 
 

@@ -109,8 +109,17 @@ def replace(
     )
 
 
-def listing(list_key: str, shape: type[T], *, after: Item | None, limit: int, newest_first: bool = False) -> Listing[T]:
-    """One page of a list by the index (eventual), with the documents read strongly."""
+def listing(
+    list_key: str,
+    shape: type[T],
+    *,
+    after: Item | None,
+    limit: int,
+    newest_first: bool = False,
+    between: tuple[str, str] | None = None,
+) -> Listing[T]:
+    """One page of a list by the index (eventual), with the documents read strongly. `between` keeps those whose place
+    in the list lies from the first to the second text, both included."""
     page = index_page(
         RecordItem,
         "by_list",
@@ -119,6 +128,7 @@ def listing(list_key: str, shape: type[T], *, after: Item | None, limit: int, ne
         after=after,
         limit=limit,
         newest_first=newest_first,
+        between=between,
     )
     found = fetch(page.keys)
     values = (take(found, key, shape) for key in page.keys)

@@ -6,7 +6,11 @@
                pk = tenant#account#days        what entries of one day, by `occurred_at`, come to
     feed       pk = tenant#entry               an entry's number in its tenant's feed; pk = tenant: the last given
     records    pk, sk                          every other aggregate: a JSON document with a version
+<<<<<<< HEAD
                pk = tenant#totals..., number   totals by kind and currency up to a number of the feed
+=======
+               pk = tenant#account, month#…    what a bank account's month comes to in reconciliation
+>>>>>>> f92ed81 (recon: a month is reconciled from carried positions, exports of a period are made by a worker)
 
 A model's `Meta.table_name` is the short name; `physical_name` puts the stage's prefix before it.
 """
@@ -185,6 +189,29 @@ class RecordItem(Model):
     due_code = UnicodeAttribute(null=True)
 
 
+class MonthRow(Model):
+    """What a bank account's month comes to in reconciliation: how many items and their sum, by what became of them.
+    Each number is only ever added to; see `chalicelib.recon.positions`."""
+
+    class Meta:
+        table_name = "records"
+
+    pk = UnicodeAttribute(hash_key=True)
+    sk = UnicodeAttribute(range_key=True)
+    lines = IntegerAttribute(default=0)
+    lines_minor = IntegerAttribute(default=0)
+    entries = IntegerAttribute(default=0)
+    entries_minor = IntegerAttribute(default=0)
+    matched_lines = IntegerAttribute(default=0)
+    matched_lines_minor = IntegerAttribute(default=0)
+    matched_entries = IntegerAttribute(default=0)
+    matched_entries_minor = IntegerAttribute(default=0)
+    cleared_lines = IntegerAttribute(default=0)
+    cleared_lines_minor = IntegerAttribute(default=0)
+    cleared_entries = IntegerAttribute(default=0)
+    cleared_entries_minor = IntegerAttribute(default=0)
+
+
 class Key(NamedTuple):
     """Where an item lives. `sort` is the text of the sort key, or None where the table has none."""
 
@@ -264,6 +291,11 @@ def number_key(tenant: str, entry_id: str) -> Key:
 def feed_key(tenant: str) -> Key:
     """Where the last number of a tenant's feed is."""
     return Key(FeedRow, tenant)
+
+
+def month_key(tenant: str, account_id: str, month: str) -> Key:
+    """Where the figures of a bank account's month are (`month` as 2026-03)."""
+    return Key(MonthRow, f"{tenant}#{account_id}", f"month#{month}")
 
 
 def record_key(owner: str, record_id: str, part: str = "state") -> Key:

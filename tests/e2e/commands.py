@@ -7,6 +7,7 @@ from typing import Any
 from tests.e2e.bank import CURRENCY, XML, Line, statement
 from tests.e2e.clearing import clearing_commands, clearing_questions, prepare_clearing
 from tests.e2e.command import Command
+from tests.e2e.exporting import export_commands, prepare_exports
 from tests.e2e.ledger import prepare_ledger
 from tests.e2e.ledger_commands import ledger_commands
 from tests.e2e.market import (
@@ -51,6 +52,7 @@ def prepare(market: Market, dynamodb: Any) -> None:
     prepare_receipts(market)
     prepare_trades(market, dynamodb)
     prepare_suspended(market, dynamodb)
+    prepare_exports(market, dynamodb)
 
 
 def commands(market: Market) -> dict[str, Command]:
@@ -69,6 +71,7 @@ def commands(market: Market) -> dict[str, Command]:
         **payout_commands(market),
         **receipt_commands(market),
         **suspended_commands(),
+        **export_commands(market),
         "POST /v1/accounts": Command("/v1/accounts", account, account | {"name": "chest"}),
         "POST /v1/transfers": Command("/v1/transfers", transfer_body(ids, 5), transfer_body(ids, 6)),
         "POST /v1/entries": Command("/v1/entries", {"postings": legs}, {"postings": legs, "reference": "x"}),

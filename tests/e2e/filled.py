@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.e2e.bank import CURRENCY, XML, Line, notification, statement
 from tests.e2e.clearing import open_splits, open_windows
+from tests.e2e.exporting import ask_for_exports
 from tests.e2e.goods import publish_goods, template_body
 from tests.e2e.ledger import open_ledger, place_holds
 from tests.e2e.market import (
@@ -45,6 +46,7 @@ def fill(market: Market, functions: Any) -> None:
     _split(market)
     _bank_tells(market)
     _reconcile(market)
+    ask_for_exports(market, "other_export", "export_id")
     for name in ("cash", "capital", "till", "stake"):
         wait_for("a history", partial(_is_complete, market, ids[name]))
     sign(functions, market, 2)
@@ -126,3 +128,5 @@ def _reconcile(market: Market) -> None:
         market.ids["statement_id"] = reply.json["statements"][0]["statement_id"]
         market.ids["file_id"] = reply.json["file_id"]
     market.ids["break_id"] = market.web.read("/v1/breaks")["breaks"][0]["break_id"]
+    (reconciled,) = market.web.read("/v1/reconciliation")["accounts"]
+    market.ids["reconciled_account_id"] = reconciled["bank_account_id"]

@@ -47,6 +47,7 @@ TEXTS = [
 WITHOUT_WORDS = (
     "POST /v1/trades/{trade_id}/final-settlement",
     "POST /v1/breaks/{break_id}/rematch",
+    "POST /v1/exports/{export_id}/rerun",
     "POST /v1/holds/{hold_id}/void",
     "POST /v1/netting-windows/{net_id}/closing",
     "POST /v1/trades/{trade_id}/agreement",

@@ -16,6 +16,7 @@ from tests.e2e.clearing import obligations_body, split_body
 from tests.e2e.command import Command
 from tests.e2e.commands import commands, prepare
 from tests.e2e.document import operations
+from tests.e2e.exporting import wait_until_made
 from tests.e2e.goods import are_sent
 from tests.e2e.ledger import batch_body, exchange_body, hold_body, legs, wait_until_listed
 from tests.e2e.market import (
@@ -70,12 +71,14 @@ def test_a_command_said_again_gives_the_same_answer_and_changes_nothing(
 
 
 def workers_are_done(market: Market, name: str, first: Reply) -> None:
-    """Wait for the payouts that a command makes, and for the lists of the holds that it is a step of."""
+    """Wait for the payouts or the export that a command makes, and for the lists of the holds that it is a step of."""
     wait_until_listed(
         market, *(one["hold_id"] for one in (first.json, *first.json.get("holds", ())) if "hold_id" in one)
     )
     if name.endswith("/claims/{claim_id}/settlements"):
         wait_for("the payout", partial(are_sent, market, market.ids["owing"], 2))
+    if "export_id" in first.json:
+        wait_until_made(market, first.json["export_id"])
     if name in PAYOUTS:
         trade = commands(market)[name].path.split("/")[3]
         wait_for("payouts", partial(are_sent, market, trade, PAYOUTS[name]))

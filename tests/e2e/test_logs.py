@@ -15,7 +15,19 @@ from tests.e2e.market import Market, open_parties, party_body, wait_for
 from tests.e2e.queues import wait_until_drained
 from tests.support.local_stack import LocalStack
 
-FUNCTIONS = ("api", "callbacks", "payouts", "relay", "project", "sequence", "sweep", "checkpoint", "prove", "operate")
+FUNCTIONS = (
+    "api",
+    "callbacks",
+    "payouts",
+    "exports",
+    "relay",
+    "project",
+    "sequence",
+    "sweep",
+    "checkpoint",
+    "prove",
+    "operate",
+)
 SECRET_NAME = "Confidential Trading 4711"
 SECRET_NOTE = "for the secret delivery 4712"
 SECRET_ORDER = "secret order 4713"

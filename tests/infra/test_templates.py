@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib.core.calendars import NOTICE
 from chalicelib.queues import metrics
+from chalicelib.recon.export_jobs import KEPT
 from chalicelib.settlement.worker import calendars
 from tests.infra.app_template import FUNCTIONS, app_resources, data_resources, event_source, functions
 
@@ -29,7 +30,7 @@ CALLBACK_AND_UPLOAD_TYPES = {
     "text/plain",
     "text/xml",
 }
-QUEUE_WORKERS = ("Callbacks", "Payouts")
+QUEUE_WORKERS = ("Callbacks", "Payouts", "Exports")
 STREAM_WORKERS = ("Project", "Relay", "Sequence")
 STAGES = ("local", "dev", "prod")
 
@@ -61,7 +62,7 @@ def test_every_work_queue_is_ordered_and_gives_up_after_five_tries() -> None:
     queues = of_type(data_resources(), "AWS::SQS::Queue")
     redrives = {n: q["Properties"]["RedrivePolicy"] for n, q in queues.items() if "RedrivePolicy" in q["Properties"]}
 
-    assert set(redrives) == {"CallbackQueue", "PayoutQueue"}
+    assert set(redrives) == {"CallbackQueue", "PayoutQueue", "ExportQueue"}
     for name, redrive in redrives.items():
         dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
         assert redrive["maxReceiveCount"] == 5
@@ -107,11 +108,19 @@ def test_checkpoints_are_signed_with_a_key_that_does_nothing_else() -> None:
     assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
 
 
-def test_a_message_outlives_six_timeouts_of_its_worker() -> None:
-    visibility = data_resources()["CallbackQueue"]["Properties"]["VisibilityTimeout"]
+@pytest.mark.parametrize("worker", QUEUE_WORKERS)
+def test_a_message_outlives_six_timeouts_of_its_worker(worker: str) -> None:
+    queue = data_resources()[f"{worker.removesuffix('s')}Queue"]["Properties"]
 
-    assert visibility == data_resources()["PayoutQueue"]["Properties"]["VisibilityTimeout"]
-    assert visibility >= 6 * max(functions("prod")[name]["Timeout"] for name in QUEUE_WORKERS)
+    assert queue["VisibilityTimeout"] >= 6 * functions("prod")[worker]["Timeout"]
+
+
+def test_only_what_can_be_made_again_from_the_books_expires() -> None:
+    rules = data_resources()["Bucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+
+    expiring = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+    assert expiring == {"exports/", "carried-positions/"}
+    assert [rule["ExpirationInDays"] for rule in rules if rule.get("Prefix") == "exports/"] == [KEPT.days]
 
 
 def test_a_record_that_is_suspended_raises_an_alarm() -> None:
@@ -136,6 +145,7 @@ def test_workers_tell_which_messages_failed(worker: str) -> None:
     [
         ("Callbacks", "Queue", "CallbackQueueArn"),
         ("Payouts", "Queue", "PayoutQueueArn"),
+        ("Exports", "Queue", "ExportQueueArn"),
         ("Relay", "Stream", "JournalStreamArn"),
         ("Sequence", "Stream", "JournalStreamArn"),
         ("Project", "Stream", "AccountsStreamArn"),
@@ -157,7 +167,7 @@ def test_a_poisoned_stream_record_is_cornered_and_told(worker: str) -> None:
     assert "StreamsDeadQueueArn" in str(source["DestinationConfig"]["OnFailure"])
 
 
-@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Due", "Calendars", "Checkpoint", "Prove"])
+@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Follow", "Due", "Calendars", "Checkpoint", "Prove"])
 def test_a_failed_scheduled_run_is_told(function: str) -> None:
     destination = functions("prod")[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
 

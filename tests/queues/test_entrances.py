@@ -22,11 +22,13 @@ REMOVED = stream_event(({"pk": {"S": "ten_a#x"}}, None))
 ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "callbacks": ("chalicelib.settlement.worker.bank_messages", NO_MESSAGE, BOTH_FAILED),
     "payouts": ("chalicelib.settlement.worker.payments", NO_MESSAGE, BOTH_FAILED),
+    "exports": ("chalicelib.recon.worker.exports", NO_MESSAGE, BOTH_FAILED),
     "relay": ("chalicelib.settlement.worker.relay", REMOVED, None),
     "project": ("chalicelib.ledger.worker.project", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),
     "sequence": ("chalicelib.ledger.worker.sequence", REMOVED, None),
     "sweep": ("chalicelib.ledger.worker.sweep", schedule_event(), NOTHING_SWEPT),
+    "follow": ("chalicelib.recon.worker.follow", schedule_event(), {"accounts": 0, "entries": 0}),
     "due": ("chalicelib.settlement.worker.due", schedule_event(), {"records": 0, "acts": 0}),
     "calendars": ("chalicelib.settlement.worker.calendars", schedule_event(), {"trades": 0, "recounted": 0}),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
@@ -35,7 +37,7 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"accrue", "sweep", "due", "calendars", "checkpoint", "prove"}
+OF_ALL_BOOKS = {"accrue", "sweep", "follow", "due", "calendars", "checkpoint", "prove"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import boto3
+import msgspec
 
 from chalicelib.core.call import worker_call
 from chalicelib.core.money import Money
@@ -23,12 +24,16 @@ from chalicelib.ledger.domain import (
     purpose_account,
     purpose_account_id,
 )
-from chalicelib.ledger.service import projection
+from chalicelib.ledger.service import feed, projection
 from chalicelib.ledger.store.accounts import open_account
 from chalicelib.ledger.store.entries import plan_entry
+from chalicelib.ledger.store.feed import head
+from chalicelib.recon.positions import Mark
 from chalicelib.recon.service.uploads import upload_statement
-from chalicelib.storage.journal import journal_item
+from chalicelib.storage.journal import from_row, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import query, scan
+from chalicelib.storage.tables import JournalRow, RecordItem
 from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 
@@ -199,3 +204,17 @@ def project(tables: Tables) -> None:
         told = [record["dynamodb"] for record in records]
         projection.project((images["OldImage"], images["NewImage"]) for images in told if "OldImage" in images)
         iterator = page["NextShardIterator"]
+
+
+def number(tables: Tables, tenant: str = TENANT) -> int:
+    """Number all that is journalled and has no number, in the order of its recording; the last number."""
+    rows = scan(JournalRow, after=None, limit=1000).items
+    items = [from_row(row) for row in rows if isinstance(row, JournalRow)]
+    feed.number(sorted((item for item in items if item.tenant == tenant), key=lambda item: item.recorded_at))
+    return head(tenant)
+
+
+def account_marks(tenant: str = TENANT, account_id: str = BANK) -> list[Mark]:
+    """All lines of a bank account in short."""
+    page = query(RecordItem, pk=f"{tenant}#{account_id}", limit=1000, starts_with="line#")
+    return [msgspec.json.decode(item.doc, type=Mark) for item in page.items if isinstance(item, RecordItem)]

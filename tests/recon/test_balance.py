@@ -1,141 +1,181 @@
-"""The bank's balance against the books': whatever lies between them is named, to the unit."""
+"""A month of a bank account: whatever lies between bank and books is named, and open items roll from month to month."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.errors import Conflict
-from chalicelib.recon.balance import Books, Mark, Position, check_loaded, position, unexplained
+from chalicelib.core.errors import InvalidInput
+from chalicelib.recon.balance import BankReconciliation, Books, Statements, reconcile_month
 from chalicelib.recon.chaining import chain
-from chalicelib.recon.domain import Statement, lines_of
-from chalicelib.recon.matching import Booking
-from tests.recon.build import BANK, FIRST_DAY, Line, Sheet, bank_account
-from tests.recon.values import line, outcome, statement_of, told
+from chalicelib.recon.positions import (
+    MonthTotals,
+    Tally,
+    added,
+    check_month,
+    entry_added,
+    line_added,
+    month_of,
+    pair_cleared,
+)
+from tests.recon.build import Line, Sheet, bank_account
+from tests.recon.values import statement_of
+
+MONTHS = ("2026-01", "2026-02", "2026-03", "2026-04")
 
 
 @dataclass(frozen=True)
 class Movement:
-    """A movement as the bank told it (None: not), and as it was booked (None: not), `day` days after the first."""
+    """A movement as the bank lists it and as it is booked, each by the month's number (None: not at all)."""
 
-    told: int | None
+    minor: int
+    listed: int | None
     booked: int | None
-    day: int = 0
+
+    @property
+    def pair(self) -> int | None:
+        """The month in which both sides are there."""
+        return None if self.listed is None or self.booked is None else max(self.listed, self.booked)
 
 
-def entry(number: int, minor: int, day: int) -> Booking:
-    at = datetime.combine(FIRST_DAY + timedelta(days=day), time(12), tzinfo=UTC)
-    return Booking(f"ent_{number}", minor, "CNY", "movement.booked", at)
+def sheets(movements: Sequence[Movement], opening: int = 0) -> list[Sheet]:
+    """A statement a month, the last day of which is the month's last."""
+    found: list[Sheet] = []
+    for number, month in enumerate(MONTHS):
+        lines = [Line(m.minor, f"R{i}") for i, m in enumerate(movements) if m.listed == number]
+        day = date.fromisoformat(f"{month}-28")
+        start = Sheet(opening=opening) if not found else found[-1].next()
+        found.append(replace(start, lines=lines, day=day))
+    return found
+
+
+def totals(movements: Sequence[Movement]) -> dict[str, MonthTotals]:
+    """The months' figures as commands add them up, side by side, in the order they come."""
+    changes = []
+    for m in movements:
+        line = None if m.listed is None else (MONTHS[m.listed], Tally(1, m.minor))
+        entry = None if m.booked is None else (MONTHS[m.booked], Tally(1, m.minor))
+        if line is not None:
+            changes.append(line_added(line[0], m.minor))
+        if entry is not None:
+            changes.append(entry_added(entry[0], m.minor))
+        if line is not None and entry is not None:
+            changes.append(pair_cleared(line=line, entry=entry))
+    return added(changes)
 
 
 def reconciled(
-    movements: Sequence[Movement],
-    *,
-    days: int = 3,
-    opening: int = 0,
-    ledger: int | None = None,
-    missing: int | None = None,
-) -> Position:
-    """A bank account over `days` statements, one a day but for the `missing` one, and its books."""
-    entries = [entry(i, m.booked, m.day) for i, m in enumerate(movements) if m.booked is not None]
-    known = {f"R{i}": found for i, m in enumerate(movements) for found in entries if found.entry_id == f"ent_{i}"}
-    sheets: list[Sheet] = []
-    for day in range(days):
-        lines = [Line(m.told, f"R{i}") for i, m in enumerate(movements) if m.day == day and m.told is not None]
-        sheets.append(sheets[-1].next(*lines) if sheets else Sheet(opening=opening, lines=lines))
-    sheets = [sheet for day, sheet in enumerate(sheets) if day != missing]
-    results = [
-        outcome(each, known.get(each.bank_reference))
-        for sheet in sheets
-        for each in lines_of(statement_of(sheet), told(sheet))
-    ]
-    marks = [
-        Mark(r.line.line_id, r.line.statement_id, 1, r.match.entry_id if r.match else "", r.line.amount_minor, state)
-        for r in results
-        for state in (("matched" if r.match else "open"),)
-    ]
-    booked = sum(each.amount_minor for each in entries)
-    account = replace(bank_account(), balance=booked if ledger is None else ledger)
-    books = Books(account, {each.entry_id: each.amount_minor for each in entries})
-    untold = set(unexplained(books, marks))
-    return position(
-        books,
-        chain([statement_of(sheet) for sheet in sheets]),
-        marks,
-        line_breaks=[r.found_break for r in results if r.found_break],
-        untold=[each for each in entries if each.entry_id in untold],
-    )
+    movements: Sequence[Movement], month: int, *, opening: int = 0, off: int = 0, missing: int | None = None
+) -> BankReconciliation:
+    """A month, with one month's statement missing perhaps, and the books `off` by so much."""
+    booked = sum(m.minor for m in movements if m.booked is not None)
+    there = [each for number, each in enumerate(sheets(movements, opening)) if number != missing]
+    stored = [statement_of(each) for each in there]
+    stored = [replace(each, counted=each.lines, counted_minor=each.booked_minor) for each in stored]
+    links = chain(stored)
+    own = tuple(link for link in links if month_of(link.statement.ends_on) == MONTHS[month])
+    before = [link for link in links if month_of(link.statement.ends_on) < MONTHS[month]]
+    statements = Statements(own, before[-1].closing_minor if before else 0)
+    told = [replace(m, listed=None) if m.listed == missing and missing is not None else m for m in movements]
+    books = Books(replace(bank_account(), balance=booked + off, version=len(movements)), len(movements), booked + off)
+    return reconcile_month(books, statements, totals(told), MONTHS[month])
 
 
-def test_an_account_whose_lines_are_all_matched_has_nothing_open() -> None:
-    found = reconciled([Movement(200, 200), Movement(-50, -50, 1), Movement(7, 7, 2)])
+def test_a_month_whose_lines_are_all_matched_has_nothing_open() -> None:
+    found = reconciled([Movement(200, 1, 1), Movement(-50, 1, 1)], 1)
 
-    assert (found.closing_minor, found.account.balance, found.difference_minor) == (157, 157, 0)
-    assert (found.lines, found.matched, found.matched_minor) == (3, 3, 157)
-    assert (found.line_breaks, found.ledger_breaks) == ((), ())
-
-
-def test_each_open_item_is_named_on_its_side() -> None:
-    found = reconciled(
-        [Movement(200, None), Movement(None, 30, 1), Movement(10, 9, 2), Movement(None, 4, 5)], opening=7
-    )
-
-    assert [each.amount_minor for each in found.line_breaks] == [200, 10]
-    assert [each.amount_minor for each in found.ledger_breaks] == [30, 9]
-    assert (found.brought_forward_minor, found.later_minor, found.closing_minor) == (7, 4, 217)
-    assert (found.account.balance, found.difference_minor) == (43, 0)
+    assert (found.statements.closing_minor, found.books_closing_minor, found.difference_minor) == (150, 150, 0)
+    assert (found.lines, found.entries, found.matched) == (Tally(2, 150), Tally(2, 150), Tally(2, 150))
+    assert (found.open_lines.now, found.open_entries.now) == (Tally(), Tally())
 
 
-def test_entries_before_the_first_statement_are_no_breaks() -> None:
-    found = reconciled([Movement(None, 50, -1)], opening=50)
+def test_an_entry_whose_line_comes_next_month_is_open_at_the_end_of_this_one() -> None:
+    late = [Movement(200, 2, 1)]
 
-    assert (found.brought_forward_minor, found.earlier_minor, found.ledger_breaks) == (50, 50, ())
-    assert found.difference_minor == 0
+    first, second = reconciled(late, 1), reconciled(late, 2)
+
+    assert (first.open_entries.new, first.open_entries.now) == (Tally(1, 200), Tally(1, 200))
+    assert (second.open_entries.before, second.open_entries.cleared) == (Tally(1, 200), Tally(1, 200))
+    assert (second.open_entries.now, second.matched) == (Tally(), Tally(1, 200))
+    assert (first.books_closing_minor, second.books_opening_minor) == (200, 200)
+
+
+def test_an_entry_of_an_earlier_month_that_is_recorded_late_belongs_to_that_month() -> None:
+    told = [Movement(200, 1, 1)]
+
+    before, after = reconciled(told, 1), reconciled([*told, Movement(7, None, 1)], 1)
+
+    assert (before.books_closing_minor, after.books_closing_minor) == (200, 207)
+    assert (after.open_entries.now, after.difference_minor) == (Tally(1, 7), 0)
+
+
+def test_the_first_statements_opening_balance_is_brought_forward_by_later_months() -> None:
+    first, second = (reconciled([], month, opening=50) for month in (0, 1))
+
+    assert (first.statements.between_minor, first.brought_forward_minor) == (50, 0)
+    assert (second.statements.between_minor, second.brought_forward_minor) == (0, 50)
+    assert (first.difference_minor, second.difference_minor) == (0, 0)
 
 
 def test_what_a_missing_statement_moved_lies_between_the_statements() -> None:
-    found = reconciled([Movement(200, 200), Movement(-50, -50, 1), Movement(7, 7, 2)], missing=1)
+    found = reconciled([Movement(-50, 1, 1)], 2, missing=1)
 
-    assert (found.closing_minor, found.jumps_minor, found.ledger_breaks_minor) == (157, -50, -50)
+    assert (found.statements.between_minor, found.open_entries.now) == (-50, Tally(1, -50))
     assert found.difference_minor == 0
 
 
-def test_an_account_without_statements_has_only_later_entries() -> None:
-    found = reconciled([Movement(None, 50)], days=0)
-
-    assert (found.period, found.closing_minor, found.later_minor, found.difference_minor) == (None, 0, 50, 0)
-
-
 def test_a_balance_that_its_entries_do_not_make_is_the_difference() -> None:
-    assert reconciled([Movement(200, 200)], ledger=199).difference_minor == 1
+    assert reconciled([Movement(200, 1, 1)], 1, off=-1).difference_minor == 1
 
 
-def test_a_statement_that_is_not_stored_whole_is_refused() -> None:
-    statement: Statement = statement_of(Sheet(lines=[Line(5)]), status="loading")
+def test_a_line_of_zero_is_explained_by_itself() -> None:
+    found = added([line_added("2026-03", 0)])["2026-03"]
 
-    with pytest.raises(Conflict) as refused:
-        check_loaded(chain([statement]))
-
-    assert (refused.value.code, refused.value.facts) == ("statement_loading", {"statement_id": statement.statement_id})
+    assert (found.lines, found.matched_lines) == (Tally(1, 0), Tally(1, 0))
 
 
-def test_the_account_that_is_reconciled_is_the_one_breaks_name() -> None:
-    found = reconciled([Movement(None, 30)])
+@pytest.mark.parametrize("text", ["", "2026", "2026-13", "2026-00", "26-03", "2026-3", "２０２６-03", "2026-03-01"])
+def test_a_month_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check_month(text)
 
-    assert [each.bank_account_id for each in found.ledger_breaks] == [BANK] == [line().bank_account_id]
+    assert (refused.value.code, refused.value.facts["field"]) == ("invalid_month", "month")
 
 
 minors = st.integers(-(10**9), 10**9).filter(bool)
-movements = st.lists(st.builds(Movement, st.none() | minors, st.none() | minors, st.integers(-2, 5)), max_size=8)
+places = st.none() | st.integers(0, len(MONTHS) - 1)
+movements = st.lists(st.builds(Movement, minors, places, places), max_size=12)
 
 
-@given(movements, st.integers(1, 4), st.integers(-500, 500), st.none() | st.integers(0, 3))
-def test_nothing_between_bank_and_books_goes_unnamed(
-    moved: list[Movement], days: int, opening: int, missing: int | None
+@given(movements, st.integers(-500, 500), places)
+def test_nothing_between_bank_and_books_goes_unnamed_in_any_month(
+    moved: list[Movement], opening: int, missing: int | None
 ) -> None:
-    assert reconciled(moved, days=days, opening=opening, missing=missing).difference_minor == 0
+    differences = [
+        reconciled(moved, month, opening=opening, missing=missing).difference_minor for month in range(len(MONTHS))
+    ]
+
+    assert differences == [0] * len(MONTHS)
+
+
+@given(movements)
+def test_open_items_roll_and_are_those_of_which_the_other_side_has_not_come(moved: list[Movement]) -> None:
+    before = (Tally(), Tally())
+    for month in range(len(MONTHS)):
+        found = reconciled(moved, month)
+        rolls = (found.open_lines, found.open_entries)
+        sides = ([m.listed for m in moved], [m.booked for m in moved])
+        for roll, carried, side in zip(rolls, before, sides, strict=True):
+            there = [(m, at) for m, at in zip(moved, side, strict=True) if at is not None and at <= month]
+            still = [m.minor for m, _ in there if m.pair is None or m.pair > month]
+            new = [m.minor for m, at in there if at == month and (m.pair is None or m.pair > month)]
+            assert roll.before == carried
+            assert roll.new == Tally(len(new), sum(new))
+            assert roll.now == Tally(len(still), sum(still))
+            assert roll.before.plus(roll.new).less(roll.cleared) == roll.now
+        before = (found.open_lines.now, found.open_entries.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Account, Kind, Purpose
-from chalicelib.recon.beancount import Booked, account_name, adds_up, journal_text
+from chalicelib.recon.beancount import (
+    AccountPosition,
+    Booked,
+    account_name,
+    journal_account,
+    journal_entry,
+    journal_foot,
+    journal_head,
+)
 from tests.recon.beancheck import problems
 from tests.support.calls import MONDAY
 
@@ -30,8 +38,24 @@ DEPOSIT = Booked(
 )
 
 
-def journal(*entries: Booked, accounts: tuple[Account, ...] = (BANK, PARTY)) -> str:
-    return journal_text("Journal of ten_test", accounts, entries)
+FIRST, LAST = date(2026, 3, 1), date(2026, 3, 31)
+
+
+def journal(
+    *entries: Booked, accounts: tuple[Account, ...] = (BANK, PARTY), opening: dict[str, int] | None = None
+) -> str:
+    """A journal of March whose accounts close at their balances."""
+    carried = opening or {}
+    known = {account.account_id: account for account in accounts}
+    positions = [AccountPosition(each, carried.get(each.account_id, 0), each.balance) for each in accounts]
+    return "".join(
+        [
+            journal_head("Journal of ten_test", FIRST),
+            *(journal_entry(entry, known) for entry in entries),
+            *(journal_account(position, first=FIRST, last=LAST) for position in positions),
+            journal_foot({account.currency for account in accounts}, last=LAST),
+        ]
+    )
 
 
 def test_a_journal_is_accepted_with_a_tolerance_of_nothing(tmp_path: Path) -> None:
@@ -53,8 +77,8 @@ def test_an_entry_is_dated_when_it_took_effect_and_linked_by_its_id() -> None:
 HALF_CENTS = [
     ("-bank  100.05 CNY\n  Liab", "-bank  100.055 CNY\n  Liab", "Transaction does not balance"),
     (
-        "2026-03-03 balance Assets:Bank:Bank-bank  100.05",
-        "2026-03-03 balance Assets:Bank:Bank-bank  100.055",
+        "2026-04-01 balance Assets:Bank:Bank-bank  100.05",
+        "2026-04-01 balance Assets:Bank:Bank-bank  100.055",
         "Balance failed",
     ),
 ]
@@ -111,18 +135,31 @@ def test_no_name_breaks_out_of_its_place(tmp_path: Path, name: str) -> None:
     assert not any(line.startswith("2026-03-02 open Assets:Fake") for line in text.splitlines())
 
 
-def test_entries_add_up_only_to_the_balances_they_make() -> None:
-    unlisted = replace(DEPOSIT, legs=(("acc_bank", Money(10_005, "CNY")), ("acc_other", Money(-10_005, "CNY"))))
+def test_balances_from_before_the_period_are_carried_forward_and_sum_to_nothing(tmp_path: Path) -> None:
+    opening = {"acc_bank": 4_000, "acc_mill": -4_000}
+    accounts = (replace(BANK, balance=14_005), replace(PARTY, balance=-14_005))
 
-    assert adds_up([BANK, PARTY], [DEPOSIT])
-    assert not adds_up([BANK, PARTY], [])
-    assert not adds_up([BANK, PARTY], [DEPOSIT, DEPOSIT])
-    assert not adds_up([BANK], [unlisted])
-    assert not adds_up([replace(BANK, balance=10_004), PARTY], [DEPOSIT])
+    text = journal(DEPOSIT, accounts=accounts, opening=opening)
+
+    assert text.count('2026-03-01 * "carried forward"') == 2
+    assert "2026-04-01 balance Equity:Carried-Forward  0 CNY\n" in text
+    assert problems(text, tmp_path) == []
+    one_sided = journal(DEPOSIT, accounts=accounts, opening={"acc_bank": 4_000})
+    assert any("Balance failed" in each for each in problems(one_sided, tmp_path))
 
 
 def test_what_took_effect_before_the_checkers_calendar_is_dated_at_its_beginning(tmp_path: Path) -> None:
-    text = journal(replace(DEPOSIT, occurred_at=datetime(1400, 1, 1, tzinfo=UTC)))
+    old = replace(DEPOSIT, occurred_at=datetime(1400, 1, 1, tzinfo=UTC))
+    first, known = date(1400, 1, 1), {"acc_bank": BANK, "acc_mill": PARTY}
+    positions = [AccountPosition(each, 0, each.balance) for each in (BANK, PARTY)]
+
+    text = "".join(
+        [
+            journal_head("Journal of ten_test", first),
+            journal_entry(old, known),
+            *(journal_account(position, first=first, last=LAST) for position in positions),
+        ]
+    )
 
     assert "1700-01-01 *" in text and '  occurred_at: "1400-01-01T00:00:00.000000Z"' in text
     assert problems(text, tmp_path) == []

@@ -13,13 +13,12 @@ from chalicelib.ledger.domain import Kind
 from chalicelib.ledger.service.account_life import close_period
 from chalicelib.ledger.service.accounts import OpenAccount, get_account, open_account
 from chalicelib.ledger.store.entries import load_entry
-from chalicelib.recon import store
 from chalicelib.recon.domain import Break, ledger_break_id
 from chalicelib.recon.service import breaks, questions
 from chalicelib.recon.service.breaks import ResolveBreak, rematch_break, resolve_break
 from chalicelib.storage.once import Outcome
 from tests.ledger.sums import own_sums
-from tests.recon.build import BANK, FEES, SUSPENSE, Line, Sheet, callback, upload
+from tests.recon.build import BANK, FEES, SUSPENSE, Line, Sheet, account_marks, callback, upload
 from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import watching
@@ -88,7 +87,7 @@ def test_a_resolved_line_is_matched_to_the_entry_and_listed_as_resolved(books: T
 
     found = breaks.break_of(resolved(break_id).item.data)
 
-    (mark,) = store.account_marks(TENANT, BANK)
+    (mark,) = account_marks()
     assert found.resolution is not None
     assert (mark.state, mark.entry_id) == ("matched", found.resolution.entry_id)
     assert (listed("open"), listed("resolved")) == ([], [found])

@@ -11,11 +11,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.recon.balance import Books, position
+from chalicelib.core.money import Money
+from chalicelib.recon.balance import Books, MonthLine, Statements, reconcile_month
+from chalicelib.recon.beancount import AccountPosition, Booked
 from chalicelib.recon.chaining import chain
 from chalicelib.recon.domain import Reconciled, Resolution
-from chalicelib.recon.exports import MATCHES, RECONCILIATION, matches_csv, reconciliation_csv
+from chalicelib.recon.exports import (
+    MATCHES,
+    POSTINGS,
+    RECONCILIATION,
+    TRIAL_BALANCE,
+    head,
+    line_rows,
+    posting_rows,
+    reconciliation_rows,
+    trial_balance_rows,
+)
 from chalicelib.recon.matching import resolve
+from chalicelib.recon.positions import added, entry_added, line_added
 from tests.recon.build import BANK, IBAN, Line, Sheet, bank_account
 from tests.recon.values import NOW, booking, line, outcome, statement_of
 
@@ -27,7 +40,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 
 def row(reconciled: Reconciled) -> dict[str, str]:
-    (only,) = rows(matches_csv([(STATEMENT, reconciled)]))
+    (only,) = rows(head(MATCHES) + line_rows([MonthLine(STATEMENT, reconciled)]))
     return only
 
 
@@ -53,15 +66,14 @@ def test_a_break_says_its_reason_and_a_resolved_one_how_it_ended() -> None:
     assert shown["comment"] == "bank charge"
 
 
-def test_a_bank_account_is_one_row_from_opening_to_difference() -> None:
+def test_a_month_of_a_bank_account_is_one_row_from_opening_to_difference() -> None:
     statement = statement_of(Sheet(opening=1000, lines=[Line(-305, "R1")]))
-    books = Books(replace(bank_account(), balance=200), {"ent_1": 200})
-    found = outcome(line(-305)).found_break
-    assert found is not None
+    statement = replace(statement, counted=1, counted_minor=-305)
+    books = Books(replace(bank_account(), balance=200, version=1), 1, 200)
+    totals = added([line_added("2026-03", -305), entry_added("2026-03", 200)])
 
-    (shown,) = rows(
-        reconciliation_csv([position(books, chain([statement]), [], line_breaks=[found], untold=[booking(200)])])
-    )
+    found = reconcile_month(books, Statements(chain([statement]), 0), totals, "2026-03")
+    (shown,) = rows(head(RECONCILIATION) + reconciliation_rows([found]))
 
     assert (shown["bank_account_id"], shown["iban"], shown["from"], shown["to"]) == (
         BANK,
@@ -69,16 +81,31 @@ def test_a_bank_account_is_one_row_from_opening_to_difference() -> None:
         "2026-03-02",
         "2026-03-02",
     )
-    assert (shown["opening"], shown["lines_amount"], shown["closing"]) == ("10.00", "-3.05", "6.95")
-    assert (shown["line_breaks"], shown["line_breaks_amount"]) == ("1", "-3.05")
-    assert (shown["ledger_breaks"], shown["ledger_breaks_amount"]) == ("1", "2.00")
-    assert (shown["ledger_balance"], shown["difference"]) == ("2.00", "0.00")
+    assert (shown["bank_opening"], shown["between_statements"], shown["bank_closing"]) == ("0.00", "10.00", "6.95")
+    assert (shown["open_lines_now"], shown["open_lines_now_amount"]) == ("1", "-3.05")
+    assert (shown["open_entries_now"], shown["open_entries_now_amount"]) == ("1", "2.00")
+    assert (shown["complete"], shown["books_closing"], shown["difference"]) == ("yes", "2.00", "0.00")
 
 
-def test_an_account_without_statements_has_an_empty_period() -> None:
-    (shown,) = rows(reconciliation_csv([position(Books(bank_account(), {}), (), (), line_breaks=(), untold=())]))
+def test_a_month_without_statements_has_no_days() -> None:
+    found = reconcile_month(Books(bank_account(), 0, 0), Statements((), 0), {}, "2026-03")
+    (shown,) = rows(head(RECONCILIATION) + reconciliation_rows([found]))
 
-    assert (shown["from"], shown["to"], shown["closing"], shown["difference"]) == ("", "", "0.00", "0.00")
+    assert (shown["from"], shown["to"], shown["bank_closing"], shown["difference"]) == ("", "", "0.00", "0.00")
+
+
+def test_every_row_has_the_columns_of_its_head() -> None:
+    mill = replace(bank_account(), name="=Mill")
+    entry = Booked("ent_1", "k", NOW, NOW, ((mill.account_id, Money(-5, "CNY")),), subject="+s")
+
+    for columns, text in (
+        (POSTINGS, posting_rows(7, entry, {mill.account_id: mill})),
+        (TRIAL_BALANCE, trial_balance_rows([AccountPosition(mill, 100, 95)])),
+    ):
+        (shown,) = rows(head(columns) + text)
+        assert None not in shown and None not in shown.values()
+        assert "'=Mill" in shown.values()
+    assert (shown["opening"], shown["movement"], shown["closing"]) == ("1.00", "-0.05", "0.95")
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
@@ -87,11 +114,11 @@ def test_a_text_that_begins_like_a_formula_is_led_by_an_apostrophe(text: str) ->
 
 
 def test_rows_end_and_cells_are_quoted_as_rfc_4180_has_it() -> None:
-    text = matches_csv([(STATEMENT, outcome(line(description='say "1,2"\nand go')))])
+    found = outcome(line(description='say "1,2"\nand go'))
+    text = head(MATCHES) + line_rows([MonthLine(STATEMENT, found)])
 
     assert text.startswith(",".join(MATCHES) + "\r\n") and text.endswith("\r\n")
     assert '"say ""1,2""\nand go"' in text
-    assert reconciliation_csv([]) == ",".join(RECONCILIATION) + "\r\n"
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=40))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from chalicelib.core.errors import Busy, NotFound, TooLarge
+from chalicelib.core.errors import NotFound
 from chalicelib.ledger.domain import Purpose, purpose_account_id
-from chalicelib.ledger.store.accounts import load_account
-from chalicelib.recon.balance import Position
+from chalicelib.recon.balance import BankReconciliation
 from chalicelib.recon.domain import Break
-from chalicelib.recon.service import books as books_module
+from chalicelib.recon.positions import Tally
 from chalicelib.recon.service import breaks, questions
-from chalicelib.recon.service.books import read_books
-from chalicelib.recon.service.breaks import ResolveBreak, resolve_break
+from chalicelib.recon.service.breaks import ResolveBreak, rematch_break, resolve_break
 from chalicelib.recon.service.uploads import upload_statement
 from tests.recon.build import (
     BANK,
@@ -30,27 +29,51 @@ from tests.recon.build import (
     project,
     upload,
 )
-from tests.support.calls import TENANT, call
+from tests.support.calls import MONDAY, TENANT, call
 from tests.support.dynamodb_local import Tables
 
 DAY = Sheet(lines=[Line(1000, "R1"), Line(-300, "R2")])
 OTHER_IBAN = "NL35MOCK0000000012"
 
 
-def position(books: Tables) -> Position:
+TODAY = MONDAY.date()
+MARCH, APRIL = "2026-03", "2026-04"
+
+
+def month(month: str | None = MARCH) -> BankReconciliation:
+    return questions.reconciliation(TENANT, BANK, month, today=TODAY)
+
+
+def position(books: Tables) -> BankReconciliation:
+    """This month, with history up to date."""
     project(books)
-    (found,) = questions.reconciliation(TENANT, IBAN)
-    return found
+    return month()
 
 
-def summary(found: Position) -> dict[str, int]:
+def all_accounts(iban: str | None = None, tenant: str = TENANT) -> tuple[BankReconciliation, ...]:
+    return questions.reconciliations(tenant, iban, None, today=TODAY, after=None, limit=100).values
+
+
+def open_at(month: str) -> list[tuple[str, int, str | None]]:
+    """What was open at the end of a month: side, amount, and the month that cleared it since."""
+    found: list[tuple[str, int, str | None]] = []
+    after = None
+    for _ in range(50):
+        page = questions.list_open_items(TENANT, BANK, month, today=TODAY, after=after, limit=2)
+        found += [(each.side, each.amount_minor, each.cleared_in) for each in page.values]
+        after = page.last_key
+        if after is None:
+            return sorted(found, key=str)
+    raise AssertionError("the list has no end")
+
+
+def summary(found: BankReconciliation) -> dict[str, int]:
     return {
-        "closing": found.closing_minor,
-        "ledger": found.account.balance,
-        "matched": found.matched,
-        "line breaks": found.line_breaks_minor,
-        "ledger breaks": found.ledger_breaks_minor,
-        "later": found.later_minor,
+        "closing": found.statements.closing_minor,
+        "ledger": found.books_closing_minor,
+        "matched": found.matched.count,
+        "open lines": found.open_lines.now.minor,
+        "open entries": found.open_entries.now.minor,
         "difference": found.difference_minor,
     }
 
@@ -64,9 +87,8 @@ def test_an_account_whose_callbacks_all_came_agrees_with_its_bank(books: Tables)
         "closing": 700,
         "ledger": 700,
         "matched": 2,
-        "line breaks": 0,
-        "ledger breaks": 0,
-        "later": 0,
+        "open lines": 0,
+        "open entries": 0,
         "difference": 0,
     }
 
@@ -83,12 +105,11 @@ def test_open_items_of_both_sides_explain_the_rest(books: Tables) -> None:
         "closing": 700,
         "ledger": 1045,
         "matched": 1,
-        "line breaks": -300,
-        "ledger breaks": 40,
-        "later": 5,
+        "open lines": -300,
+        "open entries": 45,
         "difference": 0,
     }
-    assert [each.age_days(call(days=4).now) for each in (*found.line_breaks, *found.ledger_breaks)] == [3, 4]
+    assert open_at(MARCH) == [("ledger", 40, None), ("ledger", 5, None), ("line", -300, None)]
 
 
 def test_a_resolution_closes_the_item_it_books(books: Tables) -> None:
@@ -99,7 +120,8 @@ def test_a_resolution_closes_the_item_it_books(books: Tables) -> None:
     resolve_break(call(days=2), ResolveBreak(found.break_id, FEES, "bank charge"))
 
     after = position(books)
-    assert (after.closing_minor, after.account.balance, after.line_breaks, after.difference_minor) == (700, 700, (), 0)
+    assert (after.statements.closing_minor, after.books_closing_minor, after.difference_minor) == (700, 700, 0)
+    assert (after.open_lines.now, after.matched, open_at(MARCH)) == (Tally(), Tally(2, 700), [])
 
 
 def test_a_gap_between_statements_is_an_item_of_its_own(books: Tables) -> None:
@@ -108,8 +130,11 @@ def test_a_gap_between_statements_is_an_item_of_its_own(books: Tables) -> None:
 
     found = position(books)
 
-    assert (found.brought_forward_minor, found.jumps_minor, found.closing_minor) == (50, 9, 760)
-    assert [link.continuity for link in found.links] == ["first", "gap"]
+    assert (found.statements.opening_minor, found.statements.between_minor) == (0, 59)
+    assert (found.statements.closing_minor, [link.continuity for link in found.statements.links]) == (
+        760,
+        ["first", "gap"],
+    )
     assert found.difference_minor == 0
 
 
@@ -119,7 +144,7 @@ def test_a_statement_in_quarantine_counts_for_nothing(books: Tables) -> None:
 
     found = position(books)
 
-    assert (found.closing_minor, found.lines, len(found.links)) == (700, 2, 1)
+    assert (found.statements.closing_minor, found.lines.count, len(found.statements.links)) == (700, 2, 1)
 
 
 def test_duplicates_of_an_overlap_cancel_with_it(books: Tables) -> None:
@@ -130,31 +155,57 @@ def test_duplicates_of_an_overlap_cancel_with_it(books: Tables) -> None:
 
     found = position(books)
 
-    assert (found.jumps_minor, found.line_breaks_minor, found.difference_minor) == (-700, 700, 0)
-    assert {each.reason for each in found.line_breaks} == {"duplicate_line"}
+    assert (found.statements.between_minor, found.open_lines.now.minor, found.difference_minor) == (-700, 700, 0)
+    assert {each.reason for each in open_breaks()} == {"duplicate_line"}
 
 
 def test_every_bank_account_is_reconciled_or_the_one_asked_for(books: Tables) -> None:
     open_accounts(TENANT, bank_account(iban=OTHER_IBAN))
     upload(replace(DAY, iban=OTHER_IBAN))
+    month()
 
-    found = {each.account.owner: each.lines for each in questions.reconciliation(TENANT)}
+    found = {each.account.owner: each.lines.count for each in all_accounts()}
 
     assert found == {IBAN: 0, OTHER_IBAN: 2}
+    assert [each.account.owner for each in all_accounts(OTHER_IBAN)] == [OTHER_IBAN]
     with pytest.raises(NotFound) as refused:
-        questions.reconciliation(TENANT, "NL08MOCK0000000013")
+        all_accounts("NL08MOCK0000000013")
     assert refused.value.code == "unknown_bank_account"
-    assert questions.reconciliation("ten_other") == []
+    assert all_accounts(tenant="ten_other") == ()
 
 
-def test_books_whose_history_is_behind_are_refused(books: Tables) -> None:
+@pytest.mark.parametrize("account_id", ["acc_none", FEES])
+def test_what_is_no_bank_account_has_no_reconciliation(books: Tables, account_id: str) -> None:
+    for ask in (questions.list_open_items, questions.list_month_lines):
+        with pytest.raises(NotFound) as refused:
+            ask(TENANT, account_id, MARCH, today=TODAY, after=None, limit=1)
+        assert refused.value.code == "unknown_bank_account"
+    with pytest.raises(NotFound):
+        questions.reconciliation(TENANT, account_id, MARCH, today=TODAY)
+
+
+def test_an_answer_stands_at_the_version_that_history_has(books: Tables) -> None:
     callback(1000, "R1")
+    project(books)
+    callback(-300, "R2")
 
-    with pytest.raises(Busy) as refused:
-        questions.reconciliation(TENANT)
+    found = month()
 
-    assert refused.value.code == "history_behind"
-    assert refused.value.facts == {"account_id": BANK, "version": 1, "lines": 0}
+    assert (found.books.version, found.books.complete, found.books_closing_minor) == (1, False, 1000)
+    assert (found.open_entries.now, found.difference_minor) == (Tally(1, 1000), 0)
+    assert position(books).books.complete
+
+
+def test_a_line_whose_entry_history_does_not_show_yet_is_open_until_it_does(books: Tables) -> None:
+    callback(1000, "R1")
+    upload(Sheet(lines=[Line(1000, "R1")]))
+
+    behind = month()
+
+    assert (behind.open_lines.now, behind.books_closing_minor, behind.difference_minor) == (Tally(1, 1000), 0, 0)
+    assert open_at(MARCH) == [("line", 1000, None)]
+    found = position(books)
+    assert (found.open_lines.now, found.matched, open_at(MARCH)) == (Tally(), Tally(1, 1000), [])
 
 
 def test_a_balance_that_its_entries_do_not_make_is_shown_as_the_difference(books: Tables) -> None:
@@ -167,39 +218,17 @@ def test_a_balance_that_its_entries_do_not_make_is_shown_as_the_difference(books
         ExpressionAttributeValues={":one": {"N": "1"}},
     )
 
-    (found,) = questions.reconciliation(TENANT)
-
-    assert found.difference_minor == 1
+    assert month().difference_minor == 1
 
 
-def test_more_than_one_answer_holds_is_refused(books: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(101):
-        callback(1, f"R{number}")
-    project(books)
-    monkeypatch.setattr(books_module, "MOST_ENTRIES", 100)
-    with pytest.raises(TooLarge) as many_entries:
-        questions.reconciliation(TENANT)
-    monkeypatch.setattr(books_module, "MOST_ACCOUNTS", -1)
-    with pytest.raises(TooLarge) as many_accounts:
-        questions.reconciliation(TENANT)
-
-    assert (many_entries.value.code, many_accounts.value.code) == ("too_many_entries", "too_many_accounts")
-
-
-def test_history_beyond_the_version_that_was_read_is_left_out(books: Tables) -> None:
-    callback(1000, "R1")
-    account = load_account(TENANT, BANK)
-    callback(1, "R2")
-    project(books)
-
-    assert list(read_books(TENANT, account).moved.values()) == [1000]
-
-
-def test_a_long_history_is_read_to_its_end(books: Tables) -> None:
+def test_a_long_history_is_followed_a_bounded_part_at_a_time(books: Tables) -> None:
     for number in range(103):
         callback(1, f"R{number}")
 
-    assert summary(position(books))["later"] == 103
+    first, second = position(books), month()
+
+    assert (first.books.version, first.books_closing_minor, first.open_entries.now) == (75, 75, Tally(75, 75))
+    assert (second.books.version, second.books_closing_minor, second.difference_minor) == (103, 103, 0)
 
 
 def test_a_long_chain_is_read_to_its_end(books: Tables) -> None:
@@ -210,8 +239,102 @@ def test_a_long_chain_is_read_to_its_end(books: Tables) -> None:
 
     found = position(books)
 
-    assert (len(found.links), found.lines, found.closing_minor) == (25, 24, 24)
-    assert {link.continuity for link in found.links[1:]} == {"chained"}
+    assert (len(found.statements.links), found.lines.count, found.statements.closing_minor) == (25, 24, 24)
+    assert {link.continuity for link in found.statements.links[1:]} == {"chained"}
+
+
+def test_a_month_without_statements_carries_the_balances_of_the_one_before(books: Tables) -> None:
+    callback(1000, "R1")
+    callback(40, "R9")
+    upload(DAY)
+    project(books)
+
+    march, april = month(), month(APRIL)
+
+    assert (april.statements.links, april.lines, april.entries) == ((), Tally(), Tally())
+    assert april.statements.opening_minor == april.statements.closing_minor == march.statements.closing_minor == 700
+    assert april.books_opening_minor == april.books_closing_minor == march.books_closing_minor == 1040
+    assert (april.open_lines.before, april.open_entries.before) == (march.open_lines.now, march.open_entries.now)
+    assert april.difference_minor == 0
+
+
+def test_without_a_month_the_last_one_with_a_statement_is_shown_or_todays(books: Tables) -> None:
+    assert month(None).month == MARCH
+
+    upload(replace(DAY, day=date(2026, 2, 27)))
+
+    assert month(None).month == "2026-02"
+
+
+def test_an_item_that_the_next_month_clears_is_in_the_list_of_the_first_only(books: Tables) -> None:
+    callback(1000, "R1")
+    callback(25, "R5")
+    first = Sheet(lines=[Line(-300, "R2")])
+    upload(first)
+    upload(replace(first.next(Line(1000, "R1")), day=date(2026, 4, 2)))
+    callback(-300, "R2", days=31)
+    (found,) = open_breaks()
+    rematch_break(call(days=32), found.break_id)
+    project(books)
+
+    march, april = month(), month(APRIL)
+
+    assert open_at(MARCH) == [("ledger", 1000, APRIL), ("ledger", 25, None), ("line", -300, APRIL)]
+    assert open_at(APRIL) == [("ledger", 25, None)]
+    assert (march.open_lines.now, march.open_entries.now) == (Tally(1, -300), Tally(2, 1025))
+    assert (april.open_lines.cleared, april.open_entries.cleared) == (Tally(1, -300), Tally(1, 1000))
+    assert (april.open_entries.now, april.matched) == (Tally(1, 25), Tally(1, 1000))
+    assert (march.difference_minor, april.difference_minor) == (0, 0)
+
+
+def test_a_months_lines_are_listed_page_by_page_over_its_statements(books: Tables) -> None:
+    second = DAY.next(Line(7, "R3"), Line(8, "R4"), Line(9, "R5"))
+    upload(DAY, second, second.next(), replace(second.next(Line(1, "R6")), name="S-9", day=date(2026, 4, 1)))
+
+    shown, after = [], None
+    for _ in range(10):
+        page = questions.list_month_lines(TENANT, BANK, MARCH, today=TODAY, after=after, limit=2)
+        assert len(page.values) <= 2
+        shown += [(each.statement.bank_statement_id, each.reconciled.line.amount_minor) for each in page.values]
+        after = page.last_key
+        if after is None:
+            break
+
+    assert shown == [("S-1", 1000), ("S-1", -300), ("S-2", 7), ("S-2", 8), ("S-2", 9)]
+
+
+def test_a_statement_stored_before_positions_were_kept_is_counted_when_it_is_asked_after(books: Tables) -> None:
+    callback(1000, "R1")
+    upload(DAY)
+    forget_positions(books)
+    (charge,) = open_breaks()
+    resolve_break(call(days=2), ResolveBreak(charge.break_id, FEES, "bank charge"))
+    project(books)
+
+    month()
+    found = month()
+
+    assert summary(found) == {
+        "closing": 700,
+        "ledger": 700,
+        "matched": 2,
+        "open lines": 0,
+        "open entries": 0,
+        "difference": 0,
+    }
+    assert open_at(MARCH) == []
+
+
+def forget_positions(books: Tables) -> None:
+    """Leave the store as it was before positions were kept."""
+    for item in books.client.scan(TableName=books.name("records"))["Items"]:
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        if item["sk"]["S"].startswith(("month#", "item#", "positions")):
+            books.client.delete_item(TableName=books.name("records"), Key=key)
+        if item["sk"]["S"].startswith("statement#"):
+            doc = json.loads(item["doc"]["S"])
+            kept = {name: value for name, value in doc.items() if not name.startswith("counted")}
+            books.client.put_item(TableName=books.name("records"), Item=item | {"doc": {"S": json.dumps(kept)}})
 
 
 def test_statements_are_listed_newest_first_page_by_page_with_their_links(books: Tables) -> None:
@@ -265,7 +388,8 @@ def test_an_account_of_another_currency_with_the_same_iban_is_its_own(books: Tab
     open_accounts(TENANT, bank_account(currency="EUR"))
     upload(replace(DAY, currency="EUR"))
 
-    found = {each.account.currency: each.lines for each in questions.reconciliation(TENANT, IBAN)}
+    month()
+    found = {each.account.currency: each.lines.count for each in all_accounts(IBAN)}
 
     assert found == {"CNY": 0, "EUR": 2}
     assert purpose_account_id(TENANT, Purpose.BANK, "EUR", IBAN) != BANK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,11 +12,12 @@ import pytest
 from app import app
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import BankAccount
+from chalicelib.core.call import entry_id
 from chalicelib.recon.formats import MOST_BYTES
-from chalicelib.recon.routes import router
+from chalicelib.recon.routes import exports, reconciliation, statements
+from chalicelib.recon.service.export_runs import Task, run_export
 from chalicelib.storage.commit import commit
-from tests.recon.beancheck import problems
-from tests.recon.build import BANK, FEES, IBAN, SUSPENSE, Line, Sheet, callback, camt, project
+from tests.recon.build import BANK, FEES, IBAN, SUSPENSE, Line, Sheet, callback, camt, number, project
 from tests.support.api import Api, Reply, signing, token_for
 from tests.support.calls import TENANT
 from tests.support.dynamodb_local import Tables
@@ -221,73 +222,148 @@ def test_breaks_are_asked_for_by_status(api: Api) -> None:
     assert api.get("/v1/breaks?status=open").body == {"breaks": [], "next_cursor": None}
 
 
-def test_the_reconciliation_names_every_open_item(api: Api, books: Tables) -> None:
+def test_a_month_is_reconciled_and_its_open_items_are_listed(api: Api, books: Tables) -> None:
     callback(1000, "R1")
     callback(20, "R9")
     uploaded(api, DAY)
-    behind = api.get("/v1/reconciliation")
+    behind = api.get(f"/v1/reconciliation/{BANK}?month=2026-03")
     project(books)
 
     (found,) = api.get("/v1/reconciliation").body["accounts"]
-    (same,) = api.get(f"/v1/reconciliation?iban={IBAN}").body["accounts"]
+    (same,) = api.get(f"/v1/reconciliation?iban={IBAN}&month=2026-03").body["accounts"]
+    items = api.get(f"/v1/reconciliation/{BANK}/open-items?month=2026-03").body
 
-    assert (behind.status, behind.code, behind.headers["retry-after"]) == (503, "history_behind", "1")
-    shown = {name: value for name, value in found.items() if name != "open_breaks"}
-    assert shown == {
+    assert (behind.status, behind.body["complete"], behind.body["books_version"]) == (200, False, 0)
+    assert found == same == api.get(f"/v1/reconciliation/{BANK}").body
+    assert found == {
         "bank_account_id": BANK,
         "iban": IBAN,
         "currency": "CNY",
+        "month": "2026-03",
+        "books_version": 2,
+        "complete": True,
         "statements": 1,
         "starts_on": "2026-03-02",
         "ends_on": "2026-03-02",
-        "brought_forward_minor": 0,
+        "bank_opening_minor": 0,
+        "bank_closing_minor": 707,
+        "books_opening_minor": 0,
+        "books_closing_minor": 1020,
         "lines": 3,
         "lines_minor": 707,
+        "entries": 2,
+        "entries_minor": 1020,
         "matched": 1,
         "matched_minor": 1000,
+        "open_lines": roll(new=2, new_minor=-293),
+        "open_entries": roll(new=1, new_minor=20),
+        "brought_forward_minor": 0,
         "between_statements_minor": 0,
-        "closing_minor": 707,
-        "line_breaks": 2,
-        "line_breaks_minor": -293,
-        "ledger_breaks": 1,
-        "ledger_breaks_minor": 20,
-        "entries_before_minor": 0,
-        "entries_after_minor": 0,
-        "ledger_balance_minor": 1020,
+        "uncounted_minor": 0,
         "difference_minor": 0,
     }
-    assert sorted((each["side"], each["amount_minor"]) for each in found["open_breaks"]) == [
-        ("ledger", 20),
-        ("line", -300),
-        ("line", 7),
+    assert items["next_cursor"] is not None
+    assert [(each["side"], each["amount_minor"], each["cleared_in"]) for each in items["items"]] == [
+        ("ledger", 20, None),
+        ("line", -300, None),
+        ("line", 7, None),
     ]
-    assert shown == {name: value for name, value in same.items() if name != "open_breaks"}
-    for shown_break in found["open_breaks"]:
-        assert api.get(f"/v1/breaks/{shown_break['break_id']}").body == shown_break
+    for item in items["items"]:
+        shown = api.get(f"/v1/breaks/{item['break_id']}").body
+        assert (shown["status"], shown["amount_minor"]) == ("open", item["amount_minor"])
 
 
-def test_the_exports_are_text_of_their_kind(api: Api, books: Tables, tmp_path: Path) -> None:
-    callback(1000, "R1")
+def roll(*, new: int, new_minor: int) -> dict[str, int]:
+    """Open items that are all of this month."""
+    none = {"before": 0, "before_minor": 0, "cleared": 0, "cleared_minor": 0}
+    return none | {"new": new, "new_minor": new_minor, "now": new, "now_minor": new_minor}
+
+
+def test_a_months_lines_are_listed_page_by_page(api: Api) -> None:
+    statement_id = uploaded(api, DAY)
+
+    first = api.get(f"/v1/reconciliation/{BANK}/lines?month=2026-03&limit=2").body
+    rest = api.get(f"/v1/reconciliation/{BANK}/lines?month=2026-03&limit=2&cursor={first['next_cursor']}").body
+
+    assert [each["line"]["amount_minor"] for each in (*first["lines"], *rest["lines"])] == [1000, -300, 7]
+    assert ({each["statement_id"] for each in first["lines"]}, rest["next_cursor"]) == ({statement_id}, None)
+
+
+@pytest.mark.parametrize("path", ["", "/open-items", "/lines"])
+def test_a_month_or_account_that_is_none_is_refused(api: Api, path: str) -> None:
+    bad_month = api.get(f"/v1/reconciliation/{BANK}{path}?month=2026-13")
+    no_account = api.get(f"/v1/reconciliation/acc_none{path}?month=2026-03")
+
+    assert (bad_month.status, bad_month.code) == (400, "invalid_month")
+    assert (no_account.status, no_account.code) == (404, "unknown_bank_account")
+
+
+@pytest.mark.parametrize("path", ["open-items", "lines"])
+def test_a_cursor_of_another_list_is_refused(api: Api, path: str) -> None:
     uploaded(api, DAY)
-    project(books)
+    (other_path,) = {"open-items", "lines"} - {path}
+    cursor = api.get(f"/v1/reconciliation/{BANK}/{other_path}?month=2026-03&limit=1").body["next_cursor"]
 
-    replies = [
-        api.get(f"/v1/exports/{name}") for name in ("reconciliation.csv", "statement-matches.csv", "journal.beancount")
-    ]
+    reply = api.get(f"/v1/reconciliation/{BANK}/{path}?month=2026-03&cursor={cursor}")
 
-    assert [(reply.status, reply.headers["content-type"]) for reply in replies] == [
-        (200, "text/csv; charset=utf-8"),
-        (200, "text/csv; charset=utf-8"),
-        (200, "text/plain; charset=utf-8"),
-    ]
-    assert replies[0].body.count("\r\n") == 2 and replies[1].body.count("\r\n") == 4
-    assert problems(replies[2].body, tmp_path) == []
+    assert (reply.status, reply.code) == (400, "invalid_cursor")
+
+
+def test_an_export_is_asked_for_made_and_read(api: Api, books: Tables) -> None:
+    callback(1000, "R1")
+    number(books)
+    body = {"kind": "journal", "from": "2026-03-01", "to": "2026-03-02"}
+
+    asked = api.post("/v1/exports", body, key="e")
+    again = api.post("/v1/exports", body, key="e")
+
+    export_id = asked.body["export_id"]
+    assert (asked.status, asked.body["state"], asked.body["download_url"]) == (202, "queued", None)
+    assert (again.body, again.headers["idempotent-replayed"]) == (asked.body, "true")
+    number(books)
+    run_export(Task(TENANT, export_id, 1, entry_id(TENANT, "c:e")), now=datetime.now(UTC), is_over=lambda: False)
+    shown = api.get(f"/v1/exports/{export_id}").body
+    assert (shown["state"], shown["rows"], shown["file_name"]) == ("done", 1, "journal-2026-03-01-2026-03-02.beancount")
+    assert shown["download_url"].startswith("http") and shown["expires_at"] > shown["finished_at"]
+    (listed,) = api.get("/v1/exports").body["exports"]
+    assert listed == shown | {"download_url": None}
+    refused = api.post(f"/v1/exports/{export_id}/rerun", {}, key="r")
+    assert (refused.status, refused.code) == (409, "export_running")
+
+
+EXPORTS = [
+    ({"kind": "journal", "from": "2026-03-02", "to": "2026-03-01"}, 400, "invalid_period"),
+    ({"kind": "journal", "from": "2026-03-02", "to": "9999-03-01"}, 400, "period_in_future"),
+    ({"kind": "diary", "from": "2026-03-02", "to": "2026-03-02"}, 400, "invalid_field"),
+    ({"kind": "journal", "from": "2026-03-02"}, 400, "invalid_field"),
+    ({"kind": "journal", "from": "yesterday", "to": "2026-03-02"}, 400, "invalid_field"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "code"), EXPORTS)
+def test_an_export_of_nothing_is_refused(api: Api, body: dict[str, object], status: int, code: str) -> None:
+    reply = api.post("/v1/exports", body, key="e")
+
+    assert (reply.status, reply.code) == (status, code)
+    assert api.get("/v1/exports").body["exports"] == []
+
+
+def test_another_tenants_export_is_not_found(api: Api, other: Api) -> None:
+    body = {"kind": "postings", "from": "2026-03-01", "to": "2026-03-02"}
+    export_id = api.post("/v1/exports", body, key="e").body["export_id"]
+
+    replies = [other.get(f"/v1/exports/{export_id}"), other.post(f"/v1/exports/{export_id}/rerun", {}, key="r")]
+
+    assert {(reply.status, reply.code) for reply in replies} == {(404, "export_not_found")}
 
 
 def test_reading_and_writing_need_their_scopes(api: Api) -> None:
     reader, writer = (Api(app, token_for(TENANT, f"recon:{what}")) for what in ("read", "write"))
 
-    scopes = {(route.method, route.path): route.scope for route in router.routes}
+    scopes = {
+        (route.method, route.path): route.scope for part in (statements, reconciliation) for route in part.router.routes
+    }
+    assert {route.scope for route in exports.router.routes} == {"recon:read"}
 
     assert {scope for (method, _), scope in scopes.items() if method == "POST"} == {"recon:write"}
     assert {scope for (method, _), scope in scopes.items() if method == "GET"} == {"recon:read"}

@@ -20,6 +20,7 @@ from chalicelib.recon.files import File, file_id
 from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
 from chalicelib.recon.service import questions
 from chalicelib.recon.service.loading import CHUNK, Told, store_statement
+from chalicelib.recon.store import months
 from chalicelib.recon.service.uploads import upload_statement
 from chalicelib.storage.commit import commit
 from chalicelib.storage.once import Outcome
@@ -31,6 +32,7 @@ from tests.recon.build import (
     IBAN,
     Line,
     Sheet,
+    account_marks,
     bank_account,
     callback,
     camt,
@@ -182,7 +184,7 @@ def test_a_statement_of_many_lines_is_stored_in_many_commits(books: Tables) -> N
 
     assert (receipt["status"], receipt["lines"], receipt["matched"]) == ("loaded", count, len(range(0, count, 10)))
     assert [each.line.number for each in lines(receipt["statement_id"])] == list(range(1, count + 1))
-    assert len(store.account_marks(TENANT, BANK)) == count
+    assert len(account_marks()) == count
 
 
 def test_an_empty_statement_is_a_link_of_the_chain(books: Tables) -> None:
@@ -228,7 +230,7 @@ def test_the_same_statement_under_another_key_or_in_another_envelope_is_not_doub
 
     assert again == [first] * 3
     assert len(statements()) == 1
-    assert len(store.account_marks(TENANT, BANK)) == 2
+    assert len(account_marks()) == 2
 
 
 def test_a_key_used_for_another_file_is_refused_before_anything_is_stored(books: Tables) -> None:
@@ -254,7 +256,7 @@ def test_many_calls_with_one_file_store_it_once(books: Tables) -> None:
         sheet_size := CHUNK + 4,
         sheet_size,
     )
-    assert len(lines(statement.statement_id)) == len(store.account_marks(TENANT, BANK)) == sheet_size
+    assert len(lines(statement.statement_id)) == len(account_marks()) == sheet_size
 
 
 def test_two_files_that_tell_one_statement_otherwise_leave_one_of_them(books: Tables) -> None:
@@ -265,7 +267,7 @@ def test_two_files_that_tell_one_statement_otherwise_leave_one_of_them(books: Ta
 
         assert sorted(codes) == ["accepted", "statement_differs"]
 
-    assert len(statements()) == len(store.account_marks(TENANT, BANK)) == 4
+    assert len(statements()) == len(account_marks()) == 4
 
 
 def test_a_step_that_another_call_took_with_other_content_is_refused(books: Tables) -> None:
@@ -481,7 +483,7 @@ def test_two_statements_of_one_day_stand_as_their_balances_chain(books: Tables, 
 
     chained = {placed.statement.closing_minor: placed.link.continuity for placed in shown if placed.link}
     assert chained == {1000: "first", 3000: "chained"}
-    assert chain(store.account_statements(TENANT, BANK))[-1].closing_minor == 3000
+    assert chain(months.all_of_month(TENANT, BANK, "2026-03"))[-1].closing_minor == 3000
 
 
 def test_an_id_that_is_the_accounts_number_every_day_names_a_statement_a_day(books: Tables) -> None:

@@ -32,6 +32,7 @@ from chalicelib.recon.domain import (
     line_break_id,
 )
 from chalicelib.recon.matching import Known, ledger_break, rematch, resolve
+from chalicelib.recon.service.counting import count_match, match_keys
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, also_journal, once
@@ -74,6 +75,7 @@ class _Target:
             self.statement_key,
             store.mark_key(tenant, self.line),
             journal_key(tenant, self.entry_id),
+            *match_keys(tenant, self.line.bank_account_id, line_id=self.line.line_id, entry_id=self.entry_id),
         ]
 
 
@@ -254,11 +256,19 @@ def _changes(
     if mark is None or statement is None:
         raise Defect(f"line {target.line.line_id} has lost its mark or its statement")
     matched = int(after.match is not None)
+    positions = _positions(found, tenant, after) if after.match else ()
     counts = counted(statement.value, matched=matched, breaks=-matched)
     return (
         *store.save_line(tenant, after, version=before.version, mark=mark),
         store.save_statement(tenant, counts, version=statement.version),
+        *positions,
     )
+
+
+def _positions(found: Found, tenant: str, after: Reconciled) -> tuple[Write, ...]:
+    """What a match changes in the account's positions."""
+    line, entry_id = after.line, after.match.entry_id if after.match else ""
+    return count_match(tenant, found, line.bank_account_id, line_id=line.line_id, entry_id=entry_id)
 
 
 def _facts(reconciled: Reconciled) -> dict[str, object]:

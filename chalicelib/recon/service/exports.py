@@ -1,86 +1,84 @@
-"""The exports: gathered here, rendered by `exports.py` and `beancount.py`. An answer is whole or refused."""
+"""Exports asked for, run again, looked at. The file is made by a worker: see `export_runs.py`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from datetime import date, datetime
 
-from chalicelib.core.errors import Busy, TooLarge
-from chalicelib.core.money import Money
-from chalicelib.ledger.domain import Account
-from chalicelib.recon import store
-from chalicelib.recon.beancount import Booked, adds_up, journal_text
-from chalicelib.recon.domain import Reconciled, Statement
-from chalicelib.recon.exports import matches_csv, reconciliation_csv
-from chalicelib.recon.service.books import MOST_ENTRIES, all_accounts, bank_accounts, entries, read_books
-from chalicelib.recon.service.questions import reconciliation
-from chalicelib.storage.journal import JournalItem
-from chalicelib.storage.retry import pause
+import msgspec
+
+from chalicelib.core.call import Call
+from chalicelib.core.values import dataclass
+from chalicelib.recon.export_jobs import REQUESTED, Export, Kind, check_period, check_rerun, run_again
+from chalicelib.recon.store import exports as store
+from chalicelib.storage import uploads
+from chalicelib.storage.journal import JournalItem, journal_item
+from chalicelib.storage.once import Outcome, Plan, once
+from chalicelib.storage.reads import Found
+from chalicelib.storage.records import Listing
 from chalicelib.storage.tables import Item
 
-TRIES = 3
-MOST_LINES = 20_000
-PAGE = 1000
+LINK_SECONDS = 900
 
 
-def export_reconciliation(tenant: str) -> str:
-    """Each bank account reconciled, as CSV. Raises what `reconciliation` raises."""
-    return reconciliation_csv(reconciliation(tenant))
+@dataclass(frozen=True, slots=True)
+class RequestExport:
+    """A kind of file, and the first and last day it is about, by effective time."""
+
+    kind: Kind
+    from_on: date
+    to_on: date
 
 
-def export_matches(tenant: str) -> str:
-    """Every statement line with its match or break, as CSV: by account, in the bank's order.
-
-    Raises TooLarge `export_too_large`.
-    """
-    rows = [row for account in bank_accounts(tenant) for row in _lines(tenant, account)]
-    if len(rows) > MOST_LINES:
-        raise TooLarge("export_too_large", "more lines than one answer holds", maximum=MOST_LINES)
-    return matches_csv(rows)
-
-
-def export_journal(tenant: str) -> str:
-    """Every entry and the balances they add up to, as a beancount journal.
-
-    Raises Busy `history_behind` (an account's lines are still to come) or `try_again` (the books moved while they were
-    read), and TooLarge `export_too_large`.
-    """
-    for attempt in range(TRIES):
-        accounts, booked = _journal(tenant)
-        if adds_up(accounts, booked):
-            return journal_text(f"Journal of {tenant}", accounts, booked)
-        pause(attempt)
-    raise Busy("try_again", "the books are moving too fast to be written down: try again")
-
-
-def _lines(tenant: str, account: Account) -> Iterator[tuple[Statement, Reconciled]]:
-    for statement in store.account_statements(tenant, account.account_id):
-        after: Item | None = None
-        while statement.stored:
-            page = store.line_page(tenant, statement.statement_id, after=after, limit=PAGE)
-            yield from ((statement, reconciled) for reconciled in page.values)
-            after = page.last_key
-            if after is None:
-                break
-
-
-def _journal(tenant: str) -> tuple[list[Account], list[Booked]]:
-    """The accounts, and each entry that moved any of them up to the version it was read at."""
-    accounts = all_accounts(tenant)
-    ids: dict[str, None] = {}
-    for account in accounts:
-        ids |= dict.fromkeys(read_books(tenant, account).moved)
-        if len(ids) > MOST_ENTRIES:
-            raise TooLarge("export_too_large", "more entries than one answer holds", maximum=MOST_ENTRIES)
-    return accounts, [_booked(item) for item in entries(tenant, ids)]
-
-
-def _booked(item: JournalItem) -> Booked:
-    return Booked(
-        entry_id=item.entry_id,
-        kind=item.kind,
-        occurred_at=item.occurred_at,
-        recorded_at=item.recorded_at,
-        legs=tuple((leg.account_id, Money(leg.amount, leg.currency)) for leg in item.legs),
-        subject=item.subject,
-        reference=item.reference,
+def request_export(call: Call, command: RequestExport) -> Outcome:
+    """Ask for an export. Facts: `export`. Raises InvalidInput `invalid_period`, `period_in_future`."""
+    check_period(command.from_on, command.to_on, today=call.now.date())
+    export = Export(
+        export_id=call.new_id("exp"),
+        tenant=call.tenant,
+        kind=command.kind,
+        from_on=command.from_on,
+        to_on=command.to_on,
+        requested_by=call.actor,
+        requested_at=call.now,
     )
+    return once(call, lambda _: Plan(_requested(call, export), (store.create_export(export),)))
+
+
+def rerun_export(call: Call, export_id: str) -> Outcome:
+    """Run an export again that failed, or whose file is no longer kept. Facts: `export`. Raises NotFound
+    `export_not_found`, Conflict `export_running`."""
+
+    def decide(found: Found) -> Plan:
+        before = store.take_export(found, call.tenant, export_id)
+        check_rerun(before.value, now=call.now)
+        again = run_again(before.value)
+        return Plan(_requested(call, again), (store.replace_export(again, version=before.version),))
+
+    return once(call, decide, [store.export_key(call.tenant, export_id)])
+
+
+def get_export(tenant: str, export_id: str) -> Export:
+    """An export as it stands. Raises NotFound `export_not_found`."""
+    return store.load_export(tenant, export_id).value
+
+
+def list_exports(tenant: str, *, after: Item | None, limit: int) -> Listing[Export]:
+    """One page of a tenant's exports, the newest first."""
+    return store.list_exports(tenant, after=after, limit=limit)
+
+
+def download_link(export: Export, *, now: datetime) -> str | None:
+    """A link to the file, good for a quarter of an hour; None where there is no file."""
+    if export.expires_at is None or export.expires_at <= now:
+        return None
+    return uploads.link(export.key, seconds=LINK_SECONDS, name=export.file_name)
+
+
+def export_of(data: dict[str, object]) -> Export:
+    """The export in the facts of a command on it."""
+    return msgspec.convert(data["export"], Export)
+
+
+def _requested(call: Call, export: Export) -> JournalItem:
+    facts = {"export": msgspec.to_builtins(export), "export_id": export.export_id, "attempt": export.attempt}
+    return journal_item(call, REQUESTED, subject=export.export_id, data=facts)

@@ -15,11 +15,13 @@ from chalicelib.core.values import dataclass
 from chalicelib.ledger.movements import KnownMovement, Source, candidates
 from chalicelib.ledger.store.movements import TRIES, Known, Notes, read_known
 from chalicelib.recon import store
-from chalicelib.recon.balance import Mark
-from chalicelib.recon.domain import Statement, StatementLine, stored
+from chalicelib.recon.domain import Reconciled, Statement, StatementLine, stored
 from chalicelib.recon.formats import MOST_LINES
 from chalicelib.recon.matching import Known as KnownOfLine
 from chalicelib.recon.matching import reconcile_line
+from chalicelib.recon.positions import Mark, Progress
+from chalicelib.recon.service.counting import count_lines, entry_item_keys
+from chalicelib.recon.store.positions import track
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
@@ -27,11 +29,11 @@ from chalicelib.storage.reads import Found
 from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Key, journal_key
 
-CHUNK = 30
-"""Lines a commit, where each states a movement that is known: two writes and three reads each."""
+CHUNK = 18
+"""Lines a commit, where each states a movement that is known: at most four writes and three reads each."""
 
-MOST_NOTED = 12
-"""Lines a commit that state a movement nobody has stated: three more writes each."""
+MOST_NOTED = 7
+"""Lines a commit that state a movement nobody has stated: two more writes each."""
 
 STORED = "statement.stored"
 
@@ -85,7 +87,8 @@ def store_statement(caller: Call, told: Told, *, is_over: Callable[[], bool] = l
 
     Raises Conflict `statement_differs` where another one of this id was stored meanwhile, Busy `try_again`.
     """
-    start = told.statement.stored
+    statement, start = told.statement, told.statement.stored
+    track(Progress(statement.bank_account_id, caller.tenant, statement.iban, statement.currency))
     is_whole = told.is_known and start == len(told.lines)
     for _ in range(MOST_LINES):
         if is_whole:
@@ -195,9 +198,12 @@ def _reads(step: Step) -> list[Key]:
         return []
     tenant = step.call.tenant
     keys = [each.line.movement_key for each in step.taken if each.line.tells_of_money]
+    items = entry_item_keys(
+        tenant, step.statement.bank_account_id, (store.entry_of_movement(tenant, key) for key in keys)
+    )
     keys += [each.similar for each in step.taken if each.similar]
     entries = [journal_key(tenant, store.entry_of_movement(tenant, key)) for key in keys]
-    return [step.statement_key, *dict.fromkeys(entries)]
+    return [step.statement_key, *dict.fromkeys(entries), *items]
 
 
 def _plan(step: Step, found: Found) -> Plan:
@@ -207,13 +213,14 @@ def _plan(step: Step, found: Found) -> Plan:
         # Somebody else is further on: then this step's key is there by now, and the next read finds it.
         raise Stale
     writes: list[Write] = [*step.noted]
-    matched = 0
+    lines: list[Reconciled] = []
     for each in step.taken:
-        reconciled = reconcile_line(each.line, _known(step, found, each), now=step.call.now)
-        matched += reconciled.match is not None
-        writes += store.create_line(tenant, reconciled)
-    statement, count = before.value if before else step.statement, len(step.taken)
-    after = stored(statement, matched=matched, breaks=count - matched) if step.taken else statement
+        lines.append(reconcile_line(each.line, _known(step, found, each), now=step.call.now))
+        writes += store.create_line(tenant, lines[-1])
+    matched = sum(reconciled.match is not None for reconciled in lines)
+    statement, counts = count_lines(tenant, found, before.value if before else step.statement, lines)
+    writes += counts
+    after = stored(statement, matched=matched, breaks=len(lines) - matched) if lines else statement
     if before is None:
         writes += store.create_statement(tenant, after)
     else:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from chalicelib.core.errors import NotFound
+from datetime import date
+
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.domain import Account
 from chalicelib.recon import store
-from chalicelib.recon.balance import Mark, Position, check_loaded, position, unexplained
+from chalicelib.recon.balance import BankReconciliation, MonthLine, Statements, reconcile_month
 from chalicelib.recon.chaining import Link, chain
-from chalicelib.recon.domain import Break, Reconciled, Statement
+from chalicelib.recon.domain import Reconciled, Statement
 from chalicelib.recon.files import File
-from chalicelib.recon.service.books import bank_accounts, entries, fresh_books
+from chalicelib.recon.positions import OpenItem, check_month, month_of
+from chalicelib.recon.service.books import bank_accounts, followed_books, keep_positions
 from chalicelib.recon.service.linking import link_of
+from chalicelib.recon.store import months, positions
 from chalicelib.storage.records import Listing
 from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Item
@@ -59,39 +61,77 @@ def list_files(tenant: str, *, after: Item | None, limit: int) -> Listing[File]:
     return store.list_files(tenant, after=after, limit=limit)
 
 
-def reconciliation(tenant: str, iban: str | None = None) -> list[Position]:
-    """Each bank account of a tenant reconciled, or the accounts of one IBAN.
+def reconciliations(
+    tenant: str, iban: str | None, month: str | None, *, today: date, after: Item | None, limit: int
+) -> Listing[BankReconciliation]:
+    """One page of a tenant's bank accounts by IBAN, or of those with one IBAN, each with a month reconciled. `month`
+    None: the month of its last statement, and of `today` where it has none.
 
-    Raises NotFound `unknown_bank_account`, Busy `history_behind`, Conflict `statement_loading`, and TooLarge where an
-    account has more than one answer holds.
+    Raises InvalidInput `invalid_month`, NotFound `unknown_bank_account`.
     """
-    accounts = bank_accounts(tenant, iban)
-    if iban is not None and not accounts:
-        raise NotFound("unknown_bank_account", "no bank account of yours", iban=iban)
-    return [_position(tenant, account) for account in accounts]
+    wanted = None if month is None else check_month(month)
+    page = bank_accounts(tenant, iban, after=after, limit=limit)
+    ids = (account.account_id for account in page.values)
+    found = tuple(reconcile(tenant, each, wanted or _last_month(tenant, each, today)) for each in ids)
+    return Listing(found, page.last_key)
 
 
-def _position(tenant: str, account: Account) -> Position:
-    """One bank account reconciled. What is read is no snapshot: a difference is believed only when it stays."""
-    found = _read_position(tenant, account.account_id)
+def reconciliation(tenant: str, account_id: str, month: str | None, *, today: date) -> BankReconciliation:
+    """A month of one bank account reconciled, as `reconciliations`."""
+    return reconcile(tenant, account_id, _month(tenant, account_id, month, today))
+
+
+def list_open_items(
+    tenant: str, account_id: str, month: str | None, *, today: date, after: Item | None, limit: int
+) -> Listing[OpenItem]:
+    """One page of the items of a bank account that were open at the end of a month: what is open still, the oldest
+    first, then what was cleared in a later month. Raises InvalidInput `invalid_month`, NotFound
+    `unknown_bank_account`."""
+    wanted = _month(tenant, account_id, month, today)
+    return positions.open_items(tenant, account_id, wanted, after=after, limit=limit)
+
+
+def list_month_lines(
+    tenant: str, account_id: str, month: str | None, *, today: date, after: Item | None, limit: int
+) -> Listing[MonthLine]:
+    """One page of the lines of a month's statements in order, each with its match or break. Raises InvalidInput
+    `invalid_month`, NotFound `unknown_bank_account`."""
+    wanted = _month(tenant, account_id, month, today)
+    return months.month_lines(tenant, account_id, wanted, after=after, limit=limit)
+
+
+def _month(tenant: str, account_id: str, month: str | None, today: date) -> str:
+    """The month that is asked for of a bank account that there is."""
+    wanted = None if month is None else check_month(month)
+    keep_positions(tenant, account_id)
+    return wanted or _last_month(tenant, account_id, today)
+
+
+def reconcile(tenant: str, account_id: str, month: str) -> BankReconciliation:
+    """A month of a bank account. What is read is no snapshot: a difference is believed only when it stays."""
+    found = _read_month(tenant, account_id, month)
     for attempt in range(TRIES):
         if found.difference_minor == 0:
             break
         pause(attempt)
-        found = _read_position(tenant, account.account_id)
+        found = _read_month(tenant, account_id, month)
     return found
 
 
-def _read_position(tenant: str, account_id: str) -> Position:
-    books = fresh_books(tenant, account_id)
-    links = chain(store.account_statements(tenant, account_id))
-    check_loaded(links)
-    marks = store.account_marks(tenant, account_id)
-    bookings = [store.booking_of(item, account_id) for item in entries(tenant, unexplained(books, marks))]
-    return position(books, links, marks, line_breaks=_open_breaks(tenant, marks), untold=bookings)
+def _read_month(tenant: str, account_id: str, month: str) -> BankReconciliation:
+    books = followed_books(tenant, account_id)
+    statements = _statements(tenant, account_id, month)
+    return reconcile_month(books, statements, positions.months_of(tenant, account_id), month)
 
 
-def _open_breaks(tenant: str, marks: tuple[Mark, ...]) -> list[Break]:
-    lines = store.load_lines(tenant, (mark for mark in marks if mark.state == "open"))
-    breaks = (reconciled.found_break for reconciled in lines)
-    return [found for found in breaks if found is not None and found.status == "open"]
+def _statements(tenant: str, account_id: str, month: str) -> Statements:
+    earlier = months.statements_before_month(tenant, account_id, month)
+    own = months.all_of_month(tenant, account_id, month)
+    links = chain([*earlier, *own])
+    carried = [link for link in links if month_of(link.statement.ends_on) < month]
+    return Statements(links[len(carried) :], carried[-1].closing_minor if carried else 0)
+
+
+def _last_month(tenant: str, account_id: str, today: date) -> str:
+    last = months.last_statement(tenant, account_id)
+    return month_of(today if last is None else last.ends_on)

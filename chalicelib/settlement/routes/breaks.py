@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from chalicelib.recon.routes import break_answer
+from chalicelib.recon.routes.statements import break_answer
 from chalicelib.recon.service import breaks
 from chalicelib.recon.service.breaks import ResolveBreak
 from chalicelib.recon.views import BreakView, ResolutionBody

@@ -1,5 +1,6 @@
 """From the journal's stream to the queues of what follows: an entry that let money of a trade go asks for its payouts,
-and a statement that was stored, or a decision on a possible duplicate, for what is to be booked then."""
+a statement that was stored, or a decision on a possible duplicate, for what is to be booked then, and a request for an
+export for the run that makes it."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import os
 
 from chalicelib.queues import StreamRecord, Worker
 from chalicelib.queues.send import send_message
+from chalicelib.recon.export_jobs import REQUESTED
 from chalicelib.settlement.kinds import is_decision, is_paid_out_after
 from chalicelib.storage.journal import JournalItem, from_wire
 
@@ -22,6 +24,8 @@ def relay(records: list[StreamRecord]) -> None:
 
 
 def _ask(item: JournalItem) -> None:
+    if item.kind == REQUESTED:
+        _ask_for_export(item)
     if is_paid_out_after(item):
         _send("QUITTANCE_PAYOUT_QUEUE_URL", item)
     if is_decision(item):
@@ -34,4 +38,15 @@ def _send(queue: str, item: JournalItem) -> None:
         {"tenant": item.tenant, "entry_id": item.entry_id},
         group=item.entry_id,
         deduplication_id=item.entry_id,
+    )
+
+
+def _ask_for_export(item: JournalItem) -> None:
+    export_id, attempt = item.data["export_id"], item.data["attempt"]
+    task = {"tenant": item.tenant, "export_id": export_id, "attempt": attempt, "entry_id": item.entry_id}
+    send_message(
+        os.environ["QUITTANCE_EXPORT_QUEUE_URL"],
+        {"task": task},
+        group=export_id,
+        deduplication_id=f"{export_id}:{attempt}:0",
     )

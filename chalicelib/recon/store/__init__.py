@@ -11,7 +11,7 @@ tenant#file       state                    an uploaded file
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TypeVar, cast
@@ -19,13 +19,13 @@ from typing import TypeVar, cast
 import msgspec
 
 from chalicelib.core.call import WORKER, entry_id
-from chalicelib.core.errors import NotFound, TooLarge
+from chalicelib.core.errors import NotFound
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
-from chalicelib.recon.balance import Mark
 from chalicelib.recon.domain import Reconciled, Statement, StatementLine
 from chalicelib.recon.files import File
 from chalicelib.recon.matching import Booking
+from chalicelib.recon.positions import Mark
 from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import JournalItem, from_row
@@ -257,8 +257,14 @@ def load_statement(tenant: str, statement_id: str) -> Statement:
 def statements_up_to(tenant: str, statement: Statement) -> list[Statement]:
     """Those of the same days as a statement, itself among them, and what comes before them in its account, back to the
     nearest one whose balances hold and which is alone with its days: where that closes is certain."""
-    pk = statement_key(tenant, place_of(statement)).pk
     last = f"{STATEMENT}{statement.days}~"
+    return statements_behind(tenant, statement.bank_account_id, last, days=statement.days)
+
+
+def statements_behind(tenant: str, bank_account_id: str, last: str, *, days: str = "") -> list[Statement]:
+    """The statements of an account whose places sort up to a text, the last first, back to the nearest one whose
+    balances hold and which is alone with its days, which are not `days`."""
+    pk = record_key(tenant, bank_account_id).pk
     found: list[Statement] = []
     same_days: list[Statement] = []
     after: Item | None = None
@@ -267,7 +273,7 @@ def statements_up_to(tenant: str, statement: Statement) -> list[Statement]:
         for item in cast("Sequence[RecordItem]", page.items):
             before = _decoded(item, Statement)
             if same_days and same_days[0].days != before.days:
-                if len(same_days) == 1 and same_days[0].holds and same_days[0].days != statement.days:
+                if len(same_days) == 1 and same_days[0].holds and same_days[0].days != days:
                     return found
                 same_days = []
             same_days.append(before)
@@ -278,20 +284,20 @@ def statements_up_to(tenant: str, statement: Statement) -> list[Statement]:
     return found
 
 
-def account_statements(tenant: str, bank_account_id: str) -> tuple[Statement, ...]:
-    """All statements of an account, in order."""
-    return tuple(_all(tenant, bank_account_id, STATEMENT, Statement))
+def entry_mark_key(tenant: str, bank_account_id: str, entry_id: str) -> Key:
+    """Where the mark of the line that tells of an entry's movement is kept."""
+    return record_key(tenant, bank_account_id, f"{LINE}{entry_id}")
 
 
-def account_marks(tenant: str, bank_account_id: str) -> tuple[Mark, ...]:
-    """All lines of an account in short, in no order of theirs."""
-    return tuple(_all(tenant, bank_account_id, LINE, Mark))
+def take_entry_mark(found: Found, tenant: str, bank_account_id: str, entry_id: str) -> Versioned[Mark] | None:
+    """The mark of an entry's movement that a batch found; None where no line tells of it."""
+    return take(found, entry_mark_key(tenant, bank_account_id, entry_id), Mark)
 
 
 def is_explained(tenant: str, bank_account_id: str, entry_id: str) -> bool:
     """Whether a line is matched to an entry on the bank account."""
-    key = record_key(tenant, bank_account_id, f"{LINE}{entry_id}")
-    record = take(fetch([key]), key, Mark)
+    found = fetch([entry_mark_key(tenant, bank_account_id, entry_id)])
+    record = take_entry_mark(found, tenant, bank_account_id, entry_id)
     return record is not None and record.value.state == "matched"
 
 
@@ -300,17 +306,6 @@ def line_page(tenant: str, statement_id: str, *, after: Item | None, limit: int)
     page = _page(tenant, statement_id, LINE, after=after, limit=limit)
     lines = (_decoded(item, Reconciled) for item in cast("Sequence[RecordItem]", page.items))
     return Listing(tuple(lines), page.last_key)
-
-
-def load_lines(tenant: str, marks: Iterable[Mark]) -> list[Reconciled]:
-    """The lines of these marks, in their order."""
-    keys = [reconciled_key(tenant, mark.statement_id, mark.number) for mark in marks]
-    lines: list[Reconciled] = []
-    for start in range(0, len(keys), BATCH):
-        part = keys[start : start + BATCH]
-        found = fetch(part)
-        lines += [record.value for key in part if (record := take(found, key, Reconciled))]
-    return lines
 
 
 def statement_covering(tenant: str, bank_account_id: str, day: date) -> Statement | None:
@@ -339,17 +334,6 @@ def list_files(tenant: str, *, after: Item | None, limit: int) -> Listing[File]:
 
 
 # ---- inside
-
-
-def _all(tenant: str, record_id: str, prefix: str, shape: type[T]) -> Iterator[T]:
-    after: Item | None = None
-    for _ in range(MOST_PAGES):
-        page = _page(tenant, record_id, prefix, after=after, limit=PAGE)
-        yield from (_decoded(item, shape) for item in cast("Sequence[RecordItem]", page.items))
-        after = page.last_key
-        if after is None:
-            return
-    raise TooLarge("too_many_lines", "more than one answer holds", maximum=MOST_PAGES * PAGE)
 
 
 def _page(tenant: str, record_id: str, prefix: str, *, after: Item | None, limit: int) -> Page:

@@ -1,4 +1,4 @@
-"""Statements, breaks, the reconciliation and its exports over HTTP."""
+"""Statements and breaks over HTTP."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import msgspec
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.recon.formats import MOST_BYTES
-from chalicelib.recon.service import breaks, exports, questions, uploads
+from chalicelib.recon.service import breaks, questions, uploads
 from chalicelib.recon.views import (
     BreakPage,
     BreakView,
-    PositionView,
-    ReconciliationView,
     RematchBody,
     StatementDetail,
     StatementFileDetail,
@@ -24,7 +22,6 @@ from chalicelib.recon.views import (
     file_detail,
     file_view,
     line_view,
-    position_view,
     statement_view,
 )
 from chalicelib.storage.once import Outcome
@@ -36,8 +33,6 @@ router = Router(__name__)
 
 PAGED = ("limit", "cursor")
 XML = ("application/xml", "text/xml")
-CSV = "text/csv; charset=utf-8"
-TEXT = "text/plain; charset=utf-8"
 STATUSES = ("open", "resolved")
 
 
@@ -128,33 +123,6 @@ def get_break(request: Request, break_id: str) -> BreakView:
 def rematch_break(request: Request, break_id: str) -> Answer:
     """Look at a break again: its entry may have been booked since."""
     return break_answer(breaks.rematch_break(request.call, break_id))
-
-
-@router.endpoint("GET", "/v1/reconciliation", scope="recon:read", answer=ReconciliationView, parameters=("iban",))
-def get_reconciliation(request: Request) -> ReconciliationView:
-    """Prove that the bank's balance, less the open items of both sides, is the balance in the books."""
-    now = clock.now()
-    positions = questions.reconciliation(request.tenant, request.query.get("iban"))
-    views: list[PositionView] = [position_view(position, now) for position in positions]
-    return ReconciliationView(views)
-
-
-@router.endpoint("GET", "/v1/exports/reconciliation.csv", scope="recon:read", answer=str, produces=CSV)
-def export_reconciliation(request: Request) -> str:
-    """Export each bank account's reconciliation as CSV."""
-    return exports.export_reconciliation(request.tenant)
-
-
-@router.endpoint("GET", "/v1/exports/statement-matches.csv", scope="recon:read", answer=str, produces=CSV)
-def export_statement_matches(request: Request) -> str:
-    """Export every statement line with its match or break as CSV."""
-    return exports.export_matches(request.tenant)
-
-
-@router.endpoint("GET", "/v1/exports/journal.beancount", scope="recon:read", answer=str, produces=TEXT)
-def export_journal(request: Request) -> str:
-    """Export every entry as a plain-text journal that beancount checks."""
-    return exports.export_journal(request.tenant)
 
 
 def break_answer(outcome: Outcome) -> Answer:

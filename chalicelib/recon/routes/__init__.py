@@ -1,0 +1,1 @@
+"""Statements, breaks, the reconciliation and exports over HTTP, by subject."""

@@ -1,0 +1,1 @@
+"""What reconciliation does beside the API: exports from a queue, positions on a schedule."""
