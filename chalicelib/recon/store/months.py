@@ -28,8 +28,7 @@ def all_of_month(tenant: str, account_id: str, month: str) -> list[Statement]:
 
 
 def statements_before_month(tenant: str, account_id: str, month: str) -> list[Statement]:
-    """What comes before a month in an account, back to the nearest statement whose balances hold and which is alone with
-    its days."""
+    """What comes before a month in an account, back to the nearest statement that holds and is alone with its days."""
     return statements_behind(tenant, account_id, f"{STATEMENT}{month}")
 
 
