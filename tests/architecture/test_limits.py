@@ -10,7 +10,7 @@ import re
 
 from tests.architecture.code import modules
 
-ROOMS = ("access", "core", "ledger", "queues", "security", "storage", "web")
+ROOMS = ("access", "core", "ledger", "queues", "recon", "security", "storage", "web")
 LIMIT = re.compile(r"MOST(_[A-Z]+)*|[A-Z]+_A_NIGHT|[A-Z]+_AT_ONCE|LEAST_[A-Z]+")
 
 REQUEST = "one request, message or page"
@@ -64,11 +64,18 @@ LIMITS = {
     "ledger/worker/sweep.py": {"MOST_SECONDS": RUN, "MOST_SECONDS_IN_ALL": RUN},
     "queues/send.py": {"MOST_BYTES": REQUEST},
     "queues/worker.py": {"MOST_RECEIVES": REQUEST, "MOST_FRAMES": REQUEST},
+    "recon/beancount.py": {"MOST_NAME": THING},
+    "recon/domain.py": {"MOST_COMMENT": THING, "MOST_DESCRIPTION": THING, "MOST_REFERENCE": THING},
+    "recon/formats.py": {"MOST_BYTES": REQUEST, "MOST_LINES": REQUEST, "MOST_STATEMENTS": REQUEST},
+    "recon/service/following.py": {"MOST_TURNS": RUN},
+    "recon/service/loading.py": {"MOST_NOTED": RUN},
+    "recon/store/__init__.py": {"MOST_COVERING": REQUEST, "MOST_PAGES": REQUEST},
     "security/checkpoint_key.py": {"MOST_BYTES": THING},
     "security/sealing.py": {"MOST_BYTES": THING},
     "security/signing.py": {"MOST_CHARACTERS": REQUEST, "MOST_MESSAGE_ID": REQUEST},
     "storage/blobs.py": {"MOST_BYTES": THING},
     "storage/commit.py": {"MOST_WRITES": REQUEST, "MOST_PUTS": REQUEST},
+    "storage/uploads.py": {"LEAST_PART": RUN},
     "web/pages.py": {"MOST": REQUEST, "MOST_CURSOR": REQUEST},
     "web/parse.py": {"MOST_BYTES": REQUEST, "MOST_DEPTH": REQUEST, "MOST_ID": REQUEST},
 }
