@@ -69,6 +69,7 @@ LIMITS = {
     "recon/formats.py": {"MOST_BYTES": REQUEST, "MOST_LINES": REQUEST, "MOST_STATEMENTS": REQUEST},
     "recon/service/following.py": {"MOST_TURNS": RUN},
     "recon/service/loading.py": {"MOST_NOTED": RUN},
+    "recon/service/uploads.py": {"MOST_AT_ONCE": REQUEST},
     "recon/store/__init__.py": {"MOST_COVERING": REQUEST, "MOST_PAGES": REQUEST},
     "security/checkpoint_key.py": {"MOST_BYTES": THING},
     "security/sealing.py": {"MOST_BYTES": THING},

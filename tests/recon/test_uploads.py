@@ -20,8 +20,8 @@ from chalicelib.recon.files import File, file_id
 from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
 from chalicelib.recon.service import questions
 from chalicelib.recon.service.loading import CHUNK, Told, store_statement
-from chalicelib.recon.store import months
 from chalicelib.recon.service.uploads import upload_statement
+from chalicelib.recon.store import months
 from chalicelib.storage.commit import commit
 from chalicelib.storage.once import Outcome
 from tests.ledger.sums import all_accounts

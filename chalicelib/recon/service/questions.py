@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from chalicelib.core.errors import NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.recon import store
 from chalicelib.recon.balance import BankReconciliation, MonthLine, Statements, reconcile_month
