@@ -53,7 +53,11 @@ def _follows_the_feed(item: dict[str, Any]) -> bool:
     """Whether it follows the journal by itself, later: a checkpoint or where a tenant's checkpoints stand, how far a
     tenant's feed is folded or proved, its totals, a hold's state and its places in lists. What was done stands in the
     journal."""
-    return item["pk"]["S"].partition("#")[2].startswith(("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan"))
+    return (
+        item["pk"]["S"]
+        .partition("#")[2]
+        .startswith(("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan"))
+    )
 
 
 def _digest(item: dict[str, Any]) -> str:
