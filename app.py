@@ -32,6 +32,7 @@ from chalicelib.settlement.routes import claims as settlement_claims
 from chalicelib.settlement.routes import dividing as settlement_dividing
 from chalicelib.settlement.routes import lending as settlement_lending
 from chalicelib.settlement.routes import netting as settlement_netting
+from chalicelib.settlement.routes import payouts as settlement_payouts
 from chalicelib.settlement.routes import possible_duplicates as settlement_possible_duplicates
 from chalicelib.settlement.routes import receipts as settlement_receipts
 from chalicelib.settlement.routes import suspended as settlement_suspended
@@ -110,6 +111,7 @@ ROUTERS = (
     settlement_suspended.router,
     settlement_receipts.router,
     settlement_breaks.router,
+    settlement_payouts.router,
 )
 
 
@@ -125,7 +127,7 @@ def register_workers() -> None:
     from chalicelib.credit import worker as credit_worker  # noqa: PLC0415
     from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep  # noqa: PLC0415
     from chalicelib.recon.worker import exports, follow  # noqa: PLC0415
-    from chalicelib.settlement.worker import bank_messages, calendars, due, operating, payments, relay  # noqa: PLC0415
+    from chalicelib.settlement.worker import bank_messages, calendars, due, operating, payments, relay, unpaid  # noqa: PLC0415
 
     for module in (
         project,
@@ -141,6 +143,7 @@ def register_workers() -> None:
         follow,
         due,
         calendars,
+        unpaid,
         operating,
     ):
         app.register_blueprint(module.worker.blueprint)

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from chalicelib.banking import paying
+from chalicelib.banking import paying, payout_changes
 from chalicelib.banking.callbacks import receive_callback
-from chalicelib.banking.payouts import Event, News
+from chalicelib.banking.payout_states import Event
+from chalicelib.banking.payout_status import News
 from chalicelib.core.money import Money
 from chalicelib.credit.service import accrual_call, accrue_line
 from chalicelib.credit.store import load_line
@@ -74,9 +75,12 @@ def _trade(place: Market) -> Iterator[Operation]:
     yield "pay two parties", lambda: pay(place.tenant, settled[0], now=now)
     payouts = paying.list_payouts(place.tenant, after=None, limit=10).values
     first = payouts[0]
-    yield "accept a payout", lambda: paying.apply_payout_status(BANK, News(first.payout_id, Event.ACCEPTED), now=now)
+    yield (
+        "accept a payout",
+        lambda: payout_changes.apply_payout_status(BANK, News(first.payout_id, Event.ACCEPTED), now=now),
+    )
     debited = place.movement(-first.amount_minor, end_to_end_id=first.payout_id)
-    yield "settle a payout", lambda: paying.settle_payout(debited, now=now)
+    yield "settle a payout", lambda: payout_changes.settle_payout(debited, now=now)
 
 
 def release_operations(place: Market) -> Iterator[Operation]:

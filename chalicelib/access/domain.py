@@ -21,6 +21,7 @@ SCOPES = {
     "credit:write": "open credit lines, draw on them",
     "banking:read": "read payouts and receipts",
     "banking:write": "allocate receipts",
+    "payouts:write": "pay by bank, try again, cancel, resolve what a bank leaves open",
     "recon:read": "read statements, matches, breaks and exports",
     "recon:write": "upload statements, resolve breaks",
 }

@@ -22,6 +22,7 @@ MOST_NAME = 140
 MOST_ACCOUNT = 34
 MOST_ROLES = 8
 MOST_TEXT = 140
+MAX_PROFILE_DAYS = 90
 _ROLE = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 _BANK_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
 _LIKE_IBAN = re.compile(r"[A-Z]{2}[0-9]{2}", re.ASCII)
@@ -66,11 +67,18 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """A bank, and the P-256 key (PEM) by which its callbacks are known."""
+    """A bank, and the P-256 key (PEM) by which its callbacks are known.
+
+    Its profile: `rejects_before_booking` (what it rejects it has not debited), `news_days` (weekdays within which it
+    says what becomes of a payout), `debit_days` (weekdays after a payout's day on which it may still debit it).
+    """
 
     bank_id: str
     name: str
     public_key_pem: str
+    rejects_before_booking: bool = True
+    news_days: int = 3
+    debit_days: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +196,14 @@ def new_bank(bank_id: str, *, name: str, public_key_pem: str) -> Bank:
     return Bank(bank_id, name, public_key_pem)
 
 
+def with_profile(bank: Bank, *, rejects_before_booking: bool, news_days: int, debit_days: int) -> Bank:
+    """The bank with another profile. Raises InvalidInput `invalid_profile_days`."""
+    for field, days in (("news_days", news_days), ("debit_days", debit_days)):
+        if not 1 <= days <= MAX_PROFILE_DAYS:
+            raise InvalidInput("invalid_profile_days", f"1 to {MAX_PROFILE_DAYS} days", field=field)
+    return replace(bank, rejects_before_booking=rejects_before_booking, news_days=news_days, debit_days=debit_days)
+
+
 def new_link(link: BankAccount) -> BankAccount:
     """The account at a bank, its IBAN (or number) compact and its currency one there is.
 
@@ -202,7 +218,7 @@ def new_link(link: BankAccount) -> BankAccount:
 
 
 def accounts_behind(link: BankAccount) -> tuple[Account, ...]:
-    """The accounts in the books that a tenant needs to bank in a currency: the bank account, then the six it shares.
+    """The accounts in the books that a tenant needs to bank in a currency: the bank account, then the seven it shares.
 
     None but payouts in transit and claims has a floor: what a bank says has happened is booked, whatever the balance.
     """
@@ -213,6 +229,7 @@ def accounts_behind(link: BankAccount) -> tuple[Account, ...]:
         (Purpose.PAYOUTS_IN_TRANSIT, "Payouts in transit", 0),
         (Purpose.FEE_INCOME, "Fee income", None),
         (Purpose.INTEREST_INCOME, "Interest income", None),
+        (Purpose.BANK_CHARGES, "Bank charges", None),
         (Purpose.CLAIMS, "Claims", 0),
         (Purpose.CLAIM_LOSSES, "Claim losses", None),
     )

@@ -25,8 +25,9 @@ from chalicelib.messages.proof import opening_balance, prove
 class Movement:
     """`amount` is signed: money in is positive. `references` are the valid creditor references the payer gave, `text`
     what else was written. The counterparty is the payer of money in, the payee of money out. `original_reference` is
-    the bank's reference of the movement that this one takes back. Where the movement sums several payments, what
-    belongs to one of them (`end_to_end_id`, `uetr`, `transaction_id`, the counterparty) is empty."""
+    the bank's reference of the movement that this one takes back, `charges_minor` what the bank kept of what it books.
+    Where the movement sums several payments, what belongs to one of them (`end_to_end_id`, `uetr`, `transaction_id`,
+    the counterparty) is empty."""
 
     account: BankAccount
     bank_reference: str
@@ -44,6 +45,7 @@ class Movement:
     reversal: bool = False
     return_reason: str = ""
     known_as: str = ""
+    charges_minor: int = 0
 
     @property
     def key(self) -> str:
@@ -142,4 +144,12 @@ def movement_of(account: BankAccount, entry: Entry) -> Movement:
         text=" ".join([*structured, *remittance])[:MOST_TEXT],
         reversal=entry.reversal,
         return_reason=only.return_reason,
+        charges_minor=_charges(entry, only),
     )
+
+
+def _charges(entry: Entry, only: Detail) -> int:
+    """What the bank kept of what it books: what it states, or by how much the transaction is more than the entry."""
+    if only.charges_minor or only.amount_minor is None or only.currency != entry.currency:
+        return only.charges_minor
+    return max(only.amount_minor - entry.amount_minor, 0) if entry.amount_minor > 0 else 0

@@ -7,9 +7,11 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Any, cast
 
-from chalicelib.banking import payout_store, store
+from chalicelib.banking import payee_store, payout_store, store
+from chalicelib.banking.payout_ageing import new_clock
+from chalicelib.banking.payout_postings import creation_postings
 from chalicelib.banking.payout_schedules import PayoutSchedule, next_run, payable_minor
-from chalicelib.banking.payouts import creation_postings, new_payout
+from chalicelib.banking.payouts import new_payout
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound
 from chalicelib.core.ids import derived_id
@@ -139,7 +141,9 @@ def _make_payout(tenant: str, party_id: str, run_on: date, currency: str, now: d
         if item is None or not minor:
             raise _NothingToPay
         paying = store.take_paying(found, tenant, currency)
-        payout = new_payout(payout_id, Money(minor, currency), party_id=party_id, account=paying, now=now)
+        payee = payee_store.take_payee(found, tenant, party_id).value
+        new = new_payout(payout_id, Money(minor, currency), party_id=party_id, account=paying, now=now)
+        payout = new_clock(replace(new, bank_account_id=payee.default_account_id), now=now)
         entry = entry_of("payout.created", creation_postings(payout), occurred_at=now, subject=payout_id)
         facts = {"payout_id": payout_id, "party_id": party_id, "run_on": run_on.isoformat()}
         return plan_entry(call, entry, *store.create_payout(payout), data=facts, read={account_id: item.version})
@@ -148,6 +152,7 @@ def _make_payout(tenant: str, party_id: str, run_on: date, currency: str, now: d
         account_key(tenant, account_id),
         payout_store.schedule_key(tenant, party_id),
         store.paying_key(tenant, currency),
+        payee_store.payee_key(tenant, party_id),
     )
     return once(call, decide, reads=reads).item
 

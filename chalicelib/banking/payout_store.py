@@ -10,7 +10,8 @@ from dataclasses import replace as changed
 
 from chalicelib.banking import store
 from chalicelib.banking.payout_schedules import PayoutSchedule
-from chalicelib.banking.payouts import Payout, State
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reservations import Reserved
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.reads import Found, fetch

@@ -1,101 +1,80 @@
-"""The life of a payout: one table of transitions, and what each step books.
+"""A payout and its attempts, and what each step of their life changes. Pure.
 
-A bank's messages come twice, late and out of order: what is old news changes nothing, what contradicts money already
-booked is refused and alarms. Debit and return are bookings of their own: whichever is told first, both are made, once.
+A bank's messages come twice, late and out of order: old news changes nothing, and what contradicts money already booked
+is refused. Debit and return are bookings of their own: whichever is told first, both are made, once. A payout is its
+newest attempt; those before it are dead, and late news about them never touches it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, datetime
-from enum import Enum
+from typing import Literal
 
 from chalicelib.banking.domain import MOST_TEXT, BankAccount
+from chalicelib.banking.payout_states import DEAD, GIVEN_UP, TRANSITIONS, Event, Source, State
 from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Conflict, InvalidInput
+from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
-from chalicelib.messages.model import StatusReport
 
 _PAYOUT_ID = re.compile(r"pay_[0-9a-z]{26}", re.ASCII)
+MAX_ATTEMPTS = 50
+CANCELLED_BY_BANK = "CANC"
+"""The reason that a bank's cancellation leaves on a payout, also while it is not proved."""
+
+PRESUMED_CHARGE = 10
+"""A return that lacks at most this part (a tenth) of the payout is whole: a bank that states no charge has kept one."""
+
+ChargesBorneBy = Literal["party", "marketplace"]
 
 
-class State(Enum):
-    """Where a payout stands. `reserved`: its money is set aside on the party's account and not taken yet, `stopped`: it
-    stays there until somebody decides. `cancelled`: nothing is left to pay. `unknown`: the bank's word is in doubt, and
-    a person or a later message must say."""
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What a person has found out about a payout that the bank left open, and what stood before."""
 
-    RESERVED = "reserved"
-    STOPPED = "stopped"
-    CANCELLED = "cancelled"
-    CREATED = "created"
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    SETTLED = "settled"
-    REJECTED = "rejected"
-    RETURNED = "returned"
-    UNKNOWN = "unknown"
+    event: Event
+    before: State
+    evidence: str
+    actor: str
+    at: datetime
+    charge_minor: int = 0
 
 
-class Event(Enum):
-    """What can be told of a payout."""
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to pay, dead by now. Fields as those of the payout, which is its newest attempt itself."""
 
-    SENT = "sent"
-    ACCEPTED = "accepted"
-    DOUBTED = "doubted"
-    SETTLED = "settled"
-    REJECTED = "rejected"
-    RETURNED = "returned"
-
-
-_OPEN = {
-    Event.SETTLED: State.SETTLED,
-    Event.REJECTED: State.REJECTED,
-    Event.RETURNED: State.RETURNED,
-    Event.DOUBTED: State.UNKNOWN,
-}
-LIFE: dict[State, dict[Event, State]] = {
-    State.RESERVED: {},
-    State.STOPPED: {},
-    State.CANCELLED: {},
-    State.CREATED: _OPEN | {Event.SENT: State.SENT, Event.ACCEPTED: State.ACCEPTED},
-    State.SENT: _OPEN | {Event.SENT: State.SENT, Event.ACCEPTED: State.ACCEPTED},
-    State.ACCEPTED: _OPEN | {Event.SENT: State.ACCEPTED, Event.ACCEPTED: State.ACCEPTED},
-    State.UNKNOWN: _OPEN | {Event.SENT: State.UNKNOWN, Event.ACCEPTED: State.UNKNOWN},
-    State.SETTLED: {
-        Event.SENT: State.SETTLED,
-        Event.ACCEPTED: State.SETTLED,
-        Event.DOUBTED: State.SETTLED,
-        Event.SETTLED: State.SETTLED,
-        Event.RETURNED: State.RETURNED,
-    },
-    State.RETURNED: {
-        Event.SENT: State.RETURNED,
-        Event.ACCEPTED: State.RETURNED,
-        Event.DOUBTED: State.RETURNED,
-        Event.SETTLED: State.RETURNED,
-        Event.RETURNED: State.RETURNED,
-    },
-    State.REJECTED: {
-        Event.SENT: State.REJECTED,
-        Event.ACCEPTED: State.REJECTED,
-        Event.DOUBTED: State.REJECTED,
-        Event.REJECTED: State.REJECTED,
-    },
-}
-"""State x event: the state after. What is not here contradicts booked money and is refused with `payout_state`."""
+    attempt_id: str
+    amount_minor: int
+    started_at: datetime
+    execute_on: date
+    bank_account_id: str = ""
+    state: State = State.CREATED
+    reason: str = ""
+    debit_reference: str = ""
+    late_debit_reference: str = ""
+    return_references: tuple[str, ...] = ()
+    returned_minor: int = 0
+    return_charges_minor: int = 0
+    resends: int = 0
+    news_at: datetime | None = None
+    cancellation_requested_at: datetime | None = None
+    resolution: Resolution | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Payout:
-    """Money we tell a bank to pay to a party, out of one of the tenant's accounts (`bank_id`, `iban`).
+    """Money we tell a bank to pay out of one of the tenant's accounts (`bank_id`, `iban`) to a bank account
+    (`bank_account_id`) of a party, or (`party_id` is `own`) of the marketplace itself. `subject` is what it pays for.
 
-    The payment file is a function of this and of the party's details, so that it can be written again after a crash.
-    `reason` is the bank's code for a rejection or return, `debit_reference` and `return_reference` its references of
-    the two movements, once they are booked. `subject` is what it pays for.
+    The payment file is a function of the newest attempt and of that account's details, which never change, so it can be
+    written again after a crash. `reason` is the bank's code for a rejection or return; `debit_reference` and
+    `return_references` are the keys of movements once they are booked, `late_debit_reference` that of a debit of a dead
+    attempt. `returned_minor` came back to the bank account, `return_charges_minor` of what went out did not. `due_at`:
+    when time will do something to it; `overdue_since`: since when it is waited for.
 
     One that follows from an entry pays what `entry_id` has reserved for it: `reserved_minor` at first, `amount_minor`
     is what is left. While it waits it has no account at a bank yet, and `reason` says what it waits for.
@@ -115,12 +94,25 @@ class Payout:
     state: State = State.CREATED
     reason: str = ""
     debit_reference: str = ""
-    return_reference: str = ""
     returned_minor: int = 0
+    source: Source = Source.PARTY
+    bank_account_id: str = ""
+    charges_borne_by: ChargesBorneBy = "party"
+    attempt_id: str = ""
+    started_at: datetime | None = None
+    late_debit_reference: str = ""
+    return_references: tuple[str, ...] = ()
+    return_charges_minor: int = 0
+    resends: int = 0
+    news_at: datetime | None = None
+    cancellation_requested_at: datetime | None = None
+    resolution: Resolution | None = None
+    earlier: tuple[Attempt, ...] = ()
+    due_at: datetime | None = None
+    overdue_since: datetime | None = None
     entry_id: str = ""
     reserved_minor: int = 0
     reserved_at: datetime | None = None
-    due_at: datetime | None = None
 
     @property
     def amount(self) -> Money:
@@ -128,22 +120,36 @@ class Payout:
         return Money(self.amount_minor, self.currency)
 
     @property
+    def current_id(self) -> str:
+        """The id of the newest attempt, by which a bank knows it: the first one's is the payout's own."""
+        return self.attempt_id or self.payout_id
+
+    @property
+    def began_at(self) -> datetime:
+        """When the newest attempt was begun."""
+        return self.started_at or self.created_at
+
+    @property
     def file_key(self) -> str:
-        """Where its payment file lies."""
-        return f"payment-files/{self.bank_id}/{self.payout_id}.xml"
+        """Where the newest attempt's payment file lies."""
+        return f"payment-files/{self.bank_id}/{self.current_id}.xml"
 
+    @property
+    def resent_file_key(self) -> str:
+        """Where the same file lies that is sent once more."""
+        return f"payment-files/{self.bank_id}/{self.current_id}.{self.resends}.xml"
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """What a status report says of one payout, with the bank's reason."""
-
-    payout_id: str
-    event: Event
-    reason: str = ""
+    @property
+    def regained_minor(self) -> int:
+        """What of a dead attempt is on the account again that it was taken from."""
+        if self.state in GIVEN_UP:
+            return self.amount_minor
+        borne = self.return_charges_minor if self.charges_borne_by == "marketplace" else 0
+        return self.returned_minor + borne
 
 
 def is_payout_id(text: str) -> bool:
-    """Whether a text has the form of our payout ids: another system's can never become known here."""
+    """Whether a text has the form of our payouts' and attempts' ids: another system's can never become known here."""
     return _PAYOUT_ID.fullmatch(text) is not None
 
 
@@ -157,8 +163,8 @@ def new_payout(
     remittance: str = "",
     subject: str | None = None,
 ) -> Payout:
-    """A payout to be executed today, by the day it is where its currency is settled. Raises InvalidInput
-    `amount_not_positive`, `currency_mismatch`, `invalid_remittance`."""
+    """A payout to be executed today, where the currency is settled. Raises InvalidInput `amount_not_positive`,
+    `currency_mismatch`, `invalid_remittance`."""
     if amount.minor <= 0:
         raise InvalidInput("amount_not_positive", "a payout is more than nothing", field="amount")
     if amount.currency != account.currency:
@@ -185,129 +191,123 @@ def advance(payout: Payout, event: Event, *, reason: str = "") -> Payout:
 
     Raises Conflict `payout_state` where the news contradicts what is booked: a rejection of what was debited.
     """
-    to = _next(payout, event)
+    to = next_state(payout, event)
+    if event is Event.NOT_DEBITED and payout.reason == CANCELLED_BY_BANK:
+        to = State.CANCELLED
     return payout if to is payout.state else replace(payout, state=to, reason=reason or payout.reason)
 
 
 def settle(payout: Payout, amount: Money, *, bank_reference: str) -> Payout:
     """The payout once the bank has debited `amount` (positive). Told again, it stays as it is.
 
-    Raises Conflict `payout_amount_differs`, `payout_settled_twice` (a second debit), `payout_state` (it was rejected).
+    Raises Conflict `payout_amount_differs`, `payout_settled_twice` (a second debit), `payout_state` (it is dead).
     """
-    if payout.debit_reference == bank_reference:
+    if bank_reference in {payout.debit_reference, payout.late_debit_reference} - {""}:
         return payout
-    to = _next(payout, Event.SETTLED)
+    to = next_state(payout, Event.SETTLED)
     if payout.debit_reference:
-        raise Conflict("payout_settled_twice", "the bank has debited this payout twice", **_facts(payout))
+        raise Conflict("payout_settled_twice", "the bank has debited this payout twice", **payout_facts(payout))
     if amount != payout.amount:
         raise Conflict(
-            "payout_amount_differs", "the bank debited another amount", debited=amount.minor, **_facts(payout)
+            "payout_amount_differs", "the bank debited another amount", debited=amount.minor, **payout_facts(payout)
         )
     return replace(payout, state=to, debit_reference=bank_reference)
 
 
-def give_back(payout: Payout, amount: Money, *, bank_reference: str, reason: str) -> Payout:
-    """The payout once `amount` (positive; banks may keep a charge) has come back. Told again, it stays as it is.
+def debit_late(payout: Payout, *, bank_reference: str) -> Payout:
+    """The dead payout that the bank debited all the same: it shows the debit, which stands in suspense."""
+    return payout if payout.late_debit_reference else replace(payout, late_debit_reference=bank_reference)
 
-    Raises Conflict `payout_amount_differs`, `payout_returned_twice`, `payout_state` (it was rejected).
+
+def give_back(payout: Payout, amount: Money, *, bank_reference: str, reason: str, charge_minor: int = 0) -> Payout:
+    """The payout once `amount` (positive) of it has come back, less a charge that the bank states. Told again, it stays
+    as it is. It is `returned` when all of it is, charges included, else `partly_returned`.
+
+    Raises Conflict `payout_amount_differs`, `payout_returned_twice`, `payout_state` (it never left).
     """
-    if payout.return_reference == bank_reference:
+    if bank_reference in payout.return_references:
         return payout
-    to = _next(payout, Event.RETURNED)
-    if payout.return_reference:
-        raise Conflict("payout_returned_twice", "this payout has come back before", **_facts(payout))
-    if amount.currency != payout.currency or not 0 < amount.minor <= payout.amount_minor:
-        raise Conflict("payout_amount_differs", "more came back than went", returned=amount.minor, **_facts(payout))
+    if payout.state is State.RETURNED:
+        raise Conflict("payout_returned_twice", "all of this payout has come back before", **payout_facts(payout))
+    came = payout.returned_minor + payout.return_charges_minor + amount.minor + charge_minor
+    missing = payout.amount_minor - came
+    whole = missing * PRESUMED_CHARGE <= payout.amount_minor and not (charge_minor and missing)
+    to = next_state(payout, Event.RETURNED if whole else Event.PARTLY_RETURNED)
+    if amount.currency != payout.currency or amount.minor <= 0 or charge_minor < 0 or missing < 0:
+        raise Conflict(
+            "payout_amount_differs", "more came back than went", returned=amount.minor, **payout_facts(payout)
+        )
     return replace(
-        payout, state=to, return_reference=bank_reference, returned_minor=amount.minor, reason=reason or payout.reason
+        payout,
+        state=to,
+        return_references=(*payout.return_references, bank_reference),
+        returned_minor=payout.returned_minor + amount.minor,
+        return_charges_minor=payout.return_charges_minor + charge_minor + (missing if whole else 0),
+        reason=reason or payout.reason,
     )
 
 
-def creation_postings(payout: Payout) -> tuple[Posting, ...]:
-    """Dr party, Cr payouts in transit."""
-    return debit(payee_account_id(payout), payout.amount), credit(_transit(payout), payout.amount)
+def next_attempt(payout: Payout, *, bank_account_id: str, now: datetime) -> Payout:
+    """The payout with another attempt at what the last one gave back, to be executed today.
 
-
-def rejection_postings(payout: Payout) -> tuple[Posting, ...]:
-    """Dr payouts in transit, Cr party."""
-    return debit(_transit(payout), payout.amount), credit(payee_account_id(payout), payout.amount)
-
-
-def settlement_postings(payout: Payout) -> tuple[Posting, ...]:
-    """Dr payouts in transit, Cr bank."""
-    return debit(_transit(payout), payout.amount), credit(_bank(payout), payout.amount)
-
-
-def return_postings(payout: Payout) -> tuple[Posting, ...]:
-    """Dr bank, Cr party: what came back."""
-    returned = Money(payout.returned_minor, payout.currency)
-    return debit(_bank(payout), returned), credit(payee_account_id(payout), returned)
-
-
-ACCEPTING = frozenset({"ACTC", "ACCP", "ACSP", "ACSC", "ACCC", "ACWC", "ACWP", "ACFC"})
-WAITING = frozenset({"RCVD", "PDNG", "PATC", "PART"})
-REJECTING = frozenset({"RJCT", "CANC"})
-HAD_ALREADY = frozenset({"DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"})
-"""Reasons of a refusal that say: this very file or payment of yours is here already. So nothing failed."""
-PERHAPS_HAD = frozenset({"AM05"})
-"""`Duplication` of this payment or of another that looks like it: only the bank can say whether it was paid."""
-
-
-def news_of(report: StatusReport) -> tuple[News, ...]:
-    """What a pain.002 says of each payout; nothing of those that it says are waiting.
-
-    A report without payments speaks of the whole file, which is named after its one payout. Raises InvalidInput
-    `unknown_payment_status` for a code that is in no list above.
+    Raises Conflict `payout_attempt_alive` (the last one may still pay), `payout_nothing_left`, `too_many_attempts`.
     """
-    told = [
-        (payment.end_to_end_id or payment.instruction_id, payment.status, payment.reason) for payment in report.payments
-    ]
-    outer = [(report.group_status, report.group_reason), *((batch.status, batch.reason) for batch in report.batches)]
-    if not told:
-        # A batch's word is nearer than the group's.
-        told = [(report.original_message_id, *word) for word in outer if word[0]][-1:]
-    general = [reason for _, reason in outer if reason]
-    news = (_news(payout_id, status, [reason, *general]) for payout_id, status, reason in told)
-    return tuple(each for each in news if each is not None)
+    facts = payout_facts(payout)
+    if payout.state not in DEAD:
+        raise Conflict("payout_attempt_alive", "the last attempt may still pay", **facts)
+    if payout.regained_minor <= 0:
+        raise Conflict("payout_nothing_left", "nothing of it came back", **facts)
+    earlier = (*payout.earlier, newest_attempt(payout))
+    if len(earlier) >= MAX_ATTEMPTS:
+        raise Conflict("too_many_attempts", f"at most {MAX_ATTEMPTS}", maximum=MAX_ATTEMPTS, **facts)
+    fresh = Attempt(
+        attempt_id=derived_id("pay", payout.tenant, payout.payout_id, str(len(earlier))),
+        amount_minor=payout.regained_minor,
+        started_at=now,
+        execute_on=today_in(payout.currency, now),
+        bank_account_id=bank_account_id,
+    )
+    return replace(_as_current(payout, fresh), earlier=earlier)
 
 
-def _news(payout_id: str, status: str, reasons: Sequence[str]) -> News | None:
-    """`reasons`: the payment's own first (perhaps empty), then those of its batch and file."""
-    if status in WAITING:
-        return None
-    event = Event.ACCEPTED if status in ACCEPTING else _refusal(status, frozenset(reasons))
-    return News(payout_id, event, next(filter(None, reasons), ""))
+def attempt_at(payout: Payout, attempt_id: str) -> Payout:
+    """One of a payout's attempts, as if it were the newest."""
+    if attempt_id == payout.current_id:
+        return payout
+    return _as_current(payout, next(attempt for attempt in payout.earlier if attempt.attempt_id == attempt_id))
 
 
-def _refusal(status: str, reasons: frozenset[str]) -> Event:
-    if status not in REJECTING:
-        raise InvalidInput("unknown_payment_status", "no known payment status", field="TxSts")
-    if reasons & HAD_ALREADY:
-        return Event.SENT
-    return Event.DOUBTED if reasons & PERHAPS_HAD else Event.REJECTED
+def with_attempt(payout: Payout, changed: Payout) -> Payout:
+    """The payout after a change of one of its attempts, which `attempt_at` gave."""
+    if changed.current_id == payout.current_id:
+        return changed
+    ended = newest_attempt(changed)
+    earlier = (ended if attempt.attempt_id == ended.attempt_id else attempt for attempt in payout.earlier)
+    return replace(payout, earlier=tuple(earlier))
 
 
-def _next(payout: Payout, event: Event) -> State:
-    to = LIFE[payout.state].get(event)
+def next_state(payout: Payout, event: Event) -> State:
+    """The state after an event. Raises Conflict `payout_state` where the table has none."""
+    to = TRANSITIONS[payout.state].get(event)
     if to is None:
-        raise Conflict(
-            "payout_state", "the bank's word contradicts what is booked", event=event.value, **_facts(payout)
-        )
+        raise Conflict("payout_state", f"the payout is {payout.state.value}", event=event.value, **payout_facts(payout))
     return to
 
 
-def _facts(payout: Payout) -> dict[str, object]:
+def payout_facts(payout: Payout) -> dict[str, object]:
+    """What a refusal tells of a payout."""
     return {"payout_id": payout.payout_id, "state": payout.state.value, "amount": payout.amount_minor}
 
 
-def payee_account_id(payout: Payout) -> str:
-    """The account in the books that a payout pays out of: what we owe its party."""
-    return purpose_account_id(payout.tenant, Purpose.PARTY, payout.currency, payout.party_id)
+_ATTEMPT_FIELDS = tuple(field.name for field in fields(Attempt) if field.name not in {"attempt_id", "started_at"})
 
 
-def _transit(payout: Payout) -> str:
-    return purpose_account_id(payout.tenant, Purpose.PAYOUTS_IN_TRANSIT, payout.currency)
+def newest_attempt(payout: Payout) -> Attempt:
+    """The newest attempt by itself."""
+    shared = {name: getattr(payout, name) for name in _ATTEMPT_FIELDS}
+    return Attempt(attempt_id=payout.current_id, started_at=payout.began_at, **shared)
 
 
-def _bank(payout: Payout) -> str:
-    return purpose_account_id(payout.tenant, Purpose.BANK, payout.currency, payout.iban)
+def _as_current(payout: Payout, attempt: Attempt) -> Payout:
+    shared = {name: getattr(attempt, name) for name in _ATTEMPT_FIELDS}
+    return replace(payout, attempt_id=attempt.attempt_id, started_at=attempt.started_at, **shared)

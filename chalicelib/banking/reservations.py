@@ -12,7 +12,8 @@ from datetime import datetime
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.payout_schedules import Mode, PayoutSchedule
-from chalicelib.banking.payouts import Payout, State
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
 from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.ids import derived_id

@@ -8,12 +8,16 @@ again by the schedule of what is due.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace as changed
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import cast
 
-from chalicelib.banking import payout_store, store
-from chalicelib.banking.payouts import Payout, State, creation_postings, payee_account_id
+from chalicelib.banking import payee_store, payout_store, store
+from chalicelib.banking.payout_ageing import new_clock
+from chalicelib.banking.payout_postings import creation_postings, source_account_id
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reservations import (
     SHORT,
     Reserved,
@@ -121,19 +125,21 @@ def _proceeded(found: Found, stored: Versioned[Payout], now: datetime) -> Payout
     payout = stored.value
     store.take_party(found, payout.tenant, payout.party_id)
     schedule = payout_store.take_schedule(found, payout.tenant, payout.party_id).value
-    account_id = payee_account_id(payout)
+    account_id = source_account_id(payout)
     item = cast("AccountItem | None", found.get(account_key(payout.tenant, account_id)))
     if item is None:
         raise no_account(account_id)
     after = proceed(payout, schedule, to_account(item), now=now)
     if after.state is not State.CREATED:
         return after
-    return pay_from(after, store.take_paying(found, payout.tenant, payout.currency), now=now)
+    payee = payee_store.take_payee(found, payout.tenant, payout.party_id).value
+    paid = pay_from(after, store.take_paying(found, payout.tenant, payout.currency), now=now)
+    return new_clock(changed(paid, bank_account_id=payee.default_account_id), now=now)
 
 
 def _plan(call: Call, before: Versioned[Payout], after: Payout) -> Plan:
     """What a step books: a payment takes all that was reserved, pays its amount and lets the rest go."""
-    account_id, reserved = payee_account_id(after), before.value.amount_minor
+    account_id, reserved = source_account_id(after), before.value.amount_minor
     ends = after.state in {State.CREATED, State.CANCELLED}
     data = _facts(after) | (held_facts({account_id: -reserved}) if ends else {})
     writes = payout_store.save_reserved(before, after)
@@ -153,7 +159,7 @@ def _change(call: Call, payout_id: str, kind: str, change: Callable[[Payout], Pa
         before = store.take_payout(found, call.tenant, payout_id)
         after = change(before.value)
         let_go = before.value.amount_minor - after.amount_minor
-        data = _facts(after) | held_facts({payee_account_id(after): -let_go})
+        data = _facts(after) | held_facts({source_account_id(after): -let_go})
         item = journal_item(call, kind, subject=payout_id, data=data)
         return Plan(item, (*balance_writes(item), *payout_store.save_reserved(before, after)))
 
@@ -182,5 +188,6 @@ def _keys(payout: Payout) -> tuple[Key, ...]:
         store.party_key(payout.tenant, payout.party_id),
         store.paying_key(payout.tenant, payout.currency),
         payout_store.schedule_key(payout.tenant, payout.party_id),
-        account_key(payout.tenant, payee_account_id(payout)),
+        payee_store.payee_key(payout.tenant, payout.party_id),
+        account_key(payout.tenant, source_account_id(payout)),
     )

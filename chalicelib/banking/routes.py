@@ -1,12 +1,11 @@
-"""Parties, payouts and quarantine over HTTP, and the one door for banks' callbacks."""
+"""Parties and quarantine over HTTP, and the one door for banks' callbacks."""
 
 from __future__ import annotations
 
 import msgspec
 
-from chalicelib.banking import callbacks, paying, quarantine, service
+from chalicelib.banking import callbacks, quarantine, service
 from chalicelib.banking.domain import Quarantined, bank_details, check_name
-from chalicelib.banking.payouts import Payout
 from chalicelib.banking.service import CreateParty
 from chalicelib.core.instants import instant_text
 from chalicelib.web import clock
@@ -68,30 +67,6 @@ class PartyAccountView(msgspec.Struct, frozen=True):
     account_id: str
     party_id: str
     currency: str
-
-
-class PayoutView(msgspec.Struct, frozen=True):
-    """A payout. `state` is created, sent, accepted, settled, rejected, returned or unknown; `reason` the bank's code
-    for a rejection or return; `returned_minor` what came back."""
-
-    payout_id: str
-    party_id: str
-    state: str
-    amount_minor: int
-    currency: str
-    created_at: str
-    execute_on: str
-    remittance: str
-    subject: str | None
-    reason: str
-    returned_minor: int
-
-
-class PayoutPage(msgspec.Struct, frozen=True):
-    """One page of payouts, newest first."""
-
-    payouts: list[PayoutView]
-    next_cursor: str | None
 
 
 class QuarantinedView(msgspec.Struct, frozen=True):
@@ -168,20 +143,6 @@ def open_party_account(request: Request, party_id: str) -> Answer:
     return replayable(outcome, PartyAccountView(**outcome.item.data))
 
 
-@router.endpoint("GET", "/v1/payouts", scope="banking:read", answer=PayoutPage, parameters=PAGED)
-def list_payouts(request: Request) -> PayoutPage:
-    """List payouts, newest first."""
-    name = f"{request.tenant}/payouts"
-    page = paying.list_payouts(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
-    return PayoutPage([payout_view(payout) for payout in page.values], cursor_for(name, page.last_key))
-
-
-@router.endpoint("GET", "/v1/payouts/{payout_id}", scope="banking:read", answer=PayoutView)
-def get_payout(request: Request, payout_id: str) -> PayoutView:
-    """Read a payout and where it stands."""
-    return payout_view(paying.get_payout(request.tenant, payout_id))
-
-
 @router.endpoint("GET", "/v1/quarantine", scope="banking:read", answer=QuarantinePage, parameters=PAGED)
 def list_quarantine(request: Request) -> QuarantinePage:
     """List bank messages that could not be used, with the reason: the tenant's own, then its banks' unreadable ones."""
@@ -211,23 +172,6 @@ def receive_callback(request: Request, bank_id: str) -> CallbackView:
         now=clock.now(),
     )
     return CallbackView(callback.message_id, "accepted")
-
-
-def payout_view(payout: Payout) -> PayoutView:
-    """A payout as answers show it."""
-    return PayoutView(
-        payout_id=payout.payout_id,
-        party_id=payout.party_id,
-        state=payout.state.value,
-        amount_minor=payout.amount_minor,
-        currency=payout.currency,
-        created_at=instant_text(payout.created_at),
-        execute_on=payout.execute_on.isoformat(),
-        remittance=payout.remittance,
-        subject=payout.subject,
-        reason=payout.reason,
-        returned_minor=payout.returned_minor,
-    )
 
 
 def quarantined_view(entry: Quarantined) -> QuarantinedView:

@@ -20,6 +20,7 @@ from chalicelib.banking.domain import (
     new_link,
     new_party,
     party_account,
+    with_profile,
 )
 from chalicelib.banking.payee_accounts import request_mark, sealed_account
 from chalicelib.banking.payee_store import create_payee
@@ -100,6 +101,26 @@ def register_bank(call: Call, bank_id: str, *, name: str, public_key_pem: str) -
         return Plan(item, (store.create_bank(bank),))
 
     return once(call, decide)
+
+
+def set_bank_profile(
+    call: Call, bank_id: str, *, rejects_before_booking: bool, news_days: int, debit_days: int
+) -> Outcome:
+    """Note how a bank works: what its rejections mean, and how long it may take. Facts: bank_id and the profile.
+
+    Raises InvalidInput `invalid_profile_days`, NotFound `bank_not_found`.
+    """
+    profile = {"rejects_before_booking": rejects_before_booking, "news_days": news_days, "debit_days": debit_days}
+
+    def decide(found: Found) -> Plan:
+        stored = store.find_bank(found, bank_id)
+        after = with_profile(
+            stored.value, rejects_before_booking=rejects_before_booking, news_days=news_days, debit_days=debit_days
+        )
+        item = journal_item(call, "bank.profile_set", subject=bank_id, data={"bank_id": bank_id} | profile)
+        return Plan(item, (store.replace_bank(after, version=stored.version),))
+
+    return once(call, decide, reads=(store.bank_key(bank_id),))
 
 
 def link_bank_account(call: Call, link: BankAccount) -> Outcome:

@@ -1,7 +1,7 @@
 """How banking stands in the records table. Each kind of record is a part of its own, so that an id finds its kind only.
 
 tenant#party      party                             bank#id        state, account#IBAN
-tenant#payout     payout                            payout#id      state: whose it is
+tenant#payout     payout                            payout#id      state: whose the attempt is
 tenant#reference  expected                          callback#id    state
                                                     quarantine#id  state
 """
@@ -24,7 +24,7 @@ from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Failed, Write, commit
 from chalicelib.storage.reads import Found, fetch, get
-from chalicelib.storage.records import Listing, Versioned, create, listing, require, take
+from chalicelib.storage.records import Due, Listing, Versioned, create, listing, require, take
 from chalicelib.storage.records import replace as replace_record
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
@@ -34,10 +34,11 @@ MOST_BANKS = 100
 
 @dataclass(frozen=True, slots=True)
 class PayoutOwner:
-    """Whose a payout is: a bank names it by its id alone."""
+    """Whose a payout is, and which: a bank names an attempt at it by its id alone."""
 
     tenant: str
     bank_id: str
+    payout_id: str
 
 
 # ---- parties ---------------------------------------------------------------------------------------------------------
@@ -110,9 +111,22 @@ def create_bank(bank: Bank) -> Write:
     return create(bank_key(bank.bank_id), bank, exists="bank_exists")
 
 
+def replace_bank(bank: Bank, *, version: int) -> Write:
+    """Write the next state of a bank.
+
+    condition: version = the version that was read; else decide again
+    """
+    return replace_record(bank_key(bank.bank_id), bank, version=version)
+
+
+def find_bank(found: Found, bank_id: str) -> Versioned[Bank]:
+    """The bank with its version among what a batch read found. Raises NotFound `bank_not_found`."""
+    return require(found, bank_key(bank_id), Bank, "bank_not_found", bank_id=bank_id)
+
+
 def take_bank(found: Found, bank_id: str) -> Bank:
     """The bank among what a batch read found. Raises NotFound `bank_not_found`."""
-    return require(found, bank_key(bank_id), Bank, "bank_not_found", bank_id=bank_id).value
+    return find_bank(found, bank_id).value
 
 
 def load_bank(bank_id: str) -> Bank:
@@ -209,7 +223,8 @@ def payout_key(tenant: str, payout_id: str) -> Key:
 def create_payout(payout: Payout) -> tuple[Write, ...]:
     """Create a payout, and the record by which its bank's messages find it; Conflict `payout_exists` where one is."""
     key = payout_key(payout.tenant, payout.payout_id)
-    return create(key, payout, exists="payout_exists", **payout_place(payout)), create_payout_owner(payout)
+    state = create(key, payout, exists="payout_exists", due_at=payout.due_at, **payout_place(payout))
+    return state, create_payout_owner(payout)
 
 
 def payout_place(payout: Payout) -> dict[str, str]:
@@ -219,9 +234,18 @@ def payout_place(payout: Payout) -> dict[str, str]:
 
 
 def create_payout_owner(payout: Payout) -> Write:
-    """Create the record by which a bank's messages find a payout; Conflict `payout_exists` where one is."""
-    owner = PayoutOwner(payout.tenant, payout.bank_id)
-    return create(record_key("payout", payout.payout_id), owner, exists="payout_exists")
+    """Create the record by which a bank's messages find the newest attempt at a payout; Conflict `payout_exists` where
+    one is. The first attempt's is in the list of its subject's payouts."""
+    owner = PayoutOwner(payout.tenant, payout.bank_id, payout.payout_id)
+    listed: dict[str, str] = {}
+    if payout.subject and not payout.earlier:
+        listed = payout_place(payout) | {"list_key": subject_list(payout.tenant, payout.subject)}
+    return create(record_key("payout", payout.current_id), owner, exists="payout_exists", **listed)
+
+
+def subject_list(tenant: str, subject: str) -> str:
+    """The list of the payouts for one subject."""
+    return f"{tenant}#payouts-of#{subject}"
 
 
 def take_payout(found: Found, tenant: str, payout_id: str) -> Versioned[Payout]:
@@ -231,7 +255,12 @@ def take_payout(found: Found, tenant: str, payout_id: str) -> Versioned[Payout]:
 
 def load_payout(tenant: str, payout_id: str) -> Payout:
     """A payout, read strongly. Raises NotFound `payout_not_found`."""
-    return take_payout(_read(payout_key(tenant, payout_id)), tenant, payout_id).value
+    return load_payout_version(tenant, payout_id).value
+
+
+def load_payout_version(tenant: str, payout_id: str) -> Versioned[Payout]:
+    """A payout with its version, read strongly. Raises NotFound `payout_not_found`."""
+    return take_payout(_read(payout_key(tenant, payout_id)), tenant, payout_id)
 
 
 def replace_payout(payout: Payout, *, version: int) -> Write:
@@ -239,16 +268,18 @@ def replace_payout(payout: Payout, *, version: int) -> Write:
 
     condition: version = the version that was read; else decide again
     """
-    return replace_record(payout_key(payout.tenant, payout.payout_id), payout, version=version)
+    due = Due(payout.due_at)
+    return replace_record(payout_key(payout.tenant, payout.payout_id), payout, version=version, due=due)
 
 
-def payout_owner(bank_id: str, payout_id: str) -> str:
-    """The tenant of a payout that a bank names. Raises NotFound `payout_not_found`, also where it is another bank's."""
-    key = record_key("payout", payout_id)
+def payout_owner(bank_id: str, attempt_id: str) -> PayoutOwner:
+    """Whose the payout is that a bank names by the id of an attempt. Raises NotFound `payout_not_found`, also where it
+    is another bank's."""
+    key = record_key("payout", attempt_id)
     owner = take(_read(key), key, PayoutOwner)
     if owner is None or owner.value.bank_id != bank_id:
-        raise NotFound("payout_not_found", "the bank has no such payout of ours", payout_id=payout_id)
-    return owner.value.tenant
+        raise NotFound("payout_not_found", "the bank has no such payout of ours", payout_id=attempt_id)
+    return owner.value
 
 
 def list_payouts(tenant: str, *, after: Item | None, limit: int) -> Listing[Payout]:

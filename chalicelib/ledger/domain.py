@@ -63,6 +63,7 @@ class Purpose(Enum):
     LENDER_DRAWN = "lender_drawn"
     FX_POSITION = "fx_position"
     FX_RESULT = "fx_result"
+    BANK_CHARGES = "bank_charges"
     CLAIMS = "claims"
     CLAIM_LOSSES = "claim_losses"
 
@@ -82,6 +83,7 @@ KIND_OF_PURPOSE = {
     Purpose.LENDER_DRAWN: Kind.LIABILITY,
     Purpose.FX_POSITION: Kind.EQUITY,
     Purpose.FX_RESULT: Kind.INCOME,
+    Purpose.BANK_CHARGES: Kind.EXPENSE,
     Purpose.CLAIMS: Kind.ASSET,
     Purpose.CLAIM_LOSSES: Kind.EXPENSE,
 }
@@ -97,6 +99,7 @@ OPEN_TO_CALLERS = frozenset(
         Purpose.PARTY,
         Purpose.FX_POSITION,
         Purpose.FX_RESULT,
+        Purpose.BANK_CHARGES,
         Purpose.CLAIM_LOSSES,
     }
 )

@@ -10,7 +10,7 @@ A notification of money moved:
                   "reference": "QT7K2M9P4", "end_to_end_id": "", "uetr": "", "transaction_id": "",
                   "original_reference": "", "remittance": ["deposit"],
                   "counterparty": {"name": "Buyer Ltd", "iban": "", "account": "6222"},
-                  "reversal": false, "return_reason": ""}]}
+                  "reversal": false, "return_reason": "", "charges_minor": 0}]}
 
 The status of payments of ours:
 
@@ -20,7 +20,7 @@ The status of payments of ours:
 
 `account` takes `iban` or `other`. Of an entry, `direction`, `amount_minor`, `currency`, `status` and `booked_on` are
 required; of a payment, `end_to_end_id` and `status`. `original_reference` is the bank's reference of the movement that
-a reversal or return undoes.
+a reversal or return undoes, `charges_minor` what the bank has kept of what it books.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ def _detail(fields: Fields, amount_minor: int, currency: str) -> Detail:
         counterparty_iban=account_number(counterparty.optional("iban")),
         counterparty_account=reference(counterparty.optional("account")),
         return_reason=fields.optional("return_reason"),
+        charges_minor=fields.amount("charges_minor", required=False),
     )
     counterparty.end()
     return detail

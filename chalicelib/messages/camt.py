@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from chalicelib.messages import xml
-from chalicelib.messages.camt_detail import read_detail
+from chalicelib.messages.camt_detail import read_charges, read_detail
 from chalicelib.messages.camt_once import standing_twice
 from chalicelib.messages.errors import MessageUnreadable, check_size
 from chalicelib.messages.model import (
@@ -122,7 +122,7 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
         entry_reference=reference(text(node, "NtryRef")),
         booked_on=_day_of(node, "BookgDt", reading),
         valued_on=_day_of(node, "ValDt", reading),
-        details=_settle(reading.details, sign * amount, currency),
+        details=_settle(reading.details, sign * amount, currency, charges=read_charges(node, currency)),
         stated_details=_stated_details(node),
         info=text(node, "AddtlNtryInf"),
         problem=problem,
@@ -134,11 +134,15 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
     reading.warnings |= _entry_warnings(entry)
 
 
-def _settle(details: list[Detail], amount_minor: int, currency: str) -> tuple[Detail, ...]:
-    """An entry's only detail, when the bank gives it no amount of its own, is worth the whole entry."""
-    if len(details) == 1 and details[0].amount_minor is None and not details[0].currency:
-        return (replace(details[0], amount_minor=amount_minor, currency=currency),)
-    return tuple(details)
+def _settle(details: list[Detail], amount_minor: int, currency: str, *, charges: int) -> tuple[Detail, ...]:
+    """An entry's only detail, when the bank gives it no amount of its own, is worth the whole entry; and the charges
+    stated of the entry are the detail's."""
+    if len(details) != 1:
+        return tuple(details)
+    only = replace(details[0], charges_minor=details[0].charges_minor or charges)
+    if only.amount_minor is None and not only.currency:
+        return (replace(only, amount_minor=amount_minor, currency=currency),)
+    return (only,)
 
 
 def _entry_warnings(entry: Entry) -> set[str]:

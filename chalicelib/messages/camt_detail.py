@@ -39,6 +39,7 @@ def read_detail(node: Node, *, credit: bool, reversal: bool) -> tuple[Detail, se
         counterparty_account=reference(text(account, "Id", "Othr", "Id")),
         return_reason=text(returned, "Rsn", "Cd") or text(returned, "Rsn", "Prtry"),
         info=text(node, "AddtlTxInf"),
+        charges_minor=read_charges(node, currency),
     )
     return detail, warnings
 
@@ -54,6 +55,24 @@ def _amount(node: Node) -> tuple[int | None, str, set[str]]:
         return minor_units(found.text, found.currency, element="TxDtls/Amt"), found.currency, set()
     except MessageUnreadable:
         return None, found.currency, {"detail_amount_unreadable"}
+
+
+def read_charges(node: Node, currency: str) -> int:
+    """What a bank states to have kept of an entry or a transaction, in its currency. What cannot be read is left out:
+    a charge explains an amount and moves none."""
+    charges = find(node, "Chrgs")
+    stated = [each for each in children(charges, "Rcrd") if text(each, "CdtDbtInd").upper() != "CRDT"]
+    found = [find(each, "Amt") for each in stated] or [find(charges, "TtlChrgsAndTaxAmt")]
+    return sum(_charge(amount, currency) for amount in found if amount is not None)
+
+
+def _charge(amount: Node, currency: str) -> int:
+    if currency and amount.currency not in ("", currency):
+        return 0
+    try:
+        return minor_units(amount.text, amount.currency or currency, element="Chrgs/Amt")
+    except MessageUnreadable:
+        return 0
 
 
 def _counterparty(node: Node, *, payer: bool) -> tuple[str, Node | None]:

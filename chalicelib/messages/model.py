@@ -47,7 +47,7 @@ class Detail:
     """One transaction inside an entry. `amount_minor` is None when the bank does not state it.
 
     The counterparty is the payer of money in and the payee of money out; `original_reference` is the bank's reference
-    of the movement that this one takes back or returns.
+    of the movement that this one takes back or returns. `charges_minor` is what a bank states to have kept of it.
     """
 
     amount_minor: int | None
@@ -66,6 +66,7 @@ class Detail:
     counterparty_account: str = ""
     return_reason: str = ""
     info: str = ""
+    charges_minor: int = 0
 
     @property
     def counterparty_number(self) -> str:

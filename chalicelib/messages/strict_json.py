@@ -89,11 +89,11 @@ class Fields:
             refuse(self.name(field))
         return value
 
-    def amount(self) -> int:
-        """The required `amount_minor`: a positive integer of minor units."""
-        value = self._left.pop("amount_minor", None)
-        if type(value) is not int or not 0 < value <= MAX_MINOR:
-            refuse(self.name("amount_minor"))
+    def amount(self, field: str = "amount_minor", *, required: bool = True) -> int:
+        """A positive integer of minor units; 0 where it may be missing and is."""
+        value = self._left.pop(field, None if required else 0)
+        if type(value) is not int or not required <= value <= MAX_MINOR:
+            refuse(self.name(field))
         return value
 
     def currency(self) -> str:

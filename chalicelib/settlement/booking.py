@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from hashlib import sha256
 
-from chalicelib.banking import paying
+from chalicelib.banking import payout_changes
 from chalicelib.banking.movements import Movement
+from chalicelib.banking.payouts import is_payout_id
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, NotFound, Refusal
+from chalicelib.queues.failures import log_failure
+from chalicelib.queues.metrics import emit
 from chalicelib.settlement.kinds import MOVEMENT
 from chalicelib.settlement.service.identity import get_duplicate
 from chalicelib.settlement.service.movements import book_in_suspense, book_movement
 
 CLOSED_MEANWHILE = "period_closed"
 """The books were closed up to after the instant at which the message was taken up: it comes again, later than that."""
+
+CONTRADICTED = "PayoutsContradicted"
+"""Movements of payouts that contradict what is booked of them, as a metric."""
+
+log = logging.getLogger("quittance.settlement")
 
 
 def book_stated(movement: Movement, *, now: datetime, entropy: bytes, is_last_try: bool) -> None:
@@ -37,6 +46,9 @@ def book_stated(movement: Movement, *, now: datetime, entropy: bytes, is_last_tr
         refusal = contradiction
     else:
         return
+    if is_payout_id(movement.end_to_end_id):
+        log_failure(log, "payout_contradicted", refusal, tenant=call.tenant)
+        emit(CONTRADICTED, 1, at=now)
     if book_in_suspense(call, movement, refusal.code).item.kind != MOVEMENT:
         raise refusal
 
@@ -51,9 +63,9 @@ def book_confirmed(tenant: str, duplicate_id: str, *, now: datetime) -> None:
 
 def _as_stated(call: Call, movement: Movement, now: datetime) -> None:
     if movement.is_payout_debit:
-        paying.settle_payout(movement, now=now)
+        payout_changes.settle_payout(movement, now=now)
     elif movement.is_payout_return:
-        paying.return_payout(movement, now=now)
+        payout_changes.return_payout(movement, now=now)
     else:
         book_movement(call, movement)
 

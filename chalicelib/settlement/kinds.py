@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chalicelib.core.call import CALLER
 from chalicelib.ledger.reservations import reserves
 from chalicelib.settlement.domain.claims import Ending
 from chalicelib.storage.journal import JournalItem
@@ -52,3 +53,12 @@ def is_decision(item: JournalItem) -> bool:
     if item.kind == STATEMENT_STORED:
         return bool(item.data.get("doubtful") or item.data.get("is_whole"))
     return item.kind == DUPLICATE_DECIDED["confirmed"]
+
+
+SENT_AFTER = frozenset({"payout.created", "payout.attempted", "payout.resent"})
+"""The kinds of command whose payout's file is then written, where a caller gave it: a worker writes its own files."""
+
+
+def is_sent_after(item: JournalItem) -> bool:
+    """Whether the file of the item's payout is then to be written."""
+    return item.kind in SENT_AFTER and item.key.startswith(f"{CALLER}:")

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import movement_of
-from chalicelib.banking.payouts import news_of
+from chalicelib.banking.payout_status import news_of
 from chalicelib.banking.references import creditor_reference, is_creditor_reference, is_iban, references_in
 from chalicelib.messages.model import BatchStatus, Detail, Entry, PaymentStatus, StatusReport
 from tests.support.growth import MOST_RATIO, ratio

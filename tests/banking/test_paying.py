@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.banking import paying
-from chalicelib.banking.payouts import Event, News, State
+from chalicelib.banking import paying, payout_changes, store
+from chalicelib.banking.payout_states import Event, State
+from chalicelib.banking.payout_status import News
 from chalicelib.core.call import worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound, Refusal
 from chalicelib.ledger.domain import credit, debit
@@ -45,10 +46,10 @@ def told(payout_id: str, event: Event, *, reference: str = "1") -> State:
     if event is Event.SENT:
         return paying.send_payout(TENANT, payout_id, now=MONDAY).state
     if event is Event.SETTLED:
-        return paying.settle_payout(debited(payout_id, reference=f"MB-PMT-{reference}"), now=MONDAY).state
+        return payout_changes.settle_payout(debited(payout_id, reference=f"MB-PMT-{reference}"), now=MONDAY).state
     if event is Event.RETURNED:
-        return paying.return_payout(returned(payout_id, reference=f"MB-RTR-{reference}"), now=MONDAY).state
-    return paying.apply_payout_status(BANK, News(payout_id, event, "AC04"), now=MONDAY).state
+        return payout_changes.return_payout(returned(payout_id, reference=f"MB-RTR-{reference}"), now=MONDAY).state
+    return payout_changes.apply_payout_status(BANK, News(payout_id, event, "AC04"), now=MONDAY).state
 
 
 def refusal(act: Callable[[], object]) -> Refusal:
@@ -195,7 +196,7 @@ def test_the_same_movement_with_another_amount_is_refused(books: Cloud) -> None:
     payout_id = created(party())
     told(payout_id, Event.SETTLED)
 
-    refused = refusal(lambda: paying.settle_payout(debited(payout_id, 499), now=MONDAY))
+    refused = refusal(lambda: payout_changes.settle_payout(debited(payout_id, 499), now=MONDAY))
 
     assert refused.code == "movement_booked_otherwise"
 
@@ -211,7 +212,7 @@ def test_a_movement_booked_as_something_else_is_not_taken_for_the_payouts(books:
     owed(mill, 1)
     post_entry(by_hand, PostEntry("break.resolved", postings))
 
-    assert refusal(lambda: paying.settle_payout(movement, now=MONDAY)).code == "movement_booked_otherwise"
+    assert refusal(lambda: payout_changes.settle_payout(movement, now=MONDAY)).code == "movement_booked_otherwise"
     assert paying.get_payout(TENANT, payout_id).state is State.CREATED
 
 
@@ -220,7 +221,7 @@ def test_a_payout_that_moved_on_another_account_is_refused(books: Cloud) -> None
     for account in (replace(ACCOUNT, iban="6222"), replace(ACCOUNT, tenant_id="ten_other")):
         movement = replace(debited(payout_id), account=account)
 
-        assert refusal(lambda movement=movement: paying.settle_payout(movement, now=MONDAY)).code == (  # type: ignore[misc]
+        assert refusal(lambda movement=movement: payout_changes.settle_payout(movement, now=MONDAY)).code == (  # type: ignore[misc]
             "payout_account_differs"
         )
 
@@ -230,7 +231,7 @@ def test_a_payout_the_bank_returns_less_a_charge_gives_back_the_rest(books: Clou
     payout_id = created(mill)
     told(payout_id, Event.SETTLED)
 
-    payout = paying.return_payout(returned(payout_id, 480), now=MONDAY)
+    payout = payout_changes.return_payout(returned(payout_id, 480), now=MONDAY)
 
     assert (payout.state, payout.reason, payout.returned_minor) == (State.RETURNED, "AC04", 480)
     assert balances(mill) == {"bank": 480, "transit": 0, "party": 480}
@@ -242,11 +243,13 @@ def test_a_payout_that_is_not_known_may_become_so_and_one_of_another_form_never(
 
     assert isinstance(refusal(lambda: told(unknown, Event.SETTLED)), NotFound)
     assert isinstance(refusal(lambda: told(unknown, Event.ACCEPTED)), NotFound)
-    assert paying.payout_tenant(BANK, payout_id) == TENANT
+    assert store.payout_owner(BANK, payout_id).tenant == TENANT
     for never in ("", "po-1"):
         refused = refusal(lambda never=never: told(never, Event.ACCEPTED))  # type: ignore[misc]
         assert (type(refused), refused.code) == (InvalidInput, "not_our_payout")
-    other_bank = refusal(lambda: paying.apply_payout_status("bank_other", News(payout_id, Event.REJECTED), now=MONDAY))
+    other_bank = refusal(
+        lambda: payout_changes.apply_payout_status("bank_other", News(payout_id, Event.REJECTED), now=MONDAY)
+    )
     assert (type(other_bank), other_bank.code) == (NotFound, "payout_not_found")
 
 
@@ -331,7 +334,7 @@ def test_settling_is_one_commit_and_three_reads(books: Cloud) -> None:
     payout_id = created(party())
 
     with watching() as calls:
-        paying.settle_payout(debited(payout_id), now=MONDAY)
+        payout_changes.settle_payout(debited(payout_id), now=MONDAY)
 
     assert calls.operations == [
         "dynamodb.GetItem",

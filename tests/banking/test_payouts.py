@@ -10,23 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.banking.payouts import (
-    LIFE,
-    Event,
-    News,
-    Payout,
-    State,
-    advance,
+from chalicelib.banking.domain import Bank
+from chalicelib.banking.payout_postings import (
     creation_postings,
-    give_back,
-    is_payout_id,
-    new_payout,
-    news_of,
     rejection_postings,
     return_postings,
-    settle,
     settlement_postings,
 )
+from chalicelib.banking.payout_states import GIVEN_UP, TRANSITIONS, Event, Source, State
+from chalicelib.banking.payout_status import News, by_profile, news_of
+from chalicelib.banking.payouts import ChargesBorneBy, Payout, advance, give_back, is_payout_id, new_payout, settle
 from chalicelib.core.errors import Conflict, InvalidInput, Refusal
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Posting
@@ -40,7 +33,10 @@ def told(before: Payout, event: Event) -> Payout:
     if event is Event.SETTLED:
         return settle(before, before.amount, bank_reference="MB-PMT-1")
     if event is Event.RETURNED:
-        return give_back(before, before.amount, bank_reference="MB-RTR-1", reason="AC04")
+        left = before.amount_minor - before.returned_minor
+        return give_back(before, before.amount.of(left), bank_reference="MB-RTR-1", reason="AC04")
+    if event is Event.PARTLY_RETURNED:
+        return give_back(before, before.amount.of(1), bank_reference="MB-RTR-0", reason="AC04")
     return advance(before, event, reason="AC01")
 
 
@@ -75,17 +71,17 @@ def test_every_order_of_what_is_told_ends_the_same(events: set[Event], state: St
         end = after(order)
 
         assert end.state is state, order
-        assert (bool(end.debit_reference), bool(end.return_reference)) == booked, order
+        assert (bool(end.debit_reference), bool(end.return_references)) == booked, order
 
 
 def booked(before: Payout, following: Payout) -> tuple[Posting, ...]:
     """What a step books."""
     if following.debit_reference != before.debit_reference:
         return settlement_postings(following)
-    if following.return_reference != before.return_reference:
-        return return_postings(following)
-    rejected = following.state is State.REJECTED and before.state is not State.REJECTED
-    return rejection_postings(following) if rejected else ()
+    if following.return_references != before.return_references:
+        return return_postings(before, following)
+    given_up = following.state in GIVEN_UP and before.state not in GIVEN_UP
+    return rejection_postings(following) if given_up else ()
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=12))
@@ -97,54 +93,62 @@ def test_whatever_comes_each_movement_is_booked_once(events: list[Event]) -> Non
         try:
             following = told(state, event)
         except Conflict:
-            assert (event is Event.REJECTED) != (state.state is State.REJECTED)
+            assert event not in TRANSITIONS[state.state]
             continue
         books.update({posting.account_id: -posting.signed for posting in booked(state, following)})
         state = following
 
-    debited, returned, rejected = (
-        state.debit_reference != "",
-        state.return_reference != "",
-        state.state is State.REJECTED,
-    )
-    assert books[transit] == (0 if debited or rejected else 500)
-    assert books[ACCOUNT.account_id] == 500 * (debited - returned)
-    assert books[party] == -500 + 500 * (returned or rejected)
+    debited, given_up = state.debit_reference != "", state.state in GIVEN_UP
+    assert books[transit] == (0 if debited or given_up else 500)
+    assert books[ACCOUNT.account_id] == 500 * debited - state.returned_minor
+    assert books[party] == -500 + state.returned_minor + 500 * given_up
 
 
-@pytest.mark.parametrize("event", list(Event))
+@pytest.mark.parametrize("event", [event for event in TRANSITIONS[State.CREATED] if event is not Event.WITHDRAWN])
 def test_what_is_told_twice_changes_nothing_the_second_time(event: Event) -> None:
     once = told(payout(), event)
 
     assert told(once, event) is once
 
 
-@pytest.mark.parametrize(
-    ("state", "event"),
-    [
-        (State.SETTLED, Event.REJECTED),
-        (State.RETURNED, Event.REJECTED),
-        (State.REJECTED, Event.SETTLED),
-        (State.REJECTED, Event.RETURNED),
-    ],
-)
-def test_what_contradicts_booked_money_is_refused(state: State, event: Event) -> None:
+GRID = """
+                    sending sent withdrawn accepted doubted rejected rejection_unproved cancelled settled partly_returned returned not_debited found_paid found_unpaid found_returned
+reserved            - - - - - - - - - - - - - - -
+stopped             - - - - - - - - - - - - - - -
+created             sending sent cancelled accepted unknown rejected rejection_unproved cancelled settled partly_returned returned -           -          -            -
+sending             sending sent -         accepted unknown rejected rejection_unproved cancelled settled partly_returned returned -           -          -            -
+sent                =       =    -         accepted unknown rejected rejection_unproved cancelled settled partly_returned returned -           accepted   rejected     -
+accepted            =       =    -         =        unknown rejected rejection_unproved cancelled settled partly_returned returned -           accepted   rejected     -
+unknown             =       =    -         =        =       rejected rejection_unproved cancelled settled partly_returned returned -           accepted   rejected     -
+rejection_unproved  =       =    -         =        =       rejected =                  cancelled settled partly_returned returned rejected    accepted   rejected     -
+settled             =       =    -         =        =       -        -                  -         =       partly_returned returned -           -          -            -
+partly_returned     =       =    -         =        =       -        -                  -         =       =               returned -           -          -            returned
+returned            =       =    -         =        =       -        -                  -         =       -               -        -           -          -            -
+rejected            =       =    -         =        =       =        =                  =         -       -               -        =           -          -            -
+cancelled           =       =    -         =        =       =        =                  =         -       -               -        =           -          -            -
+"""  # noqa: E501 (a table is read across)
+"""What each event does in each state: the state after, `=` where nothing changes, `-` where it is refused."""
+
+
+def test_what_each_event_does_in_each_state_is_this() -> None:
+    head, *rows = [line.split() for line in GRID.strip().splitlines()]
+    wanted = {
+        (State(state), Event(event)): None if cell == "-" else State(state if cell == "=" else cell)
+        for state, *cells in rows
+        for event, cell in zip(head, cells, strict=True)
+    }
+
+    assert wanted == {(state, event): TRANSITIONS[state].get(event) for state in State for event in Event}
+
+
+@pytest.mark.parametrize(("state", "event"), [(s, e) for s in State for e in Event if e not in TRANSITIONS[s]])
+def test_what_has_no_place_in_the_table_is_refused(state: State, event: Event) -> None:
     with pytest.raises(Conflict) as refused:
         told(replace(payout(), state=state), event)
 
-    assert refused.value.code == "payout_state"
+    came_back = state is State.RETURNED and event in {Event.RETURNED, Event.PARTLY_RETURNED}
+    assert refused.value.code == ("payout_returned_twice" if came_back else "payout_state")
     assert refused.value.facts["state"] == state.value
-
-
-def test_all_else_has_its_place_in_the_table() -> None:
-    missing = {(state, event) for state in State for event in Event if event not in LIFE[state]}
-
-    assert missing == {
-        (State.SETTLED, Event.REJECTED),
-        (State.RETURNED, Event.REJECTED),
-        (State.REJECTED, Event.SETTLED),
-        (State.REJECTED, Event.RETURNED),
-    }
 
 
 def test_a_second_debit_is_refused_before_its_amount_is_looked_at() -> None:
@@ -166,6 +170,44 @@ def test_a_bank_may_keep_a_charge_from_what_comes_back_but_not_add_to_it() -> No
     assert code_of(give_back, payout(), cny(-1), bank_reference="MB-RTR-1", reason="") == "payout_amount_differs"
 
 
+def test_a_return_of_far_less_is_one_in_part_and_the_rest_may_follow() -> None:
+    part = give_back(payout(), cny(100), bank_reference="MB-RTR-1", reason="AC04")
+    whole = give_back(part, cny(390), bank_reference="MB-RTR-2", reason="AC04")
+
+    assert (part.state, part.returned_minor) == (State.PARTLY_RETURNED, 100)
+    assert (whole.state, whole.returned_minor, whole.return_charges_minor) == (State.RETURNED, 490, 10)
+    assert give_back(whole, cny(100), bank_reference="MB-RTR-1", reason="AC04") is whole
+
+
+@pytest.mark.parametrize("borne_by", ["party", "marketplace"])
+def test_two_returns_less_charges_come_to_the_whole_and_a_third_cent_is_refused(borne_by: ChargesBorneBy) -> None:
+    before = replace(payout(), amount_minor=100_000, charges_borne_by=borne_by)
+    part = give_back(before, cny(39_500), bank_reference="MB-RTR-1", reason="AC04", charge_minor=500)
+    whole = give_back(part, cny(59_500), bank_reference="MB-RTR-2", reason="AC04", charge_minor=500)
+
+    postings = (*return_postings(before, part), *return_postings(part, whole))
+    books = Counter[str]()
+    for posting in postings:
+        books[posting.account_id] += posting.signed
+    assert (part.state, whole.state) == (State.PARTLY_RETURNED, State.RETURNED)
+    assert books[ACCOUNT.account_id] == 99_000
+    assert sorted(books.values()) == ([-99_000, 0, 99_000] if borne_by == "party" else [-100_000, 1_000, 99_000])
+    assert whole.regained_minor == (99_000 if borne_by == "party" else 100_000)
+    assert code_of(give_back, whole, cny(1), bank_reference="MB-RTR-3", reason="") == "payout_returned_twice"
+
+
+def test_a_stated_charge_says_that_the_rest_is_still_to_come() -> None:
+    part = give_back(payout(), cny(460), bank_reference="MB-RTR-1", reason="AC04", charge_minor=1)
+
+    assert part.state is State.PARTLY_RETURNED
+
+
+def test_a_return_beyond_what_is_left_is_refused() -> None:
+    part = give_back(payout(), cny(100), bank_reference="MB-RTR-1", reason="AC04")
+
+    assert code_of(give_back, part, cny(401), bank_reference="MB-RTR-2", reason="") == "payout_amount_differs"
+
+
 def test_a_second_return_is_refused() -> None:
     returned = give_back(payout(), cny(480), bank_reference="MB-RTR-1", reason="AC04")
 
@@ -177,16 +219,26 @@ def test_the_reason_of_a_rejection_is_kept() -> None:
 
 
 def test_each_step_books_what_it_says() -> None:
-    returned = replace(payout(), returned_minor=480)
-    steps = (creation_postings, rejection_postings, settlement_postings, return_postings)
+    sent = payout()
+    steps = (creation_postings(sent), rejection_postings(sent), settlement_postings(sent))
+    back = return_postings(sent, replace(sent, returned_minor=480))
 
-    signed = [[posting.signed for posting in step(returned)] for step in steps]
-    creation, rejection, settlement, back = ([p.account_id for p in step(returned)] for step in steps)
-
-    assert signed == [[500, -500], [500, -500], [500, -500], [480, -480]]
+    creation, rejection, settlement = ([p.account_id for p in step] for step in steps)
+    assert [[posting.signed for posting in step] for step in steps] == [[500, -500]] * 3
     assert rejection == creation[::-1]
     assert settlement == [creation[1], ACCOUNT.account_id]
-    assert back == [ACCOUNT.account_id, creation[0]]
+    assert [p.signed for p in back if p.signed] == [480, -480]
+    assert [p.account_id for p in back if p.signed] == [ACCOUNT.account_id, creation[0]]
+
+
+@pytest.mark.parametrize("source", list(Source))
+def test_a_payout_takes_its_money_from_its_source_and_gives_it_back_there(source: Source) -> None:
+    made = replace(payout(), source=source)
+
+    assert creation_postings(made)[0].account_id == rejection_postings(made)[1].account_id
+    assert (
+        return_postings(made, replace(made, returned_minor=1))[-1].account_id == creation_postings(made)[0].account_id
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,6 +279,7 @@ def whole(status: str, reason: str = "", *batches: BatchStatus) -> StatusReport:
         (report("ACSC"), News(PAYOUT_ID, Event.ACCEPTED)),
         (report("PDNG"), None),
         (report("RJCT", "AC04"), News(PAYOUT_ID, Event.REJECTED, "AC04")),
+        (report("CANC", "CUST"), News(PAYOUT_ID, Event.CANCELLED, "CUST")),
         (report("RJCT", group=("PART", "AC01")), News(PAYOUT_ID, Event.REJECTED, "AC01")),
         (report("RJCT", "AM05"), News(PAYOUT_ID, Event.DOUBTED, "AM05")),
         (report("RJCT", group=("RJCT", "DUPL")), News(PAYOUT_ID, Event.SENT, "DUPL")),
@@ -248,6 +301,24 @@ def test_a_status_nobody_knows_is_refused() -> None:
         news_of(report("XXXX"))
 
     assert refused.value.code == "unknown_payment_status"
+
+
+def test_a_bank_that_rejects_what_it_has_debited_does_not_end_a_payout_by_that() -> None:
+    bank = Bank("bank_late", "Late Bank", "", rejects_before_booking=False)
+
+    for event, reason in ((Event.REJECTED, "AC04"), (Event.CANCELLED, "CANC")):
+        news = News(PAYOUT_ID, event, "AC04")
+        assert by_profile(news, replace(bank, rejects_before_booking=True)) == news
+        assert by_profile(news, bank) == News(PAYOUT_ID, Event.REJECTION_UNPROVED, reason)
+    accepted = News(PAYOUT_ID, Event.ACCEPTED)
+    assert by_profile(accepted, bank) is accepted
+
+
+@pytest.mark.parametrize(("reason", "end"), [("AC04", State.REJECTED), ("CANC", State.CANCELLED)])
+def test_a_rejection_ends_as_what_it_was_once_no_debit_is_proved(reason: str, end: State) -> None:
+    waiting = advance(payout(), Event.REJECTION_UNPROVED, reason=reason)
+
+    assert advance(waiting, Event.NOT_DEBITED).state is end
 
 
 def test_a_file_told_to_be_there_already_does_not_fail_a_payout() -> None:

@@ -10,12 +10,11 @@ from functools import partial
 import pytest
 
 from app import app
-from chalicelib.banking import paying
 from chalicelib.banking.callbacks import MOST_BYTES
 from chalicelib.banking.payee_accounts import open_details
 from chalicelib.banking.quarantine import quarantine
 from chalicelib.banking.routes import router
-from tests.banking.build import BANK, IBAN, MILL_IBAN, NAME, TENANT, Cloud, created, debited, party, returned, signed
+from tests.banking.build import BANK, IBAN, MILL_IBAN, NAME, TENANT, Cloud, party, signed
 from tests.support.api import Api, Reply, signing, token_for
 from tests.support.calls import MONDAY
 
@@ -103,32 +102,6 @@ def test_a_partys_account_is_opened_once(api: Api, other: Api) -> None:
     assert other.post(f"/v1/parties/{party_id}/accounts", {"currency": "CNY"}, key="d").status == 404
 
 
-def test_a_payout_is_read_and_listed(api: Api, other: Api) -> None:
-    mill = party()
-    payout_id = created(mill)
-    paying.settle_payout(debited(payout_id), now=MONDAY)
-    paying.return_payout(returned(payout_id, 480), now=MONDAY)
-
-    reply = api.get(f"/v1/payouts/{payout_id}")
-
-    assert reply.body == {
-        "payout_id": payout_id,
-        "party_id": mill,
-        "state": "returned",
-        "amount_minor": 500,
-        "currency": "CNY",
-        "created_at": "2026-03-02T09:00:00.000000Z",
-        "execute_on": "2026-03-02",
-        "remittance": "QT-1",
-        "subject": None,
-        "reason": "AC04",
-        "returned_minor": 480,
-    }
-    assert api.get("/v1/payouts").body["payouts"] == [reply.body]
-    assert other.get(f"/v1/payouts/{payout_id}").status == 404
-    assert other.get("/v1/payouts").body["payouts"] == []
-
-
 def test_quarantine_names_a_message_only_to_whom_it_belongs(api: Api) -> None:
     keep = partial(quarantine, bank_id=BANK, blob="callbacks/x", reason="malformed_xml", now=MONDAY)
     keep(message_id="MB-1", tenant=TENANT, facts={"line": 3})
@@ -200,8 +173,6 @@ def test_each_route_has_its_scope() -> None:
         ("GET", "/v1/parties"): "parties:read",
         ("GET", "/v1/parties/{party_id}"): "parties:read",
         ("POST", "/v1/parties/{party_id}/accounts"): "parties:write",
-        ("GET", "/v1/payouts"): "banking:read",
-        ("GET", "/v1/payouts/{payout_id}"): "banking:read",
         ("GET", "/v1/quarantine"): "banking:read",
         ("POST", "/v1/banks/{bank_id}/callbacks"): None,
     }

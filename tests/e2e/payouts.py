@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from http import HTTPStatus
 from typing import Any
 
+from tests.e2e.bank import DAY
 from tests.e2e.command import Command
-from tests.e2e.market import Market
+from tests.e2e.goods import owe
+from tests.e2e.market import Market, money, wait_for
+from tests.e2e.web import JSON
 
+DOUBTED = ("resolved", "undone")
+NOT_PAID = {"outcome": "not_paid", "evidence": "a letter"}
 DETAILS = {"account": "6222020200112233000", "bic": "BKCHCNBJ"}
 
 
@@ -20,11 +27,60 @@ def prepare_payouts(market: Market) -> None:
     """What the commands can be done on, once each."""
     for name in ("account_default", "account_retired", "account_kept"):
         add_bank_account(market, "carrier", name)
+    owe(market, "carrier", 600)
+    for name in ("cancelled", "resent", "other", "resolved", "undone", "tried"):
+        _sent(market, f"payout_{name}")
+    for name in ("resolved", "undone"):
+        _told(market, f"payout_{name}", "RJCT", "AM05")
+    _told(market, "payout_tried", "RJCT", "AC04")
+    wait_for("the bank's news", lambda: all(_state(market, f"payout_{name}") == "unknown" for name in DOUBTED))
+    wait_for("a rejection", lambda: _state(market, "payout_tried") == "rejected")
+    market.web.made(f"/v1/payouts/{market.ids['payout_undone']}/resolutions", NOT_PAID)
 
 
 def payout_commands(market: Market) -> dict[str, Command]:
     """One of each route."""
-    return _of_bank_accounts(market.ids)
+    return _of_bank_accounts(market.ids) | _of_payouts(market.ids)
+
+
+def _of_payouts(ids: dict[str, str]) -> dict[str, Command]:
+    route = "/v1/payouts/{payout_id}"
+    body = {"party_id": ids["carrier"], "amount": money(5)}
+
+    def empty(step: str, name: str) -> Command:
+        paths = [f"/v1/payouts/{ids[f'payout_{one}']}/{step}" for one in (name, "other")]
+        return Command(paths[0], {}, other_path=paths[1])
+
+    return {
+        "POST /v1/payouts": Command("/v1/payouts", body, body | {"remittance": "another"}),
+        f"POST {route}/attempts": empty("attempts", "tried"),
+        f"POST {route}/cancellation": empty("cancellation", "cancelled"),
+        f"POST {route}/resends": empty("resends", "resent"),
+        f"POST {route}/resolutions": Command(
+            f"/v1/payouts/{ids['payout_resolved']}/resolutions", NOT_PAID, NOT_PAID | {"evidence": "a call"}
+        ),
+        f"POST {route}/resolutions/reversal": empty("resolutions/reversal", "undone"),
+    }
+
+
+def _sent(market: Market, name: str) -> None:
+    """A payout of the carrier's, under a name, once its file is written."""
+    body = {"party_id": market.ids["carrier"], "amount": money(50)}
+    market.ids[name] = market.web.made("/v1/payouts", body)["payout_id"]
+    wait_for("the file", lambda: _state(market, name) == "sent")
+
+
+def _told(market: Market, name: str, code: str, reason: str) -> None:
+    """The bank's word on a payout."""
+    message_id, payout_id = f"{market.iban}-{name}", market.ids[name]
+    payment = {"end_to_end_id": payout_id, "status": code, "reason": reason}
+    told = {"type": "status", "message_id": message_id, "created_at": f"{DAY}T09:00:00Z"}
+    body = json.dumps({**told, "original_message_id": payout_id, "payments": [payment]}).encode()
+    assert market.bank.tell(body, message_id, kind=JSON).status == HTTPStatus.ACCEPTED
+
+
+def _state(market: Market, name: str) -> str:
+    return str(market.web.read(f"/v1/payouts/{market.ids[name]}")["state"])
 
 
 def _of_bank_accounts(ids: dict[str, str]) -> dict[str, Command]:

@@ -25,6 +25,7 @@ FUNCTIONS = {
     "follow",
     "due",
     "calendars",
+    "unpaid",
     "checkpoint",
     "prove",
     "operate",

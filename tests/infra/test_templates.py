@@ -167,7 +167,7 @@ def test_a_poisoned_stream_record_is_cornered_and_told(worker: str) -> None:
     assert "StreamsDeadQueueArn" in str(source["DestinationConfig"]["OnFailure"])
 
 
-@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Follow", "Due", "Calendars", "Checkpoint", "Prove"])
+@pytest.mark.parametrize("function", ["Accrue", "Sweep", "Follow", "Due", "Calendars", "Unpaid", "Checkpoint", "Prove"])
 def test_a_failed_scheduled_run_is_told(function: str) -> None:
     destination = functions("prod")[function]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]
 

@@ -31,13 +31,14 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "follow": ("chalicelib.recon.worker.follow", schedule_event(), {"accounts": 0, "entries": 0}),
     "due": ("chalicelib.settlement.worker.due", schedule_event(), {"records": 0, "acts": 0}),
     "calendars": ("chalicelib.settlement.worker.calendars", schedule_event(), {"trades": 0, "recounted": 0}),
+    "unpaid": ("chalicelib.settlement.worker.unpaid", schedule_event(), {"tenants": 0, "entries": 0}),
     "checkpoint": ("chalicelib.ledger.worker.checkpoint", schedule_event(), {"checkpoints": 0, "entries": 0}),
     "prove": ("chalicelib.ledger.worker.prove", schedule_event(), {"tenants": 1, "entries": 0}),
     "operate": ("chalicelib.settlement.worker.operating", {"action": "none"}, "unknown_action"),
 }
 """Function: its module, an event it can answer without any books, and the answer."""
 
-OF_ALL_BOOKS = {"accrue", "sweep", "follow", "due", "calendars", "checkpoint", "prove"}
+OF_ALL_BOOKS = {"accrue", "sweep", "follow", "due", "calendars", "unpaid", "checkpoint", "prove"}
 """Functions that look at every tenant's books: they are entered where there are none."""
 
 ENTER = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.banking import paying
-from chalicelib.banking.payouts import State
+from chalicelib.banking.payout_states import State
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.ledger.service import account_life

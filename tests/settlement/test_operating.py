@@ -105,6 +105,11 @@ def test_a_client_gets_a_token_for_the_secret_it_was_told_once(tables: Tables, s
         ("register_bank", {"bank_id": "Bank!", "name": "B", "public_key_pem": "x"}, "invalid_bank_id"),
         ("register_bank", {"bank_id": "b", "name": "B", "public_key_pem": "x"}, "invalid_public_key"),
         (
+            "set_bank_profile",
+            {"bank_id": "bank_none", "rejects_before_booking": False, "news_days": 3, "debit_days": 5, "revision": "1"},
+            "bank_not_found",
+        ),
+        (
             "link_bank_account",
             {"tenant_id": "ten_none", "bank_id": "b", "iban": "1", "currency": "C"},
             "tenant_not_found",

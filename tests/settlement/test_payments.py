@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.banking.payouts import State
+from chalicelib.banking.payout_states import State
 from chalicelib.queues.worker import WorkerFailed
 from chalicelib.settlement.worker import relay
 from chalicelib.settlement.worker.due import do_due

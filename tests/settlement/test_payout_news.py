@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from chalicelib.banking import paying
-from chalicelib.banking.payouts import Payout, State
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
 from chalicelib.core.ids import derived_id
 from tests.settlement.desk import LAST_RECEIVE, UNKNOWN_PAYOUT, Desk, moved, notification, status
 from tests.settlement.market import market

@@ -13,7 +13,8 @@ import pytest
 from app import app
 from chalicelib.banking import paying, payout_runs
 from chalicelib.banking.payout_schedules import Mode, new_schedule
-from chalicelib.banking.payouts import Payout, State
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reserved_payouts import follow_payout
 from chalicelib.core.errors import NotFound
 from chalicelib.settlement.worker.due import do_due

@@ -10,7 +10,8 @@ from functools import partial
 import pytest
 
 from chalicelib.banking import paying
-from chalicelib.banking.payouts import Payout, State
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reserved_payouts import (
     cancel_payout,
     follow_payout,

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from chalicelib.banking.movements import Movement
-from chalicelib.banking.payouts import State as PayoutState
+from chalicelib.banking.payout_states import State as PayoutState
 from chalicelib.core.errors import Refusal
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chalicelib.banking.payout_postings import source_account_id
 from chalicelib.banking.payout_store import save_reserved
-from chalicelib.banking.payouts import Payout, payee_account_id
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reservations import lower
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
@@ -171,7 +172,7 @@ def _recover(tenant: str, terms: Terms, trade: Trade, shares: Shares, *, advance
 
 
 def _pays(payout: Payout, account_id: str) -> bool:
-    return payee_account_id(payout) == account_id
+    return source_account_id(payout) == account_id
 
 
 def _claims(call: Call, recovery: Recovery) -> list[Claim]:

@@ -23,6 +23,6 @@ def payouts_due(tenant: str, entry_id: str) -> tuple[Reserved, ...]:
 def payout_tenant(bank_id: str, payout_id: str) -> str | None:
     """Whose a payout is that a bank names, or None: nobody's that this bank pays for."""
     try:
-        return banking_store.payout_owner(bank_id, payout_id)
+        return banking_store.payout_owner(bank_id, payout_id).tenant
     except NotFound:
         return None

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 
-from chalicelib.banking import paying
+from chalicelib.banking import payout_changes
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import movement_of
 from chalicelib.banking.quarantine import quarantine
@@ -178,7 +178,7 @@ def _do(message: BankMessage, fact: Fact, at: At) -> None:
 
 def _fact(message: BankMessage, item: Item, at: At) -> Fact:
     if item.news is not None:
-        act = partial(paying.apply_payout_status, message.bank_id, item.news, now=at.now)
+        act = partial(payout_changes.apply_payout_status, message.bank_id, item.news, now=at.now)
         return Fact(act, partial(payout_tenant, message.bank_id, item.news.payout_id), item.part)
     if item.problem is not None or item.account is None or item.entry is None or item.source is None:
         return Fact(partial(_refuse, item), partial(_tenant, message.bank_id, item), item.part)

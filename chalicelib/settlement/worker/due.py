@@ -16,15 +16,15 @@ from functools import partial
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound, code_of
-from chalicelib.core.instants import instant_text
 from chalicelib.core.runs import Run, attempt_each
 from chalicelib.queues import Worker
 from chalicelib.queues.budget import Deadline
 from chalicelib.queues.failures import log_failure
-from chalicelib.queues.send import send_message
 from chalicelib.recon.service.uploads import load_on
 from chalicelib.settlement.service import ending, lending, netting, settling
 from chalicelib.settlement.service.due import Task, next_task, set_task_aside, suspend_record, task_call
+from chalicelib.settlement.worker.payout_queue import ask_to_run
+from chalicelib.settlement.worker.payout_watch import watch
 from chalicelib.splits.service.distributing import pay_due
 from chalicelib.storage.due import DuePosition, due_in_turn, put_off
 from chalicelib.storage.tables import Key
@@ -55,9 +55,6 @@ needs days that a calendar does not know yet."""
 NOTHING_DONE = "nothing_done"
 """The code of a record that is still due after its turn, though nothing refused it."""
 
-PAYOUT_QUEUE = "QUITTANCE_PAYOUT_QUEUE_URL"
-MINUTE_LENGTH = 16
-"""Of an instant as text, what says its minute."""
 
 Ask = Callable[[], datetime]
 """What says which instant it is."""
@@ -203,19 +200,9 @@ def _pay(tenant: str, split_id: str, ask: Ask) -> int:
     return pay_due(tenant, split_id, now=ask(), entropy=os.urandom(ENTROPY_BYTES))
 
 
-def _ask_for_payout(tenant: str, payout_id: str, ask: Ask) -> int:
-    """Have a payout that waited made by the worker that writes payment files. It stays due until that has done it."""
-    return _ask_worker({"tenant": tenant, "payout_id": payout_id}, payout_id, ask)
-
-
 def _ask_for_run(tenant: str, party_id: str, ask: Ask) -> int:
-    """Have the run of a party's payout schedule done by that worker. It stays due until that has ended it."""
-    return _ask_worker({"tenant": tenant, "party_id": party_id}, party_id, ask)
-
-
-def _ask_worker(body: dict[str, str], record_id: str, ask: Ask) -> int:
-    minute = instant_text(ask())[:MINUTE_LENGTH]
-    send_message(os.environ[PAYOUT_QUEUE], body, group=record_id, deduplication_id=f"{record_id}:{minute}")
+    """Have the run of a party's payout schedule done by the worker that makes payouts. It stays due until then."""
+    ask_to_run(tenant, party_id, now=ask())
     return 1
 
 
@@ -227,7 +214,7 @@ _KINDS: dict[str, Callable[[str, str, Ask], int]] = {
     "trd": do_trade,
     "net": _advance,
     "spl": _pay,
-    "pay": _ask_for_payout,
+    "pay": watch,
     "pty": _ask_for_run,
     "stf": _load,
 }

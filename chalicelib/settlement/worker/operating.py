@@ -70,6 +70,17 @@ class ResumeSuspended(Body):
     record_id: Id
 
 
+class SetBankProfile(Body):
+    """How a bank works: whether it rejects a payment before it debits it, within how many weekdays it has news of one,
+    and on how many weekdays after a payment's day it may still debit it. `revision` tells one change from the next."""
+
+    bank_id: str
+    rejects_before_booking: bool
+    news_days: int
+    debit_days: int
+    revision: str
+
+
 class LinkBankAccount(Body):
     """An account at a bank, and the tenant whose it is."""
 
@@ -109,6 +120,20 @@ def register_bank(event: dict[str, Any]) -> dict[str, Any]:
     return outcome.item.data
 
 
+def set_bank_profile(event: dict[str, Any]) -> dict[str, Any]:
+    """Note how a bank works. Refused as `banking.set_bank_profile` says."""
+    wanted = convert(event, SetBankProfile)
+    call = _call(OPERATOR, f"bank-profile:{wanted.bank_id}:{wanted.revision}", event)
+    outcome = banking.set_bank_profile(
+        call,
+        wanted.bank_id,
+        rejects_before_booking=wanted.rejects_before_booking,
+        news_days=wanted.news_days,
+        debit_days=wanted.debit_days,
+    )
+    return outcome.item.data
+
+
 def link_bank_account(event: dict[str, Any]) -> dict[str, Any]:
     """Say whose an account at a bank is, and open the accounts that banking needs. Refused: NotFound
     `tenant_not_found`, and as `banking.link_bank_account` says."""
@@ -139,6 +164,7 @@ ACTIONS: Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]] = MappingProxy
         "create_tenant": create_tenant,
         "create_client": create_client,
         "register_bank": register_bank,
+        "set_bank_profile": set_bank_profile,
         "link_bank_account": link_bank_account,
         "list_suspended_records": list_suspended_records,
         "resume_suspended_record": resume_suspended_record,

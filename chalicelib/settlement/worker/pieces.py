@@ -12,7 +12,7 @@ import msgspec
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import sources_of
-from chalicelib.banking.payouts import News, news_of
+from chalicelib.banking.payout_status import News, news_of
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.movements import Source
 from chalicelib.messages.model import AccountReport, Entry, Message, PaymentReturn, Statement, StatusReport

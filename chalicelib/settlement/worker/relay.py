@@ -1,6 +1,6 @@
 """From the journal's stream to the queues of what follows: an entry that let money of a trade go asks for its payouts,
-a statement that was stored, or a decision on a possible duplicate, for what is to be booked then, and a request for an
-export for the run that makes it."""
+a payout that was made by hand for its file, a statement that was stored, or a decision on a possible duplicate, for what
+is to be booked then, and a request for an export for the run that makes it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import os
 from chalicelib.queues import StreamRecord, Worker
 from chalicelib.queues.send import send_message
 from chalicelib.recon.export_jobs import REQUESTED
-from chalicelib.settlement.kinds import is_decision, is_paid_out_after
+from chalicelib.settlement.kinds import is_decision, is_paid_out_after, is_sent_after
+from chalicelib.settlement.worker.payout_queue import ask_to_pay, ask_to_send
 from chalicelib.storage.journal import JournalItem, from_wire
 
 worker = Worker(__name__)
@@ -27,18 +28,16 @@ def _ask(item: JournalItem) -> None:
     if item.kind == REQUESTED:
         _ask_for_export(item)
     if is_paid_out_after(item):
-        _send("QUITTANCE_PAYOUT_QUEUE_URL", item)
+        ask_to_pay(item.tenant, item.entry_id)
+    if is_sent_after(item) and item.subject is not None:
+        ask_to_send(item.tenant, item.subject, deduplication_id=item.entry_id)
     if is_decision(item):
-        _send("QUITTANCE_CALLBACK_QUEUE_URL", item)
-
-
-def _send(queue: str, item: JournalItem) -> None:
-    send_message(
-        os.environ[queue],
-        {"tenant": item.tenant, "entry_id": item.entry_id},
-        group=item.entry_id,
-        deduplication_id=item.entry_id,
-    )
+        send_message(
+            os.environ["QUITTANCE_CALLBACK_QUEUE_URL"],
+            {"tenant": item.tenant, "entry_id": item.entry_id},
+            group=item.entry_id,
+            deduplication_id=item.entry_id,
+        )
 
 
 def _ask_for_export(item: JournalItem) -> None:

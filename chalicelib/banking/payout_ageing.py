@@ -1,0 +1,85 @@
+"""How long a payout may wait for its next step, and since when it waits too long. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+from chalicelib.banking.domain import Bank
+from chalicelib.banking.payout_states import State
+from chalicelib.banking.payouts import Payout
+from chalicelib.core.errors import Defect
+
+FILE_WITHIN = timedelta(minutes=15)
+"""How long the file of a payout may take."""
+
+REMINDER = timedelta(days=1)
+"""How often a payout is named again that is still overdue."""
+
+SATURDAY = 5
+
+UNSENT = frozenset({State.CREATED, State.SENDING})
+AWAITED = frozenset({State.SENT, State.ACCEPTED, State.PARTLY_RETURNED})
+PENDING = UNSENT | AWAITED | {State.UNKNOWN, State.REJECTION_UNPROVED}
+
+
+def new_clock(payout: Payout, *, now: datetime) -> Payout:
+    """The payout, or attempt, that has just been made: its file is due soon."""
+    return replace(payout, news_at=now, overdue_since=None, due_at=now + FILE_WITHIN)
+
+
+def with_clock(before: Payout, after: Payout, bank: Bank, *, now: datetime) -> Payout:
+    """The payout with the instant at which it is overdue, counted anew where it has got further. News that leaves it
+    where it was is no progress, and leaves the clock alone."""
+    if _progress(before) == _progress(after):
+        return after
+    stamped = replace(after, news_at=now, overdue_since=None)
+    return replace(stamped, due_at=_overdue_at(stamped, bank))
+
+
+def mark_overdue(payout: Payout, *, now: datetime) -> Payout:
+    """The payout that is overdue, to be named again a day later."""
+    if payout.due_at is None or payout.due_at > now:
+        raise Defect(f"{payout.payout_id} is not overdue")
+    return replace(payout, overdue_since=payout.overdue_since or payout.due_at, due_at=now + REMINDER)
+
+
+def is_pending(payout: Payout) -> bool:
+    """Whether something is still to come: of a payout that came back before its debit was known, the debit."""
+    return payout.state in PENDING or (payout.state is State.RETURNED and not payout.debit_reference)
+
+
+def weekdays_after(day: date, count: int) -> date:
+    """The day that many weekdays later, Saturdays and Sundays not counted."""
+    while count > 0:
+        day += timedelta(days=1)
+        count -= day.weekday() < SATURDAY
+    return day
+
+
+def proof_day(payout: Payout, bank: Bank) -> date:
+    """The last day on which the bank may still book a debit of what it has rejected."""
+    return weekdays_after(payout.execute_on, bank.debit_days)
+
+
+def _overdue_at(payout: Payout, bank: Bank) -> datetime | None:
+    if not is_pending(payout):
+        return None
+    at = payout.news_at or payout.began_at
+    if payout.state in UNSENT:
+        return at + FILE_WITHIN
+    if payout.state is State.UNKNOWN:
+        return at
+    if payout.state is State.REJECTION_UNPROVED:
+        return _begin(proof_day(payout, bank) + timedelta(days=1))
+    last_day = max(payout.execute_on, at.astimezone(UTC).date())
+    return _begin(weekdays_after(last_day, bank.news_days) + timedelta(days=1))
+
+
+def _progress(payout: Payout) -> tuple[object, ...]:
+    return payout.current_id, payout.state, payout.debit_reference, payout.returned_minor
+
+
+def _begin(day: date) -> datetime:
+    """The instant a day begins (UTC)."""
+    return datetime.combine(day, time.min, tzinfo=UTC)

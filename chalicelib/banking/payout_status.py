@@ -1,0 +1,74 @@
+"""What a bank's status report (pain.002) says of our payouts, and what that means by the bank's profile. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chalicelib.banking.domain import Bank
+from chalicelib.banking.payout_states import Event
+from chalicelib.banking.payouts import CANCELLED_BY_BANK
+from chalicelib.core.errors import InvalidInput
+from chalicelib.core.values import dataclass
+from chalicelib.messages.model import StatusReport
+
+ACCEPTING = frozenset({"ACTC", "ACCP", "ACSP", "ACSC", "ACCC", "ACWC", "ACWP", "ACFC"})
+WAITING = frozenset({"RCVD", "PDNG", "PATC", "PART"})
+REJECTING = {"RJCT": Event.REJECTED, "CANC": Event.CANCELLED}
+HAD_ALREADY = frozenset({"DUPL", "DU01", "DU02", "DU03", "DU04", "DU05"})
+"""Reasons of a refusal that say: this very file or payment of yours is here already. So nothing failed."""
+PERHAPS_HAD = frozenset({"AM05"})
+"""`Duplication` of this payment or of another that looks like it: only the bank can say whether it was paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a status report says of one attempt at a payout (the first one has the payout's id), with the bank's
+    reason."""
+
+    payout_id: str
+    event: Event
+    reason: str = ""
+
+
+def news_of(report: StatusReport) -> tuple[News, ...]:
+    """What a pain.002 says of each payout; nothing of those that it says are waiting.
+
+    A report without payments speaks of the whole file, which is named after its one payout. Raises InvalidInput
+    `unknown_payment_status` for a code that is in no list above.
+    """
+    told = [
+        (payment.end_to_end_id or payment.instruction_id, payment.status, payment.reason) for payment in report.payments
+    ]
+    outer = [(report.group_status, report.group_reason), *((batch.status, batch.reason) for batch in report.batches)]
+    if not told:
+        # A batch's word is nearer than the group's.
+        told = [(report.original_message_id, *word) for word in outer if word[0]][-1:]
+    general = [reason for _, reason in outer if reason]
+    news = (_news(payout_id, status, [reason, *general]) for payout_id, status, reason in told)
+    return tuple(each for each in news if each is not None)
+
+
+def by_profile(news: News, bank: Bank) -> News:
+    """The news as it counts with this bank. One that may reject what it has debited does not end a payout by that:
+    the money stays in transit until no debit is proved."""
+    if bank.rejects_before_booking or news.event not in {Event.REJECTED, Event.CANCELLED}:
+        return news
+    reason = CANCELLED_BY_BANK if news.event is Event.CANCELLED else news.reason
+    return replace(news, event=Event.REJECTION_UNPROVED, reason=reason)
+
+
+def _news(payout_id: str, status: str, reasons: Sequence[str]) -> News | None:
+    """`reasons`: the payment's own first (perhaps empty), then those of its batch and file."""
+    if status in WAITING:
+        return None
+    event = Event.ACCEPTED if status in ACCEPTING else _refusal(status, frozenset(reasons))
+    return News(payout_id, event, next(filter(None, reasons), ""))
+
+
+def _refusal(status: str, reasons: frozenset[str]) -> Event:
+    if status not in REJECTING:
+        raise InvalidInput("unknown_payment_status", "no known payment status", field="TxSts")
+    if reasons & HAD_ALREADY:
+        return Event.SENT
+    return Event.DOUBTED if reasons & PERHAPS_HAD else REJECTING[status]
