@@ -6,11 +6,8 @@
                pk = tenant#account#days        what entries of one day, by `occurred_at`, come to
     feed       pk = tenant#entry               an entry's number in its tenant's feed; pk = tenant: the last given
     records    pk, sk                          every other aggregate: a JSON document with a version
-<<<<<<< HEAD
                pk = tenant#totals..., number   totals by kind and currency up to a number of the feed
-=======
                pk = tenant#account, month#…    what a bank account's month comes to in reconciliation
->>>>>>> f92ed81 (recon: a month is reconciled from carried positions, exports of a period are made by a worker)
 
 A model's `Meta.table_name` is the short name; `physical_name` puts the stage's prefix before it.
 """

@@ -1,6 +1,6 @@
 """From the journal's stream to the queues of what follows: an entry that let money of a trade go asks for its payouts,
-a payout that was made by hand for its file, a statement that was stored, or a decision on a possible duplicate, for what
-is to be booked then, and a request for an export for the run that makes it."""
+a payout that was made by hand for its file, a statement that was stored, or a decision on a possible duplicate, for
+what is to be booked then, and a request for an export for the run that makes it."""
 
 from __future__ import annotations
 
