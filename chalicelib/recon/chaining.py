@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import groupby
 from typing import Literal
 
@@ -125,3 +126,13 @@ def _continuity(before: Statement, statement: Statement, jump_minor: int) -> Con
     if statement.sequence is not None and before.sequence is not None:
         return "gap" if statement.sequence > before.sequence + 1 else "chained"
     return "chained"
+
+
+def covers(statements: Sequence[Statement], first: date, last: date) -> bool:
+    """Whether statements show all that an account has booked from one day through another: each of them holds and is
+    stored whole, each begins where the one before it closed, and none of the days is outside of them."""
+    links = chain(statements)
+    if not links or not all(each.holds and each.status == "loaded" for each in statements):
+        return False
+    within = links[0].statement.starts_on <= first and last <= max(each.ends_on for each in statements)
+    return within and all(link.continuity == "chained" for link in links[1:])

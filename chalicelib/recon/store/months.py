@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from itertools import islice
 from typing import cast
 
@@ -30,6 +31,12 @@ def all_of_month(tenant: str, account_id: str, month: str) -> list[Statement]:
 def statements_before_month(tenant: str, account_id: str, month: str) -> list[Statement]:
     """What comes before a month in an account, back to the nearest statement that holds and is alone with its days."""
     return statements_behind(tenant, account_id, f"{STATEMENT}{month}")
+
+
+def statements_before(tenant: str, account_id: str, day: date) -> list[Statement]:
+    """The statements of an account that end before a day, back to the nearest one that holds and is alone with its
+    days."""
+    return statements_behind(tenant, account_id, f"{STATEMENT}{day}")
 
 
 def last_statement(tenant: str, account_id: str) -> Statement | None:

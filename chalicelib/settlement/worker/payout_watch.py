@@ -1,5 +1,5 @@
 """Payouts whose next step is overdue: listed and named in the log, so that an alarm follows; asked for again while
-their file is not written."""
+their file is not written; ended where the bank's statements prove that it never debited what it rejected."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chalicelib.banking.payout_watch import watch_payout
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reservations import WAITING
 from chalicelib.queues.metrics import emit
+from chalicelib.settlement.service.rejections import end_undebited
 from chalicelib.settlement.worker.payout_queue import ask_to_send, by_minute
 from chalicelib.web import clock
 
@@ -28,6 +29,8 @@ def watch(tenant: str, payout_id: str, ask: Callable[[], datetime]) -> int:
     now = ask()
     if paying.get_payout(tenant, payout_id).state in WAITING:
         return _ask(tenant, payout_id, now)
+    if end_undebited(tenant, payout_id, now=now):
+        return 1
     payout = watch_payout(tenant, payout_id, now=now)
     if payout is None:
         return 0
