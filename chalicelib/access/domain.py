@@ -23,7 +23,7 @@ SCOPES = {
     "banking:write": "allocate receipts",
     "payouts:write": "pay by bank, try again, cancel, resolve what a bank leaves open",
     "recon:read": "read statements, matches, breaks and exports",
-    "recon:write": "upload statements, resolve breaks",
+    "recon:write": "upload statements, resolve breaks, ask for exports",
 }
 """Every scope, with what it lets a client do."""
 

@@ -76,7 +76,7 @@ def test_the_history_of_what_is_held_begins_with_the_entry_that_opened_its_accou
 
     project.project(stream_event((None, first), (first, second)), None)
 
-    lines = tuple(all_lines(desk.tenant, clearing, most=1))
+    lines = tuple(all_lines(desk.tenant, clearing, behind=0, most=1))
     assert [(line.version, line.amount, line.balance) for line in lines] == [(1, -100, -100), (2, 30, -70)]
     assert check_chain(lines) is None
     assert desk.account(clearing).purpose is Purpose.SPLIT

@@ -41,7 +41,7 @@ class DiscrepancyView(msgspec.Struct, frozen=True):
     difference_minor: int
 
 
-class ProofView(msgspec.Struct, frozen=True):
+class NightlyProofView(msgspec.Struct, frozen=True):
     """The last nightly proof: when, up to which feed number each account was held against its entries, and how many
     differences it found."""
 
@@ -64,7 +64,7 @@ class TrialBalanceView(msgspec.Struct, frozen=True):
     differences: dict[str, int]
     totals: list[TotalView]
     discrepancies: list[DiscrepancyView]
-    proof: ProofView | None
+    proof: NightlyProofView | None
 
 
 @router.endpoint(
@@ -115,7 +115,7 @@ def _view(told: TrialBalance) -> TrialBalanceView:
         discrepancies=[
             DiscrepancyView(one.account_id, one.kind, one.currency, one.difference) for one in told.discrepancies
         ],
-        proof=None if told.proof is None else ProofView(told.proof.upto, told.proof.at, told.proof.differences),
+        proof=None if told.proof is None else NightlyProofView(told.proof.upto, told.proof.at, told.proof.differences),
     )
 
 

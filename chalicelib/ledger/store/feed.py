@@ -45,6 +45,12 @@ def heads(tenants: Sequence[str]) -> dict[str, int]:
     return {key.pk: cast("FeedRow", row).number for key, row in found.items()}
 
 
+def are_numbered(tenant: str, entry_ids: Iterable[str]) -> bool:
+    """Whether all of these entries, at most 100, have their numbers."""
+    wanted = {number_key(tenant, entry_id) for entry_id in entry_ids}
+    return len(fetch(wanted)) == len(wanted)
+
+
 def number_entries(tenant: str, entry_ids: Sequence[str]) -> dict[str, int]:
     """Number entries in this order, at most 90, but those that have a number; the number of each.
 

@@ -14,7 +14,9 @@ router = Router(__name__)
 PAGED = ("limit", "cursor")
 
 
-@router.endpoint("POST", "/v1/exports", scope="recon:read", body=ExportBody, answer=ExportView, status=202, writes=True)
+@router.endpoint(
+    "POST", "/v1/exports", scope="recon:write", body=ExportBody, answer=ExportView, status=202, writes=True
+)
 def request_export(request: Request) -> Answer:
     """Ask for a file of the journal, the trial balance, the reconciliation or statement lines of a period."""
     body: ExportBody = request.body
@@ -40,7 +42,7 @@ def get_export(request: Request, export_id: str) -> ExportView:
 @router.endpoint(
     "POST",
     "/v1/exports/{export_id}/rerun",
-    scope="recon:read",
+    scope="recon:write",
     body=RerunBody,
     answer=ExportView,
     status=202,

@@ -103,7 +103,7 @@ def get_claim(request: Request, claim_id: str) -> ClaimView:
     status=201,
     writes=True,
 )
-def settle_claim(request: Request, claim_id: str) -> Answer:
+def settle_part_of_claim(request: Request, claim_id: str) -> Answer:
     """Pay a part of a claim from the debtor's own account."""
     body: ClaimSettlementBody = request.body
     outcome = claims.settle_claim(request.call, claim_id, body.amount.money, up_to=body.up_to)
