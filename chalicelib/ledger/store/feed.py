@@ -8,7 +8,7 @@ in one transaction: numbers are dense, and an entry has one for ever, whoever nu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from chalicelib.core.errors import Busy, Defect
