@@ -54,6 +54,13 @@ def list_as_overdue(found: Found, before: Payout, after: Payout) -> tuple[Write,
     return (create(key, value, exists="payout_overdue", list_key=listed[0], list_sort=listed[1]),)
 
 
+def change_overdue(before: Payout, after: Payout) -> tuple[Write, ...]:
+    """The same for a change that has not read whether the payout stands there: it is read now."""
+    if before.overdue_since == after.overdue_since:
+        return ()
+    return list_as_overdue(fetch((overdue_key(after.tenant, after.payout_id),)), before, after)
+
+
 def _payouts_of(tenant: str, named: Iterable[PayoutOwner | Overdue]) -> tuple[Payout, ...]:
     ids = [one.payout_id for one in named]
     found = fetch(payout_key(tenant, payout_id) for payout_id in ids) if ids else {}

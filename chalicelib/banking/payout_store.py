@@ -1,6 +1,7 @@
 """How reserved payouts and payout schedules stand in DynamoDB.
 
 tenant#payout     payout             made by the first command that changes it; due while it waits for an instant
+tenant#payout     subject            stands in the list of its subject's payouts, where it waits before it is made
 tenant#party      payout-schedule    due when the next run is
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace as changed
 
-from chalicelib.banking import store
+from chalicelib.banking import payout_lists, store
 from chalicelib.banking.payout_schedules import PayoutSchedule
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
@@ -43,7 +44,12 @@ def save_reserved(before: Versioned[Payout], after: Payout) -> tuple[Write, ...]
     else:
         created = create(key, after, exists="payout_exists", due_at=after.due_at, **_listed(after))
         state = changed(created, refuse=lambda _: Stale())
-    return (state,) if after.state is not State.CREATED else (state, store.create_payout_owner(after))
+    overdue = payout_lists.change_overdue(before.value, after)
+    if after.state is State.CREATED:
+        return state, store.create_payout_owner(after, is_listed=bool(before.version)), *overdue
+    if before.version or after.state is State.CANCELLED:
+        return state, *overdue
+    return state, *store.list_waiting(after)
 
 
 def _listed(payout: Payout) -> dict[str, str]:

@@ -8,7 +8,7 @@ money and never any other of the party.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.payout_schedules import Mode, PayoutSchedule
@@ -26,6 +26,9 @@ BY_SCHEDULE = "payout_schedule"
 BELOW_MINIMUM = "minimum_balance"
 SHORT = "insufficient_funds"
 """Why what was reserved was let go or waits, as `reason` says; else that is the code of what refused the payment."""
+
+PATIENCE = timedelta(days=1)
+"""How long a payout may be put off, or stopped, before it is overdue."""
 
 WAITING = frozenset({State.RESERVED, State.STOPPED})
 """The states in which a payout's money is reserved and not taken yet."""
@@ -83,7 +86,7 @@ def proceed(payout: Payout, schedule: PayoutSchedule, account: Account, *, now: 
         raise Defect(f"{payout.payout_id} is {payout.state.value}")
     pays_from = schedule.pays_from(payout.reserved_at)
     if schedule.delay_days and now < pays_from:
-        return replace(payout, due_at=pays_from, reason="")
+        return replace(payout, due_at=pays_from, reason="", news_at=None, overdue_since=None)
     if schedule.mode is not Mode.AT_ONCE:
         return let_go(payout, BY_SCHEDULE)
     if account.own_balance < account.held:
@@ -102,9 +105,12 @@ def pay_from(payout: Payout, account: BankAccount, *, now: datetime) -> Payout:
     return replace(payout, bank_id=account.bank_id, iban=account.iban, created_at=now, execute_on=today)
 
 
-def put_off(payout: Payout, reason: str, until: datetime) -> Payout:
-    """The payout that could not be made, and why: it is tried again at `until`."""
-    return replace(payout, reason=reason, due_at=until)
+def put_off(payout: Payout, reason: str, *, now: datetime, until: datetime) -> Payout:
+    """The payout that could not be made, and why: it is tried again at `until`. One that is put off for longer than a
+    day is overdue."""
+    since = payout.news_at or now
+    overdue_since = payout.overdue_since or (now if now - since >= PATIENCE else None)
+    return replace(payout, reason=reason, due_at=until, news_at=since, overdue_since=overdue_since)
 
 
 def lower(payout: Payout, minor: int) -> Payout:
@@ -117,13 +123,14 @@ def lower(payout: Payout, minor: int) -> Payout:
 
 def let_go(payout: Payout, reason: str) -> Payout:
     """The payout that ends unpaid: what was reserved is the party's balance again, or has gone back."""
-    return replace(payout, state=State.CANCELLED, amount_minor=0, due_at=None, reason=reason)
+    return replace(payout, state=State.CANCELLED, amount_minor=0, due_at=None, overdue_since=None, reason=reason)
 
 
-def stop(payout: Payout, reason: str) -> Payout:
-    """The payout held up: its money stays reserved until it is cancelled. Raises Conflict `payout_state`."""
+def stop(payout: Payout, reason: str, *, now: datetime) -> Payout:
+    """The payout held up: its money stays reserved until it is cancelled, and a day later it is overdue. Raises
+    Conflict `payout_state`."""
     _require(payout, State.RESERVED)
-    return replace(payout, state=State.STOPPED, due_at=None, reason=reason)
+    return replace(payout, state=State.STOPPED, due_at=now + PATIENCE, reason=reason)
 
 
 def cancel(payout: Payout) -> Payout:

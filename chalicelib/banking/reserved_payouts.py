@@ -66,7 +66,7 @@ def follow_payout(tenant: str, payout_id: str, *, now: datetime) -> Payout:
     return _follow(lambda: load(key, Payout, "payout_not_found", payout_id=payout_id), now)
 
 
-def stop_payouts(payouts: Iterable[Versioned[Payout]], reason: str) -> tuple[Write, ...]:
+def stop_payouts(payouts: Iterable[Versioned[Payout]], reason: str, *, now: datetime) -> tuple[Write, ...]:
     """The writes that stop payouts, for the commit of the command that asks for it: those of them that are `reserved`,
     as `chalicelib.settlement.store.reserved.reserved_payouts` gives a trade's. Their money stays set aside until each
     is cancelled. One that is made (`created`) has a file, or is about to, and is beyond stopping here.
@@ -74,7 +74,7 @@ def stop_payouts(payouts: Iterable[Versioned[Payout]], reason: str) -> tuple[Wri
     condition: none of them has changed since it was read; else decide again
     """
     unsent = (one for one in payouts if one.value.state is State.RESERVED)
-    return tuple(write for one in unsent for write in payout_store.save_reserved(one, stop(one.value, reason)))
+    return tuple(write for one in unsent for write in payout_store.save_reserved(one, stop(one.value, reason, now=now)))
 
 
 def cancel_payout(call: Call, payout_id: str) -> Outcome:
@@ -103,7 +103,7 @@ def _step(stored: Versioned[Payout], now: datetime) -> Payout:
         return _commit(stored, now, "", lambda found: _proceeded(found, stored, now))
     except Refused as refusal:
         reason = SHORT if refusal.code == "condition_not_met" else refusal.code
-        return _commit(stored, now, ":put-off", lambda _: put_off(stored.value, reason, now + RETRY))
+        return _commit(stored, now, ":put-off", lambda _: put_off(stored.value, reason, now=now, until=now + RETRY))
 
 
 def _commit(stored: Versioned[Payout], now: datetime, step: str, change: Callable[[Found], Payout]) -> Payout:

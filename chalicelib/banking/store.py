@@ -233,14 +233,27 @@ def payout_place(payout: Payout) -> dict[str, str]:
     return {"list_key": f"{payout.tenant}#payouts", "list_sort": sort}
 
 
-def create_payout_owner(payout: Payout) -> Write:
+def create_payout_owner(payout: Payout, *, is_listed: bool = False) -> Write:
     """Create the record by which a bank's messages find the newest attempt at a payout; Conflict `payout_exists` where
-    one is. The first attempt's is in the list of its subject's payouts."""
+    one is. The first attempt's is in the list of its subject's payouts, unless the payout `is_listed` there already."""
     owner = PayoutOwner(payout.tenant, payout.bank_id, payout.payout_id)
-    listed: dict[str, str] = {}
-    if payout.subject and not payout.earlier:
-        listed = payout_place(payout) | {"list_key": subject_list(payout.tenant, payout.subject)}
+    listed = {} if is_listed or payout.earlier else _subject_place(payout)
     return create(record_key("payout", payout.current_id), owner, exists="payout_exists", **listed)
+
+
+def list_waiting(payout: Payout) -> tuple[Write, ...]:
+    """Put a payout that no bank knows yet into the list of its subject's payouts."""
+    if not payout.subject:
+        return ()
+    key = record_key(payout.tenant, payout.payout_id, "subject")
+    waiting = PayoutOwner(payout.tenant, payout.bank_id, payout.payout_id)
+    return (create(key, waiting, exists="payout_exists", **_subject_place(payout)),)
+
+
+def _subject_place(payout: Payout) -> dict[str, str]:
+    if not payout.subject:
+        return {}
+    return payout_place(payout) | {"list_key": subject_list(payout.tenant, payout.subject)}
 
 
 def subject_list(tenant: str, subject: str) -> str:

@@ -411,7 +411,10 @@ def stopped(place: Trading, deal: Deal) -> list[Payout]:
     trade = trades_store.take_trade(found, place.tenant, deal.trade_id)
     payouts = reserved_payouts(place.tenant, terms, trade.value)
     here = place.call()
-    once(here, lambda _: Plan(journal_item(here, "test.stopped"), stop_payouts(payouts, "money_taken_back")))
+    once(
+        here,
+        lambda _: Plan(journal_item(here, "test.stopped"), stop_payouts(payouts, "money_taken_back", now=here.now)),
+    )
     return [one.value for one in payouts]
 
 

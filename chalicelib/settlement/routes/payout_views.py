@@ -7,6 +7,7 @@ from datetime import datetime
 import msgspec
 
 from chalicelib.banking.payout_decisions import EVENTS
+from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Attempt, Payout, newest_attempt
 from chalicelib.core.instants import instant_text
 
@@ -40,8 +41,9 @@ class ResolutionView(msgspec.Struct, frozen=True):
 class PayoutView(msgspec.Struct, frozen=True):
     """A payout: its newest attempt, and all of them, the first one first.
 
-    `state` is created, sending, sent, accepted, unknown, rejection_unproved, settled, partly_returned, returned,
-    rejected or cancelled; `reason` the bank's code for a rejection or return. Of what went out, `returned_minor` came
+    `state` is reserved or stopped (its money is set aside, `reason` says what it waits for), created, sending, sent,
+    accepted, unknown, rejection_unproved, settled, partly_returned, returned, rejected or cancelled; `reason` the
+    bank's code for a rejection or return. Of what went out, `returned_minor` came
     back and `return_charges_minor` was kept by banks. `overdue_since`: since when its next step is late.
     """
 
@@ -108,7 +110,8 @@ def payout_view(payout: Payout, now: datetime) -> PayoutView:
 
 def overdue_since(payout: Payout, now: datetime) -> datetime | None:
     """Since when a payout's next step is late at an instant, or None: also before the schedule has noticed."""
-    is_late = payout.due_at is not None and payout.due_at <= now
+    is_retried = payout.state is State.RESERVED
+    is_late = payout.due_at is not None and payout.due_at <= now and not is_retried
     return payout.overdue_since or (payout.due_at if is_late else None)
 
 

@@ -102,7 +102,7 @@ def _from_trade(call: Call, part: Allocation, amount: Money, hold: int, *, by_ba
     covered = min(held, amount.minor)
     before = lifted(trade.value, hold)
     unpaid = reserved_payouts(tenant, terms, trade.value)[:MAX_STOPPED] if by_bank else ()
-    stopped = stop_payouts(unpaid, TAKEN_BACK)
+    stopped = stop_payouts(unpaid, TAKEN_BACK, now=call.now)
     if not covered:
         writes = (trades_store.save_trade(tenant, before, version=trade.version), *stopped)
         return Withdrawal(amount.of(0), (), writes, facts=trade_facts(before, 0), **owed)

@@ -9,10 +9,12 @@ from functools import partial
 
 from chalicelib.banking import paying
 from chalicelib.banking.payout_runs import due_run, end_run, make_payouts
+from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reserved_payouts import follow_payout, follow_reserved
 from chalicelib.queues import Message, Worker
 from chalicelib.settlement.service.payouts import payouts_due
+from chalicelib.settlement.worker.payout_watch import name_overdue
 from chalicelib.web import clock
 
 worker = Worker(__name__)
@@ -63,6 +65,8 @@ def _send_all(makers: Iterable[Callable[[], Payout]], now: datetime) -> None:
 def _attempt(make: Callable[[], Payout], now: datetime) -> Exception | None:
     try:
         payout = make()
+        if payout.state is State.RESERVED and payout.overdue_since == now:
+            name_overdue(payout)
         if payout.bank_id:
             paying.send_payout(payout.tenant, payout.payout_id, now=now)
     except Exception as failure:  # whatever it is, it is this payout's: nobody else waits for it
