@@ -19,14 +19,19 @@ T = TypeVar("T")
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value of a body. Raises MessageUnreadable `malformed_json` or `message_too_large`."""
+    """The JSON value of a body. Raises MessageUnreadable `malformed_json` or `message_too_large`.
+
+    Half of a surrogate pair, which only an escape can write, is no text: nothing could keep it.
+    """
     check_size("bytes", len(body), MAX_BYTES)
     try:
-        return json.loads(
+        value = json.loads(
             body.decode("utf-8"), parse_float=_no_float, parse_constant=_no_float, object_pairs_hook=_unique
         )
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise MessageUnreadable("malformed_json", "no strict JSON") from None
+    return value
 
 
 def _no_float(text: str) -> NoReturn:

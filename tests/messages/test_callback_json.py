@@ -131,8 +131,10 @@ def test_a_field_that_breaks_its_rule_is_named(changes: dict[str, Any], field: s
         '{"a": ' + "[" * 100_000,
         '{"a": ' + "9" * 5000 + "}",
         '{"a": "\udcff"}'.encode("utf-8", "surrogatepass").decode("latin-1"),
+        r'{"a": ["half of a pair: \ud83d"]}',
+        r'{"\udc00": 1}',
     ],
-    ids=["cut", "twice", "float", "nan", "deep", "digits", "latin"],
+    ids=["cut", "twice", "float", "nan", "deep", "digits", "latin", "surrogate", "surrogate-name"],
 )
 def test_what_is_no_strict_json_is_malformed(body: str) -> None:
     with pytest.raises(MessageUnreadable) as refusal:

@@ -99,11 +99,23 @@ def test_a_count_is_a_plain_whole_number() -> None:
 PLACEHOLDERS = """
 NONREF NOTPROVIDED notprovided NotProvided Not_Provided NOT-PROVIDED NOTAVAILABLE UNKNOWN unknown. N/A n/a NA n.a. NONE
 none NULL null - -- . / // //NONREF * 0 0000 000-000 0000000000000000 X xxx NOREF NO-REF ＮＯＮＲＥＦ 无 [NONE]
+N/R NR NOTPRVD TBA Undisclosed
 """
 
 
 @pytest.mark.parametrize(
-    "text", [*PLACEHOLDERS.split(), "", "  ", "NOT PROVIDED", "not  provided", " NONREF ", "NO REFERENCE", "0 0 0"]
+    "text",
+    [
+        *PLACEHOLDERS.split(),
+        "",
+        "  ",
+        "NOT PROVIDED",
+        "not  provided",
+        " NONREF ",
+        "NO REFERENCE",
+        "0 0 0",
+        "None provided",
+    ],
 )
 def test_a_placeholder_is_a_missing_reference(text: str) -> None:
     assert reference(text) == ""
