@@ -7,6 +7,7 @@ of an account are kept, and that each is numbered once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from enum import Enum
 
@@ -100,9 +101,8 @@ def grade(facts: MovementFacts, source: Source, known: Sequence[KnownMovement]) 
     same = _ranked(facts, [each for each in others if _is_same(facts, source, each)])
     if source.equal_before < len(same):
         return Verdict.SAME, same[source.equal_before]
-    if same:
-        return Verdict.ANOTHER, None
-    return _doubt(facts, source, [each for each in others if _is_doubtful(facts, each.facts)])
+    rest = [each for each in others if each not in same and _is_doubtful(facts, each.facts)]
+    return _doubt(facts, replace(source, equal_before=source.equal_before - len(same)), rest)
 
 
 def completed(known: MovementFacts, facts: MovementFacts) -> MovementFacts:

@@ -134,6 +134,14 @@ def test_reports_of_one_series_repeat_each_other() -> None:
     assert verdict(BARE, known(BARE, source=report), source=Source("report-2", "0/0", series="t")) == "doubtful"
 
 
+def test_what_a_report_has_more_than_the_one_before_may_be_what_another_message_had() -> None:
+    first, elsewhere = known(BARE, source=Source("report-1", "0/0", series="s")), known(BARE, 1)
+    second, third = (Source("report-2", f"0/{n}", equal_before=n, series="s") for n in (1, 2))
+
+    assert grade(BARE, second, (first, elsewhere)) == (Verdict.DOUBTFUL, elsewhere)
+    assert grade(BARE, third, (first, elsewhere)) == (Verdict.ANOTHER, None)
+
+
 def test_to_a_proved_statement_nothing_is_doubtful() -> None:
     def line(number: int) -> Source:
         return Source("statement", f"0/{number}", equal_before=number, is_proved=True)

@@ -12,6 +12,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.settlement.booking import book_confirmed
 from chalicelib.settlement.domain.possible_duplicates import PossibleDuplicate
 from chalicelib.settlement.service import identity
+from tests.messages import build
 from tests.settlement.desk import Desk, moved
 from tests.settlement.market import PAID, kinds, market
 from tests.support.faults import crash_points
@@ -57,6 +58,28 @@ def test_a_movement_without_any_reference_is_booked(desk: Desk) -> None:
     assert desk.tell(desk.report(told)) == []
 
     assert (desk.place.escrow(deal), desk.quarantine()) == (PAID, [])
+
+
+@pytest.mark.parametrize("reference", ["", "<AcctSvcrRef>nonref </AcctSvcrRef>", "<AcctSvcrRef>0001</AcctSvcrRef>"])
+def test_three_equal_payments_of_a_day_are_three_in_whatever_messages_they_are(desk: Desk, reference: str) -> None:
+    told = build.entry("10.00", currency="CNY").replace("<AcctSvcrRef>REF</AcctSvcrRef>", reference)
+    account = build.ACCOUNT.replace("EUR", "CNY")
+
+    def report(equals: int, container: str, wrapper: str) -> bytes:
+        opening, closing = (
+            build.balance(code, f"{10 * n}.00", currency="CNY") for code, n in (("OPBD", 0), ("CLBD", equals))
+        )
+        inside = build.statement(opening, told * equals, closing, account=account, wrapper=wrapper)
+        return build.message(inside, container=container)
+
+    intraday, statements = ("BkToCstmrAcctRpt", "Rpt"), ("BkToCstmrStmt", "Stmt")
+    alone = build.message(
+        build.statement(told * 3, account=account, wrapper="Ntfctn"), container="BkToCstmrDbtCdtNtfctn"
+    )
+    for body in (report(1, *intraday), alone, report(2, *intraday), report(3, *intraday), report(3, *statements)):
+        assert desk.tell(body) == []
+
+    assert (desk.place.bank, desk.quarantine()) == (3_000, [])
 
 
 def test_a_doubtful_movement_neither_books_nor_funds_and_is_listed_once(desk: Desk) -> None:
