@@ -8,6 +8,7 @@ Pure. Leaves to others: what a part books and does to its target (`chalicelib.se
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field, replace
 from datetime import date, datetime
 from enum import Enum
@@ -175,6 +176,27 @@ def with_ended(
         return replace(receipt, allocations=parts, reversed_minor=receipt.reversed_minor + minor)
     left = receipt.unallocated_minor + minor
     return replace(receipt, allocations=parts, unallocated_minor=left, reason=reason or receipt.reason)
+
+
+def as_one(parts: Sequence[Allocation]) -> Allocation:
+    """What stands of parts of one target, as if it were one part; of an escrow, what they have in its latest round."""
+    stakes = [part.stake for part in parts if part.stake is not None]
+    latest = max((stake.round for stake in stakes), default=0)
+    units = sum(stake.units for stake in stakes if stake.round == latest)
+    minor = sum(part.standing_minor for part in parts)
+    return replace(parts[0], minor=minor, ended_minor=0, stake=Stake(units, latest) if stakes else None)
+
+
+def with_taken_back(receipt: Receipt, target: Target, target_id: str, minor: int) -> Receipt:
+    """The receipt after the bank took back `minor` of its parts of a target, the latest first."""
+    for part in reversed(receipt.allocations):
+        if (part.target, part.target_id) != (target, target_id):
+            continue
+        ended = min(minor, part.standing_minor) if minor > 0 else max(minor, part.standing_minor)
+        if ended:
+            receipt = with_ended(receipt, part.number, ended, reversed_by_bank=True)
+            minor -= ended
+    return receipt
 
 
 def with_rest_reversed(receipt: Receipt, minor: int) -> Receipt:

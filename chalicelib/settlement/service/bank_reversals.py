@@ -39,7 +39,10 @@ def is_reversal(movement: Movement) -> bool:
 
 
 def original_of(tenant: str, movement: Movement) -> str | None:
-    """The id of the one receipt that a movement undoes, or None: the bank named none, or more than one fits."""
+    """The id of the one receipt that a movement undoes, or None: the bank named none, or more than one fits.
+
+    One that no bank calls a reversal undoes a payment of the very amount only: charges quote the payment's ids too.
+    """
     account_id = movement.account.account_id
     reference = receipts.undone_reference(movement.original_reference, movement.bank_reference)
     if is_reversal(movement) and reference:
@@ -49,7 +52,7 @@ def original_of(tenant: str, movement: Movement) -> str | None:
             return named[0].receipt_id
     for value in filter(None, (movement.uetr, movement.end_to_end_id)):
         fitting = _fitting(tenant, receipts.alike_ids(tenant, account_id, value), movement)
-        if len(fitting) == 1:
+        if len(fitting) == 1 and (is_reversal(movement) or fitting[0].amount_minor == -movement.amount.minor):
             return fitting[0].receipt_id
     if not is_reversal(movement):
         return None

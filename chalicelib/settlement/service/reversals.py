@@ -18,7 +18,14 @@ from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting, Purpose, debit, purpose_account_id
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.claims import Claim, Reason, new_claim, opening_postings
-from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target, with_ended, with_rest_reversed
+from chalicelib.settlement.domain.receipts import (
+    Allocation,
+    Receipt,
+    Target,
+    as_one,
+    with_rest_reversed,
+    with_taken_back,
+)
 from chalicelib.settlement.kinds import UNFUNDED
 from chalicelib.settlement.service.withdrawals import Withdrawal, withdraw
 from chalicelib.settlement.store import claims, receipts
@@ -61,7 +68,8 @@ def take_back(
 ) -> TakenBack:
     """Take an amount of a receipt back, signed as the receipt is. `holds` are lifted from the trades that lose money.
 
-    A target is touched once in a commit; what that leaves is left for the next command.
+    Each target is touched once in a commit, and of several repayments the latest is owed again; what that leaves is for
+    the next command.
     """
     tenant, receipt = call.tenant, original.value
     suspense = purpose_account_id(tenant, Purpose.SUSPENSE, receipt.currency)
@@ -80,7 +88,7 @@ def take_back(
         claim = _claim(call, withdrawn, amount.of(claimed)) if claimed else None
         debtors |= {withdrawn.owed_by} if claim else set()
         if minor:
-            after = with_ended(after, part.number, minor, reversed_by_bank=True)
+            after = with_taken_back(after, part.target, part.target_id, minor)
             left -= minor
             taken.append((withdrawn, claim))
     postings = [debit(suspense, rest), *(leg for one, _ in taken for leg in one.postings)]
@@ -104,13 +112,15 @@ def take_back(
 
 
 def _standing(receipt: Receipt) -> Iterator[Allocation]:
-    """The parts that can be taken back, the latest first; of parts of one target, and of repayments, the latest."""
-    seen: set[tuple[Target, str]] = set()
+    """What can be taken back, the target that got a part last ahead: all parts of one target as one, and of repayments
+    the latest."""
+    parts: dict[tuple[Target, str], list[Allocation]] = {}
     for part in reversed(receipt.allocations):
-        key = (part.target, "" if part.target is Target.CREDIT_LINE else part.target_id)
-        if part.standing_minor and part.target not in _PAIRED and key not in seen:
-            seen.add(key)
-            yield part
+        if part.standing_minor and part.target not in _PAIRED:
+            repaid = part.target is Target.CREDIT_LINE
+            of_target = parts.setdefault((part.target, "" if repaid else part.target_id), [])
+            of_target += [] if repaid and of_target else [part]
+    yield from map(as_one, parts.values())
 
 
 def _nearer(wanted: int, there: int) -> int:
