@@ -27,7 +27,7 @@ from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 PART = "receipt"
 MISSING = "receipt_not_found"
 MAX_ALIKE = 10
-"""Receipts of one end-to-end id that are looked at."""
+"""Receipts that an end-to-end id or UETR may have. One of more is common, and names none of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,11 @@ def load_receipt(tenant: str, receipt_id: str) -> Receipt:
 
 
 def alike_ids(tenant: str, account_id: str, value: str) -> tuple[str, ...]:
-    """The ids of the receipts of a bank account that have an end-to-end id or UETR, read strongly."""
+    """The ids of the receipts of a bank account that have an end-to-end id or UETR, read strongly; none where it is a
+    common one."""
     pk = _alike(tenant, account_id, value)
-    page = query(RecordItem, pk=pk, starts_with=f"{PART}#", limit=MAX_ALIKE)
-    return tuple(item.sk.partition("#")[2] for item in page.items)
+    page = query(RecordItem, pk=pk, starts_with=f"{PART}#", limit=MAX_ALIKE + 1)
+    return tuple(item.sk.partition("#")[2] for item in page.items) if len(page.items) <= MAX_ALIKE else ()
 
 
 def versioned(tenant: str, receipt_ids: tuple[str, ...]) -> tuple[Versioned[Receipt], ...]:
