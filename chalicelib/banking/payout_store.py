@@ -92,9 +92,4 @@ def save_schedule(tenant: str, party_id: str, before: Versioned[PayoutSchedule],
 
 def banked_currencies(tenant: str) -> list[str]:
     """The currencies in which a tenant has an account at a bank."""
-    page = store.account_page(tenant, after=None)
-    currencies = dict.fromkeys(link.currency for link in page.values)
-    while page.last_key is not None:
-        page = store.account_page(tenant, after=page.last_key)
-        currencies |= dict.fromkeys(link.currency for link in page.values)
-    return list(currencies)
+    return list(dict.fromkeys(link.currency for link in store.every_account(tenant)))

@@ -57,8 +57,8 @@ def quarantine(
 
 def list_quarantine(tenant: str, *, after: Item | None, limit: int) -> QuarantinePage:
     """One page of what a tenant should look at: its own entries, then those of its banks that are nobody's."""
-    banks = sorted({account.bank_id for account in store.list_accounts(tenant)})
-    lists = [store.quarantine_list(tenant, ""), *(store.quarantine_list(None, bank_id) for bank_id in banks)]
+    banks = (store.quarantine_list(None, bank_id) for bank_id in store.banks_of(tenant))
+    lists = [store.quarantine_list(tenant, ""), *banks]
     entries: list[Quarantined] = []
     for name in lists[_position(lists, after) :]:
         page = store.list_quarantined(name, after=after, limit=limit - len(entries))

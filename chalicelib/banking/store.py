@@ -8,6 +8,7 @@ tenant#reference  expected                          callback#id    state
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from chalicelib.banking.domain import (
@@ -29,7 +30,7 @@ from chalicelib.storage.records import replace as replace_record
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
 MOST_ACCOUNT_TEXT = 64
-MOST_BANKS = 100
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,14 +170,25 @@ def take_paying(found: Found, tenant: str, currency: str) -> BankAccount:
     return require(found, key, BankAccount, "bank_account_not_linked", currency=currency).value
 
 
-def list_accounts(tenant: str) -> tuple[BankAccount, ...]:
-    """A tenant's accounts at banks, at most 100."""
-    return account_page(tenant, after=None).values
+def every_account(tenant: str) -> Iterator[BankAccount]:
+    """All of a tenant's accounts at banks, by bank and number, read a page at a time."""
+    after: Item | None = None
+    more = True
+    while more:
+        page = listing(f"{tenant}#bank-accounts", BankAccount, after=after, limit=PAGE)
+        yield from page.values
+        after = page.last_key
+        more = after is not None
 
 
-def account_page(tenant: str, *, after: Item | None) -> Listing[BankAccount]:
-    """One page of a tenant's accounts at banks."""
-    return listing(f"{tenant}#bank-accounts", BankAccount, after=after, limit=MOST_BANKS)
+def banks_of(tenant: str) -> list[str]:
+    """The banks at which a tenant has accounts, one read for each, however many accounts."""
+    banks: list[str] = []
+    first = _first_behind(tenant, " ")
+    while first is not None:
+        banks.append(first.bank_id)
+        first = _first_behind(tenant, f"{first.bank_id}$")  # $ comes next to the # that ends a bank's id
+    return banks
 
 
 # ---- expected payments ---------------------------------------------------------------------------------------------
@@ -371,6 +383,12 @@ def quarantine_position(entry: Quarantined) -> Item:
 
 def _quarantine_key(entry: Quarantined) -> Key:
     return record_key("quarantine", entry.quarantine_id)
+
+
+def _first_behind(tenant: str, place: str) -> BankAccount | None:
+    """The first of a tenant's accounts at banks behind a place in their list."""
+    page = listing(f"{tenant}#bank-accounts", BankAccount, after=None, limit=1, between=(place, "~"))
+    return page.values[0] if page.values else None
 
 
 def _read(key: Key) -> Found:

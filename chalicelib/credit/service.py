@@ -5,7 +5,7 @@ Leaves to `chalicelib.settlement`: opening lenders and lines, drawdowns into an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call, worker_call
-from chalicelib.core.errors import Conflict, Defect, code_of
+from chalicelib.core.errors import Conflict, code_of
 from chalicelib.core.runs import attempt_each
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store
@@ -28,11 +28,11 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Listing
 from chalicelib.storage.tables import Item
+from chalicelib.storage.turns import find_turn, save_turn
 
 ACTOR = "accrue"
 ACCRUED = "interest.accrued"
 PAGE = 100
-MOST_PAGES = 1000
 MOST_DAYS = 400
 """Missed days of one line caught up in one run. What is left is the next run's."""
 
@@ -99,19 +99,27 @@ def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
 def accrue_due(
     now: datetime, *, ask: Callable[[], datetime] | None = None, is_over: Callable[[], bool] = lambda: False
 ) -> AccrualRun:
-    """Accrue every line of every tenant through today, missed days in order, until `is_over`. Runs may overlap or
-    break off.
+    """Accrue every line of every tenant through today, missed days in order, until `is_over`; the next run goes on
+    where this one stopped. Runs may overlap or break off.
 
     A line with nothing drawn earns nothing and is left as it is. A line that fails is put off, by up to four hours, and
     the others have their turn. A run can
     take minutes, and what is recorded long before it is booked would change a past that was called final: so the
     instant of each line is what `ask` says then (`now` where nobody is asked).
     """
-    run = AccrualRun()
-    for line in _every_active_line(now):
-        if is_over():
-            break
-        run = _catch_up(run, line, now if ask is None else ask())
+    run, begun = AccrualRun(), find_turn(store.TURN)
+    after = begun.value.after
+    while not is_over():
+        page = store.active_lines(now, after=after, limit=PAGE)
+        for line in page.values:
+            if is_over():
+                break
+            run = _catch_up(run, line, now if ask is None else ask())
+        else:
+            after = page.last_key
+            if after is None:
+                break
+    save_turn(store.TURN, begun, after)
     attempt_each(run.failures, partial(_put_off, now=now))
     return run
 
@@ -177,14 +185,3 @@ def _accrued_through(line: CreditLine, now: datetime) -> date:
 def _missed_days(line: CreditLine, today: date) -> list[date]:
     missed = (today - line.accrued_through).days if line.principal_minor else 0
     return [line.accrued_through + timedelta(days=i + 1) for i in range(min(missed, MOST_DAYS))]
-
-
-def _every_active_line(now: datetime) -> Iterator[CreditLine]:
-    after: Item | None = None
-    for _ in range(MOST_PAGES):
-        page = store.active_lines(now, after=after, limit=PAGE)
-        yield from page.values
-        after = page.last_key
-        if after is None:
-            return
-    raise Defect(f"more than {MOST_PAGES * PAGE} credit lines: one run cannot look at all of them")

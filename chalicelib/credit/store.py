@@ -22,6 +22,9 @@ from chalicelib.storage.records import Listing, Versioned, create, listing, load
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
 ACTIVE_LINES = "credit-lines"
+TURN = record_key("credit", "accrual")
+"""Where it is kept how far the daily accrual has come in that list."""
+
 MISSING = "credit_line_not_found"
 LAST_OF_DAY = 10**12 - 1
 """A number that no event of a line reaches: behind it lie the events of later days alone."""

@@ -157,14 +157,14 @@ def resume(found: Found, key: Key, now: datetime) -> Write | None:
 def find_suspended(tenant: str, record_id: str) -> Key | None:
     """Where a suspended record is kept, or None. The index is eventual: one suspended a moment ago may be missing."""
     after: Item | None = None
-    for _ in range(MAX_PAGES):
+    more = True
+    while more:
         page = _page(_suspended_list(tenant), after=after, limit=PAGE)
         for key in page.keys:
             if key.pk == f"{tenant}#{record_id}":
                 return key
         after = page.last_key
-        if after is None:
-            break
+        more = after is not None
     return None
 
 

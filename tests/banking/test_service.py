@@ -11,9 +11,11 @@ import pytest
 from chalicelib.banking import payee_store, service, store
 from chalicelib.banking.domain import BankAccount, BankDetails, accounts_behind
 from chalicelib.banking.payee_accounts import open_details
+from chalicelib.banking.quarantine import list_quarantine, quarantine
 from chalicelib.banking.service import CreateParty
 from chalicelib.core.errors import Defect, InvalidInput, KeyReused, NotFound, Refusal
 from chalicelib.ledger.store.accounts import list_accounts
+from chalicelib.storage.commit import commit
 from tests.banking.build import (
     ACCOUNT,
     BANK,
@@ -27,7 +29,7 @@ from tests.banking.build import (
     opened_books,
     party,
 )
-from tests.support.calls import call
+from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import crash_points
 
@@ -182,7 +184,36 @@ def test_a_second_account_shares_what_is_there_and_the_first_still_pays(books: C
     key = store.paying_key(TENANT, "CNY")
     assert store.take_paying(store._read(key), TENANT, "CNY") == ACCOUNT
     assert len(list_accounts(TENANT, after=None, limit=100)[0]) == len(accounts_behind(ACCOUNT)) + 1
-    assert set(store.list_accounts(TENANT)) == {ACCOUNT, second}
+    assert set(store.every_account(TENANT)) == {ACCOUNT, second}
+
+
+def test_every_account_is_read_however_many_there_are(tables: Tables) -> None:
+    links = [BankAccount(f"bank_{n % 3}", f"6222{n:05}", TENANT, "CNY") for n in range(250)]
+    for link in links:
+        commit((store.create_link(link),))
+
+    assert set(store.every_account(TENANT)) == set(links)
+    assert store.banks_of(TENANT) == ["bank_0", "bank_1", "bank_2"]
+    assert store.banks_of("ten_other") == []
+
+
+def test_a_bank_whose_id_begins_as_anothers_does_is_a_bank_of_its_own(tables: Tables) -> None:
+    banks = ["bank", "bank-2", "bank2", "bank_2", "banka"]
+    for bank_id in reversed(banks):
+        commit((store.create_link(BankAccount(bank_id, "62220001", TENANT, "CNY")),))
+
+    assert store.banks_of(TENANT) == banks
+
+
+def test_what_came_from_a_bank_and_is_nobodys_is_listed_behind_more_than_a_hundred_accounts(tables: Tables) -> None:
+    for n in range(101):
+        commit((store.create_link(BankAccount("bank_a", f"6222{n:05}", TENANT, "CNY")),))
+    commit((store.create_link(BankAccount("bank_z", "62229", TENANT, "CNY")),))
+    quarantine(bank_id="bank_z", message_id="m1", blob="b", reason="unknown_message", now=MONDAY)
+
+    page = list_quarantine(TENANT, after=None, limit=10)
+
+    assert [(entry.bank_id, entry.reason) for entry in page.entries] == [("bank_z", "unknown_message")]
 
 
 @pytest.mark.parametrize("other", [replace(ACCOUNT, tenant_id="ten_other"), replace(ACCOUNT, currency="EUR")])
@@ -206,7 +237,7 @@ def test_a_killed_process_leaves_one_link(tables: Tables, cloud: Cloud) -> None:
 
         service.link_bank_account(one, link)
 
-        assert store.list_accounts(link.tenant_id) == (link,), point
+        assert list(store.every_account(link.tenant_id)) == [link], point
         assert len(list_accounts(link.tenant_id, after=None, limit=100)[0]) == len(accounts_behind(link)), point
 
 

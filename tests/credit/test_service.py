@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from chalicelib.core.call import entry_id
-from chalicelib.core.errors import Busy, Conflict, Defect, KeyReused, NotFound, Refusal
+from chalicelib.core.errors import Busy, Conflict, KeyReused, NotFound, Refusal
 from chalicelib.credit import service, store
 from chalicelib.credit.domain import CreditLine
 from chalicelib.credit.postings import line_accounts
@@ -46,6 +46,18 @@ def drawn(line: CreditLine | None = None, minor: int = DRAWN) -> CreditLine:
     opened = open_stored(line)
     draw_stored(opened, minor)
     return opened
+
+
+def after_lines(count: int) -> Callable[[], bool]:
+    """Time that is up after so many lines: a run asks before each line, and before each page."""
+    asked = 0
+
+    def is_over() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > count + 1
+
+    return is_over
 
 
 def interest_booked(line: CreditLine) -> int:
@@ -222,16 +234,43 @@ def test_each_line_is_booked_at_its_own_instant_however_long_the_run_takes(table
     assert sorted(load_entry(TENANT, entry_id(TENANT, key)).recorded_at for key in keys) == instants
 
 
-def test_more_lines_than_a_run_can_look_at_are_never_passed_over_in_silence(
+def test_runs_whose_time_is_up_go_on_where_the_one_before_stopped(
     tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "PAGE", 1)
-    monkeypatch.setattr(service, "MOST_PAGES", 1)
-    for line_id in ("crl_a", "crl_b"):
-        open_stored(line_of(line_id=line_id))
+    monkeypatch.setattr(service, "PAGE", 2)
+    open_books()
+    lines = [drawn(line_of(line_id=f"crl_{i}")) for i in range(5)]
 
-    with pytest.raises(Defect):
-        accrue_due(at(1))
+    runs = [accrue_due(at(1), is_over=after_lines(2)) for _ in range(3)]
+
+    assert [(run.lines, run.days) for run in runs] == [(2, 2), (2, 2), (1, 1)]
+    assert [interest_booked(line) for line in lines] == [13_750] * 5
+
+
+def test_a_run_that_stops_within_a_page_leaves_nothing_of_it_out(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_DAYS", 1)
+    open_books()
+    lines = [drawn(line_of(line_id=f"crl_{i}")) for i in range(3)]
+
+    first = accrue_due(at(1), is_over=after_lines(2))
+    second = accrue_due(at(1))
+
+    assert ((first.lines, first.days), (second.lines, second.days)) == ((2, 2), (3, 1))
+    assert [interest_booked(line) for line in lines] == [13_750] * 3
+
+
+def test_after_its_last_line_the_accrual_begins_again(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "PAGE", 1)
+    open_books()
+    for line_id in ("crl_a", "crl_b"):
+        drawn(line_of(line_id=line_id))
+
+    accrue_due(at(1), is_over=after_lines(1))
+    rest, next_day = accrue_due(at(1)), accrue_due(at(2))
+
+    assert ((rest.lines, rest.days), (next_day.lines, next_day.days)) == ((1, 1), (2, 2))
 
 
 def test_a_line_that_fails_does_not_stop_the_others(tables: Tables) -> None:

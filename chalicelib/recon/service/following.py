@@ -30,6 +30,7 @@ from chalicelib.recon.store import positions as store
 from chalicelib.storage.commit import Failed, Stale, Write, commit
 from chalicelib.storage.reads import BATCH, Found, fetch
 from chalicelib.storage.records import Versioned
+from chalicelib.storage.turns import find_turn, save_turn
 
 STEP = 25
 """Entries a step: at most three writes each, beside the step's own."""
@@ -71,7 +72,8 @@ def follow_all(*, is_over: Callable[[], bool]) -> FollowRun:
     """Follow the books of the bank accounts of all tenants, each a bounded part at a time, until `is_over` or all were
     looked at. The next run goes on behind the last account of this one."""
     run = FollowRun()
-    after, begun = store.find_turn()
+    begun = find_turn(store.turn_key())
+    after = begun.value.after
     for _ in range(MOST_TURNS):
         page = store.every_tracked_account(after=after, limit=PAGE)
         for progress in page.values:
@@ -79,7 +81,7 @@ def follow_all(*, is_over: Callable[[], bool]) -> FollowRun:
         after = page.last_key
         if is_over() or after is None:
             break
-    store.save_turn(after, begun)
+    save_turn(store.turn_key(), begun, after)
     return run
 
 

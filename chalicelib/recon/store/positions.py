@@ -16,7 +16,6 @@ from dataclasses import fields, replace
 from typing import Any, cast
 
 from chalicelib.core.errors import InvalidInput
-from chalicelib.core.values import dataclass
 from chalicelib.recon.positions import MonthTotals, OpenItem, Progress, Tally
 from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write, add, check, write_if
@@ -33,13 +32,6 @@ _END = "~"
 """Sorts behind all that can follow a month."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Where the schedule that follows all accounts is: behind this one, or at the beginning."""
-
-    after: Item | None
-
-
 def progress_key(tenant: str, account_id: str) -> Key:
     """Where it is kept how far an account is counted."""
     return record_key(tenant, account_id, "positions")
@@ -53,6 +45,11 @@ def line_item_key(tenant: str, account_id: str, line_id: str) -> Key:
 def entry_item_key(tenant: str, account_id: str, entry_id: str) -> Key:
     """Where an entry is kept while no line is matched to it."""
     return record_key(tenant, account_id, f"item#entry#{entry_id}")
+
+
+def turn_key() -> Key:
+    """Where it is kept how far the schedule that follows all accounts has come."""
+    return record_key("recon", "follow")
 
 
 def item_key(tenant: str, item: OpenItem) -> Key:
@@ -164,19 +161,6 @@ def every_tracked_account(*, after: Item | None, limit: int) -> Listing[Progress
     return records.listing(TRACKED, Progress, after=after, limit=limit)
 
 
-def find_turn() -> tuple[Item | None, Versioned[Turn] | None]:
-    """Where the last run over all accounts ended: the key to go on after (None: at the beginning), and its record."""
-    key = _turn_key()
-    turn = take(fetch([key]), key, Turn)
-    return (turn.value.after if turn is not None else None), turn
-
-
-def save_turn(after: Item | None, before: Versioned[Turn] | None) -> None:
-    """Keep where a run ended. Where another has ended meanwhile, that is as good."""
-    key, turn = _turn_key(), Turn(after)
-    write_if(create(key, turn, exists="turn") if before is None else records.replace(key, turn, version=before.version))
-
-
 def open_items(tenant: str, account_id: str, month: str, *, after: Item | None, limit: int) -> Listing[OpenItem]:
     """One page of the items that were open at the end of a month: those that are open still, the oldest first, then
     those that were cleared later. A page may hold fewer than `limit`, and none, and still not be the last. Raises
@@ -201,10 +185,6 @@ def open_items(tenant: str, account_id: str, month: str, *, after: Item | None, 
 
 
 # ---- inside
-
-
-def _turn_key() -> Key:
-    return record_key("recon", "follow")
 
 
 def _ranges(tenant: str, account_id: str, month: str) -> tuple[tuple[str, tuple[str, str]], ...]:

@@ -32,7 +32,7 @@ def receive_line(call: Call, line: StatementLine, account_id: str, entry_id: str
 def _movement(tenant: str, line: StatementLine) -> Movement:
     """The movement that a line states."""
     return Movement(
-        account=next(one for one in banking_store.list_accounts(tenant) if one.account_id == line.bank_account_id),
+        account=next(one for one in banking_store.every_account(tenant) if one.account_id == line.bank_account_id),
         bank_reference=line.bank_reference,
         amount=Money(line.amount_minor, line.currency),
         booked_on=line.booked_on,

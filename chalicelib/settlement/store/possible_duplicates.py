@@ -12,7 +12,6 @@ from chalicelib.storage.records import Listing, Versioned, create, listing, repl
 from chalicelib.storage.tables import Item, Key, record_key
 
 PAGE = 100
-MOST_PAGES = 1000
 
 
 def duplicate_key(tenant: str, duplicate_id: str) -> Key:
@@ -65,12 +64,12 @@ def list_duplicates(tenant: str, status: str, *, after: Item | None, limit: int)
 def open_duplicates(tenant: str, bank_account_id: str) -> Iterator[PossibleDuplicate]:
     """Those of one bank account that are still open."""
     after: Item | None = None
-    for _ in range(MOST_PAGES):
+    more = True
+    while more:
         page = list_duplicates(tenant, "open", after=after, limit=PAGE)
         yield from (each for each in page.values if each.movement.account.account_id == bank_account_id)
         after = page.last_key
-        if after is None:
-            return
+        more = after is not None
 
 
 def _listed(tenant: str, duplicate: PossibleDuplicate) -> tuple[str, str]:
