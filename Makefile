@@ -13,7 +13,7 @@ SOURCES := $(wildcard app.py chalicelib infra tests bench)
 STRICT := $(wildcard chalicelib/core chalicelib/messages chalicelib/*/domain.py chalicelib/*/domain chalicelib/banking/payees.py chalicelib/banking/payouts.py chalicelib/banking/payout_ageing.py chalicelib/banking/payout_decisions.py chalicelib/banking/payout_postings.py chalicelib/banking/payout_status.py chalicelib/banking/payout_states.py chalicelib/recon/matching.py chalicelib/recon/formats chalicelib/ledger/account_life.py chalicelib/ledger/deferred.py chalicelib/ledger/documents.py chalicelib/ledger/exchange.py chalicelib/ledger/lines.py chalicelib/ledger/batches.py chalicelib/ledger/reversals.py chalicelib/ledger/commands.py chalicelib/ledger/conditions.py chalicelib/ledger/metadata.py chalicelib/ledger/transfers.py chalicelib/ledger/holds.py chalicelib/ledger/reservations.py chalicelib/ledger/checkpoints.py chalicelib/ledger/merkle.py chalicelib/ledger/movements.py chalicelib/ledger/rebuild.py chalicelib/ledger/totals.py chalicelib/credit/history.py chalicelib/credit/changes.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help env stack-env demo industries up down reset test simulate check lint format types contracts templates bench bench-ledger bench-netting bench-scale rebuild openapi package deploy lock
+.PHONY: help env stack-env demo industries up down reset test simulate check lint format types contracts templates bench bench-ledger bench-messages bench-netting bench-scale rebuild openapi package deploy lock
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -72,6 +72,9 @@ bench: env stack-env ## Measure capacity units, import times and the size of the
 
 bench-ledger: env stack-env ## Measure the ledger against its bounds (needs a JDK and npm)
 	@$(RUN) -m bench.ledger
+
+bench-messages: env ## Measure a bank's message of 10,000 movements (needs a JDK; minutes)
+	@$(RUN) -m bench.messages
 
 bench-netting: env ## Measure a netting window of 10,000 obligations (needs a JDK and npm)
 	@$(RUN) -m bench.netting

@@ -1,8 +1,8 @@
 """`Worker`: what a capability's worker module registers its handlers on.
 
 A deployed handler is entered directly, so neither `app.py` nor any Chalice middleware has run before it: all that a
-handler needs is in the decorator. A batch reports what failed and no more: on a FIFO queue a failure holds back the
-rest of its group only; a stream's batch fails whole.
+handler needs is in the decorator. A failure is that of its own message or record: on a FIFO queue it holds back the
+rest of its group only; the records of a stream's batch that failed are handled one by one, and then the batch fails.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ import json
 import logging
 import traceback
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from botocore.exceptions import ClientError
 from chalice.app import Blueprint, CloudWatchEvent, DynamoDBEvent, SQSEvent
 
 from chalicelib.core.errors import Refusal
+from chalicelib.core.runs import attempt_each
 from chalicelib.core.values import dataclass
+from chalicelib.queues.budget import Deadline
 
 log = logging.getLogger("quittance.worker")
 log.setLevel(logging.INFO)
 
 MOST_RECEIVES = 5
 """A message that fails on this receive goes to the dead-letter queue: `maxReceiveCount` of every queue."""
+
+MOST_ALONE_SECONDS = 10
+"""How long the records of a batch that failed are taken up one by one. What is left comes again with the batch."""
 
 MOST_FRAMES = 12
 
@@ -80,14 +85,15 @@ class Worker:
         return register
 
     def stream(self, name: str, *, table: str) -> Callable[[Callable[[list[StreamRecord]], None]], Handler]:
-        """Handle the records of a table's stream, a batch at a time, in order. A handler that raises fails the batch,
-        which then comes again whole or halved: it writes the same thing again when a record comes again."""
+        """Handle the records of a table's stream, a batch at a time, in order. Where the handler raises, each record is
+        handled by itself, so that none waits for one that always fails; if one still fails, so does the batch, which
+        then comes again, halved until that record is alone. A record that comes again does the same thing again."""
         arn = PLACEHOLDER.format(service="dynamodb", name=f"table/{table}/stream/0")
 
         def register(handle: Callable[[list[StreamRecord]], None]) -> Handler:
             @wraps(handle)
             def entered(event: DynamoDBEvent) -> None:
-                _logged(name, lambda: handle(_records(event.to_dict()["Records"])))
+                _logged(name, lambda: _handle_records(handle, _records(event.to_dict()["Records"])))
 
             handler: Handler = self.blueprint.on_dynamodb_record(stream_arn=arn, name=name)(entered)
             return handler
@@ -150,6 +156,25 @@ def _succeeds(handle: Callable[[Message], None], body: str, group: str, count: i
         _log_failure("message_failed", error)
         return False
     return True
+
+
+def _handle_records(handle: Callable[[list[StreamRecord]], None], records: list[StreamRecord]) -> None:
+    """Handle a batch, or each record of it by itself where the batch fails. Raises what a record failed with."""
+    try:
+        handle(records)
+    except Exception as failure:
+        _log_failure("batch_failed", failure)
+        is_over = Deadline(MOST_ALONE_SECONDS).has_passed
+        run = attempt_each(records, partial(_handle_alone, handle), is_over=is_over)
+        if run.failures:
+            raise run.failures[0].error from None
+        if not run.is_whole:
+            raise
+
+
+def _handle_alone(handle: Callable[[list[StreamRecord]], None], record: StreamRecord) -> int:
+    handle([record])
+    return 1
 
 
 def _records(records: list[dict[str, Any]]) -> list[StreamRecord]:

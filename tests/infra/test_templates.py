@@ -163,6 +163,7 @@ def test_a_poisoned_stream_record_is_cornered_and_told(worker: str) -> None:
 
     assert source["StartingPosition"] == "TRIM_HORIZON"
     assert source["BisectBatchOnFunctionError"] is True
+    assert 3 <= source["MaximumRetryAttempts"] <= 10
     assert source["MaximumRecordAgeInSeconds"] < 24 * 3600
     assert "StreamsDeadQueueArn" in str(source["DestinationConfig"]["OnFailure"])
 

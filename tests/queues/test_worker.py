@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.core.errors import Conflict
 from chalicelib.queues import Message, StreamRecord, Worker
+from chalicelib.queues.budget import Deadline
 from chalicelib.queues.worker import MOST_RECEIVES, WorkerFailed
 from infra.templates import DATA_TEMPLATE, load_template
 from tests.support.events import queue_event, schedule_event, stream_event
@@ -87,7 +88,7 @@ def test_the_last_receive_is_that_of_every_queue() -> None:
     queues = [r for r in load_template(DATA_TEMPLATE)["Resources"].values() if r["Type"] == "AWS::SQS::Queue"]
     redrives = [q["Properties"]["RedrivePolicy"] for q in queues if "RedrivePolicy" in q["Properties"]]
 
-    assert [redrive["maxReceiveCount"] for redrive in redrives] == [MOST_RECEIVES] * 2
+    assert {redrive["maxReceiveCount"] for redrive in redrives} == {MOST_RECEIVES}
 
 
 @pytest.mark.parametrize("body", ["", "{", "null", "[]", '"text"', "{}", '{"n": NaN'])
@@ -139,14 +140,62 @@ def test_a_stream_gives_the_images_in_order() -> None:
     assert seen.given == [(None, a), (a, b), (b, None)]
 
 
-def test_a_batch_of_a_stream_fails_with_the_handler() -> None:
+def test_a_record_that_always_fails_keeps_no_other_waiting() -> None:
     a, b, c = images("a", "b", "c")
     seen = Seen((None, b))
 
     with pytest.raises(WorkerFailed):
         streamed(seen)(stream_event((None, a), (None, b), (None, c)), None)
 
-    assert seen.given == [(None, a), (None, b)]
+    assert seen.given == [(None, a), (None, b), (None, a), (None, b), (None, c)]
+
+
+def test_a_batch_fails_while_one_of_its_records_does() -> None:
+    [a] = images("a")
+    seen = Seen((None, a))
+    handler = streamed(seen)
+
+    for _ in range(3):
+        with pytest.raises(WorkerFailed, match="probe: ValueError"):
+            handler(stream_event((None, a)), None)
+    seen.failing = ()
+
+    assert handler(stream_event((None, a)), None) is None
+
+
+def test_a_batch_whose_records_each_succeed_alone_does_not_come_again() -> None:
+    a, b = images("a", "b")
+    handled: list[StreamRecord] = []
+
+    def probe(records: list[StreamRecord]) -> None:
+        if len(records) > 1:
+            raise ValueError(SECRET)
+        handled.extend(records)
+
+    Worker(__name__).stream("probe", table="journal")(probe)(stream_event((None, a), (None, b)), None)
+
+    assert handled == [StreamRecord(None, a), StreamRecord(None, b)]
+
+
+def test_records_that_are_not_reached_in_time_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = images("a", "b")
+    seen = Seen((None, a))
+    monkeypatch.setattr(Deadline, "has_passed", lambda self: True)
+
+    with pytest.raises(WorkerFailed, match="probe: ValueError"):
+        streamed(seen)(stream_event((None, a), (None, b)), None)
+
+    assert seen.given == [(None, a)]
+
+
+def test_a_killed_process_takes_up_no_record_by_itself() -> None:
+    a, b = images("a", "b")
+    seen = Seen((None, a), error=Crash)
+
+    with pytest.raises(Crash):
+        streamed(seen)(stream_event((None, a), (None, b)), None)
+
+    assert seen.given == [(None, a)]
 
 
 def test_what_aws_writes_into_the_log_of_a_failure_holds_none_of_its_text(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,8 +5,17 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
 
 from chalicelib.banking import paying
 from chalicelib.banking.callbacks import receive_callback
@@ -15,8 +24,11 @@ from chalicelib.banking.payouts import Payout
 from chalicelib.banking.quarantine import list_quarantine
 from chalicelib.core.ids import derived_id
 from chalicelib.settlement.worker import bank_messages, payments, relay
-from tests.banking.build import BANK, Cloud, signed
-from tests.settlement.market import Market
+from chalicelib.storage.commit import commit
+from chalicelib.storage.records import create
+from chalicelib.storage.tables import record_key
+from tests.banking.build import BANK, BUCKET, Cloud, signed
+from tests.settlement.market import Market, market
 from tests.support.calls import MONDAY
 from tests.support.dynamodb_local import Tables
 from tests.support.events import queue_event, stream_event
@@ -104,6 +116,28 @@ class Desk:
 
     def _newest_payouts(self) -> tuple[Payout, ...]:
         return paying.list_payouts(self.place.tenant, after=None, limit=50).values
+
+
+@contextmanager
+def opened_desk(tables: Tables) -> Iterator[Desk]:
+    """A market on DynamoDB Local with S3, KMS and SQS by moto, on the Monday on which everything begins,
+    and not a moment before."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        patch.setenv("QUITTANCE_STAGE", "local")
+        offset = MONDAY - datetime.now(UTC)
+        commit((create(record_key("sandbox", "clock"), math.ceil(offset.total_seconds()), exists="clock_set"),))
+        s3, sqs = boto3.client("s3"), boto3.client("sqs")
+        region = {"LocationConstraint": os.environ["AWS_DEFAULT_REGION"]}
+        s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=region)
+        patch.setenv("QUITTANCE_BUCKET", BUCKET)
+        patch.setenv("QUITTANCE_SEALING_KEY", boto3.client("kms").create_key()["KeyMetadata"]["KeyId"])
+        ends = {}
+        for name in ("CALLBACK", "PAYOUT"):
+            attributes = {"FifoQueue": "true", "VisibilityTimeout": "0"}
+            url = sqs.create_queue(QueueName=f"{name.lower()}s.fifo", Attributes=attributes)["QueueUrl"]
+            patch.setenv(f"QUITTANCE_{name}_QUEUE_URL", url)
+            ends[name] = Cloud(s3, sqs, url)
+        yield Desk(market(seal=True), tables, ends["CALLBACK"], ends["PAYOUT"])
 
 
 def notification(*entries: dict[str, Any], iban: str, currency: str = "CNY") -> bytes:
