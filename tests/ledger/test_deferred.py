@@ -349,7 +349,7 @@ def test_every_tenant_that_is_behind_is_folded_and_a_failure_is_told() -> None:
 
     assert run.failures == ()
     assert behind.balance() == (5, 3, 1)
-    assert deferred.fold_behind().tenants == 0
+    assert deferred.fold_behind().attempted == 0
 
 
 def test_one_tenant_that_cannot_be_folded_holds_no_other_up() -> None:
@@ -368,7 +368,7 @@ def test_one_tenant_that_cannot_be_folded_holds_no_other_up() -> None:
         run = deferred.fold_behind()
     deferred.fold_behind()
 
-    assert [failure.tenant for failure in run.failures] == [broken.tenant]
+    assert [failure.subject for failure in run.failures] == [broken.tenant]
     assert sound.balance() == broken.balance() == (5, 3, 1)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from chalicelib.core.errors import Defect
-from chalicelib.core.values import dataclass
+from chalicelib.core.runs import Run, attempt_each
 from chalicelib.ledger.store import feed, folding
 from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Item
@@ -14,23 +14,6 @@ USUAL_ROUNDS = 20
 MOST_ROUNDS = 1_000
 LIST_PAGE = 100
 MOST_LIST_PAGES = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class FoldFailure:
-    """A tenant whose fold failed, and how."""
-
-    tenant: str
-    error: Exception
-
-
-@dataclass(frozen=True, slots=True)
-class FoldRun:
-    """What folding every tenant that was behind came to: how many tenants and entries, and what failed."""
-
-    tenants: int = 0
-    entries: int = 0
-    failures: tuple[FoldFailure, ...] = ()
 
 
 def fold(tenant: str, known: Mapping[int, str] | None = None, *, most_rounds: int = USUAL_ROUNDS) -> int:
@@ -51,26 +34,20 @@ def fold(tenant: str, known: Mapping[int, str] | None = None, *, most_rounds: in
     return count
 
 
-def fold_behind() -> FoldRun:
-    """Fold every tenant whose position is behind the head of its feed. Where one fails the others are folded."""
-    run = FoldRun()
+def fold_behind() -> Run[str]:
+    """Fold every tenant whose position is behind the head of its feed; how many entries were folded. Where one fails
+    the others are folded."""
+    return attempt_each(_behind(), lambda tenant: fold(tenant, most_rounds=MOST_ROUNDS))
+
+
+def _behind() -> Iterator[str]:
+    """The tenants whose position is behind the head of their feed."""
     after: Item | None = None
     for _ in range(MOST_LIST_PAGES):
         page = folding.list_positions(after=after, limit=LIST_PAGE)
         heads = feed.heads([position.tenant for position in page.values])
-        for position in page.values:
-            if position.upto < heads.get(position.tenant, 0):
-                run = _with(run, position.tenant)
+        yield from (each.tenant for each in page.values if each.upto < heads.get(each.tenant, 0))
         after = page.last_key
         if after is None:
-            return run
+            return
     raise Defect(f"more than {MOST_LIST_PAGES * LIST_PAGE} tenants with deferred accounts")
-
-
-def _with(run: FoldRun, tenant: str) -> FoldRun:
-    """The run with one tenant more."""
-    try:
-        folded, failures = fold(tenant, most_rounds=MOST_ROUNDS), run.failures
-    except Exception as error:  # whatever it is, it is this tenant's: it is handed up with the run's result
-        folded, failures = 0, (*run.failures, FoldFailure(tenant, error))
-    return FoldRun(run.tenants + 1, run.entries + folded, failures)

@@ -7,11 +7,12 @@ the entries behind the block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from chalicelib.access.domain import OPERATOR
 from chalicelib.access.store import list_tenants
 from chalicelib.core.errors import Busy, Defect, TooLarge
+from chalicelib.core.runs import Run, attempt_each
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.store import feed
 from chalicelib.ledger.store import totals as store
@@ -55,14 +56,6 @@ class Cut:
     sums: Sums
 
 
-@dataclass(frozen=True, slots=True)
-class TotalsRun:
-    """What bringing on every tenant that was behind came to: blocks added, and the tenants it failed for."""
-
-    blocks: int = 0
-    failures: tuple[tuple[str, Exception], ...] = ()
-
-
 def follow(tenant: str, known: Mapping[int, str] | None = None, *, most_blocks: int = USUAL_BLOCKS) -> int:
     """Bring a tenant's totals up to the last block whose entries are all numbered; how many blocks were added here.
     `known` as in `feed.run_after`. Several at once, or again after a crash, come to the same totals."""
@@ -79,18 +72,30 @@ def follow_numbered(numbered: Mapping[str, Mapping[int, str]]) -> None:
             follow(tenant, known)
 
 
-def follow_behind(*, is_over: Callable[[], bool] = lambda: False) -> TotalsRun:
-    """Bring on the totals of every tenant that is behind its feed by a block or more, until the time is over. Where one
-    fails the others are brought on. Books that are older than totals get theirs here, from the first entry on."""
-    run = _followed(TotalsRun(), [OPERATOR], is_over)
+def follow_behind(*, is_over: Callable[[], bool] = lambda: False) -> Run[str]:
+    """Bring on the totals of every tenant that is behind its feed by a block or more, until the time is over; how many
+    blocks were added. Where one fails the others are brought on. Books that are older than totals get theirs here, from
+    the first entry on."""
+    return attempt_each(_behind(), lambda tenant: follow(tenant, most_blocks=MOST_BLOCKS), is_over=is_over)
+
+
+def _behind() -> Iterator[str]:
+    """The tenants whose totals are behind their feed by a block or more."""
+    yield from _behind_among([OPERATOR])
     after: Item | None = None
     for _ in range(MOST_PAGES):
         page = list_tenants(after=after, limit=PAGE)
-        run = _followed(run, [tenant.tenant_id for tenant in page.values], is_over)
+        yield from _behind_among([tenant.tenant_id for tenant in page.values])
         after = page.last_key
         if after is None:
-            return run
+            return
     raise Defect(f"more than {MOST_PAGES * PAGE} tenants")
+
+
+def _behind_among(tenants: Sequence[str]) -> list[str]:
+    """Those of at most 100 tenants that are behind."""
+    heads, positions = feed.heads(tenants), store.positions(tenants)
+    return [tenant for tenant in tenants if block_end(heads.get(tenant, 0)) > positions.get(tenant, 0)]
 
 
 def cut(tenant: str, *, upto: int | None = None, end: str | None = None) -> Cut:
@@ -177,15 +182,3 @@ def _first_block(tenant: str, base: int, end: str, currency: str) -> int:
         else:
             low = middle
     return low * BLOCK
-
-
-def _followed(run: TotalsRun, tenants: Sequence[str], is_over: Callable[[], bool]) -> TotalsRun:
-    """The run with these tenants, at most 100, brought on where they are behind."""
-    heads, positions = feed.heads(tenants), store.positions(tenants)
-    for tenant in tenants:
-        if block_end(heads.get(tenant, 0)) > positions.get(tenant, 0) and not is_over():
-            try:
-                run = TotalsRun(run.blocks + follow(tenant, most_blocks=MOST_BLOCKS), run.failures)
-            except Exception as error:  # whatever it is, it is this tenant's: it is handed up with the run's result
-                run = TotalsRun(run.blocks, (*run.failures, (tenant, error)))
-    return run

@@ -38,22 +38,21 @@ def sweep() -> dict[str, int]:
     """
     end = Deadline(MOST_SECONDS_IN_ALL)
     swept = holds.expire_due(clock.now(), is_over=Deadline(MOST_SECONDS).has_passed)
-    run = deferred.fold_behind()
+    folded = deferred.fold_behind()
     totalled = totals.follow_behind(is_over=end.has_passed)
     done = {
         "holds_returned": swept.returned,
-        "tenants_folded": run.tenants,
-        "entries_folded": run.entries,
-        "blocks_totalled": totalled.blocks,
+        "tenants_folded": folded.attempted,
+        "entries_folded": folded.done,
+        "blocks_totalled": totalled.done,
     }
     log.info(json.dumps({"swept": done}))
     for hold in swept.failures:
         log_failure(log, "hold_not_returned", hold.error, tenant=hold.tenant, hold_id=hold.hold_id)
-    for failure in run.failures:
-        log_failure(log, "tenant_not_folded", failure.error, tenant=failure.tenant)
-    for tenant, error in totalled.failures:
-        log_failure(log, "tenant_not_totalled", error, tenant=tenant)
-    failures = (len(swept.failures), len(run.failures), len(totalled.failures))
+    for alarm, run in (("tenant_not_folded", folded), ("tenant_not_totalled", totalled)):
+        for failure in run.failures:
+            log_failure(log, alarm, failure.error, tenant=failure.subject)
+    failures = (len(swept.failures), len(folded.failures), len(totalled.failures))
     if any(failures):
         raise Defect("{} holds not returned, {} tenants not folded, {} not totalled".format(*failures))
     return done

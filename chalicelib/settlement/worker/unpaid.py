@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from chalicelib.core.errors import Defect
+from chalicelib.core.runs import attempt_each
 from chalicelib.queues import Worker
 from chalicelib.queues.failures import log_failure
 from chalicelib.queues.metrics import emit
@@ -31,17 +32,12 @@ def unpaid() -> dict[str, int]:
 def ask_again(ask: Callable[[], datetime]) -> dict[str, int]:
     """Look at every tenant, and ask for the payouts that are missing when `ask` is asked. Answers `{"tenants": looked
     at, "entries": asked for}`. Where a tenant failed the others are looked at, and the run fails."""
-    tenants, entries, failures = 0, 0, list[Exception]()
-    for tenant in every_tenant():
-        tenants += 1
-        try:
-            entries += _ask_for(tenant, ask())
-        except Exception as failure:  # whatever it is, it is this tenant's
-            log_failure(log, "unpaid_not_looked_for", failure, tenant=tenant)
-            failures.append(failure)
-    if failures:
-        raise Defect(f"{len(failures)} of {tenants} tenants not looked at") from failures[0]
-    return {"tenants": tenants, "entries": entries}
+    run = attempt_each(every_tenant(), lambda tenant: _ask_for(tenant, ask()))
+    for failure in run.failures:
+        log_failure(log, "unpaid_not_looked_for", failure.error, tenant=failure.subject)
+    if run.failures:
+        raise Defect(f"{len(run.failures)} of {run.attempted} tenants not looked at") from run.failures[0].error
+    return {"tenants": run.attempted, "entries": run.done}
 
 
 def _ask_for(tenant: str, now: datetime) -> int:

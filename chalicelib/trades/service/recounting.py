@@ -9,6 +9,7 @@ from typing import Any
 
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.instants import instant_text
+from chalicelib.core.runs import attempt_each
 from chalicelib.core.values import dataclass
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Plan, once
@@ -68,13 +69,9 @@ def recount_all(versions: str, now: datetime) -> Recount:
 
 
 def _with_page(run: Recount, trades: tuple[tuple[str, str], ...], now: datetime) -> Recount:
-    done, failures = 0, list(run.failures)
-    for tenant, trade_id in trades:
-        try:
-            done += recount_trade(tenant, trade_id, now=now)
-        except Exception as error:  # whatever it is, it is this trade's: the others are counted
-            failures.append((trade_id, error))
-    return Recount(run.trades + len(trades), run.recounted + done, tuple(failures))
+    page = attempt_each(trades, lambda each: recount_trade(*each, now=now))
+    failures = ((failure.subject[1], failure.error) for failure in page.failures)
+    return Recount(run.trades + page.attempted, run.recounted + page.done, (*run.failures, *failures))
 
 
 def _call(tenant: str, trade_id: str, version: int, terms: Terms, now: datetime) -> Call:
