@@ -100,7 +100,7 @@ LIMITS = {
         "MAX_HEAD_BYTES": REQUEST,
     },
     "queues/send.py": {"MOST_BYTES": REQUEST},
-    "queues/worker.py": {"MOST_RECEIVES": REQUEST, "MOST_FRAMES": REQUEST},
+    "queues/worker.py": {"MOST_RECEIVES": REQUEST, "MOST_FRAMES": REQUEST, "MOST_ALONE_SECONDS": RUN},
     "recon/beancount.py": {"MOST_NAME": THING},
     "recon/domain.py": {"MOST_COMMENT": THING, "MOST_DESCRIPTION": THING, "MOST_REFERENCE": THING},
     "recon/formats.py": {"MOST_BYTES": REQUEST, "MOST_LINES": REQUEST, "MOST_STATEMENTS": REQUEST},
