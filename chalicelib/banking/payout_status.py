@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from chalicelib.banking.domain import Bank
@@ -31,22 +31,46 @@ class News:
     reason: str = ""
 
 
-def news_of(report: StatusReport) -> tuple[News, ...]:
-    """What a pain.002 says of each payout; nothing of those that it says are waiting.
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a status report says of one payment, and its place (`part`). `reasons`: its own first (perhaps empty), then
+    those of the file and its batches."""
 
-    A report without payments speaks of the whole file, which is named after its one payout. Raises InvalidInput
-    `unknown_payment_status` for a code that is in no list above.
-    """
-    told = [
-        (payment.end_to_end_id or payment.instruction_id, payment.status, payment.reason) for payment in report.payments
-    ]
+    part: str
+    payout_id: str
+    status: str
+    reasons: tuple[str, ...]
+    problem: str = ""
+    problem_at: str = ""
+
+
+def words_of(report: StatusReport) -> Iterator[Word]:
+    """What a pain.002 says, payment by payment; without payments it speaks of the whole file, which is named after its
+    one payout."""
     outer = [(report.group_status, report.group_reason), *((batch.status, batch.reason) for batch in report.batches)]
-    if not told:
+    general = tuple(dict.fromkeys(reason for _, reason in outer if reason))
+    for number, payment in enumerate(report.payments):
+        payout_id = payment.end_to_end_id or payment.instruction_id
+        reasons = (payment.reason, *general)
+        yield Word(str(number), payout_id, payment.status, reasons, payment.problem, payment.problem_at)
+    if not report.payments:
         # A batch's word is nearer than the group's.
-        told = [(report.original_message_id, *word) for word in outer if word[0]][-1:]
-    general = [reason for _, reason in outer if reason]
-    news = (_news(payout_id, status, [reason, *general]) for payout_id, status, reason in told)
-    return tuple(each for each in news if each is not None)
+        for status, reason in [word for word in outer if word[0]][-1:]:
+            yield Word("0", report.original_message_id, status, (reason, *general))
+
+
+def news_of(word: Word) -> News | None:
+    """What it says of a payout; None: that it waits.
+
+    Raises InvalidInput `unknown_payment_status` for a code that is in no list above, and the code of what cannot be
+    read.
+    """
+    if word.problem:
+        raise InvalidInput(word.problem, "a payment's status cannot be read", field=word.problem_at)
+    if word.status in WAITING:
+        return None
+    event = Event.ACCEPTED if word.status in ACCEPTING else _refusal(word.status, frozenset(word.reasons))
+    return News(word.payout_id, event, next(filter(None, word.reasons), ""))
 
 
 def by_profile(news: News, bank: Bank) -> News:
@@ -56,14 +80,6 @@ def by_profile(news: News, bank: Bank) -> News:
         return news
     reason = CANCELLED_BY_BANK if news.event is Event.CANCELLED else news.reason
     return replace(news, event=Event.REJECTION_UNPROVED, reason=reason)
-
-
-def _news(payout_id: str, status: str, reasons: Sequence[str]) -> News | None:
-    """`reasons`: the payment's own first (perhaps empty), then those of its batch and file."""
-    if status in WAITING:
-        return None
-    event = Event.ACCEPTED if status in ACCEPTING else _refusal(status, frozenset(reasons))
-    return News(payout_id, event, next(filter(None, reasons), ""))
 
 
 def _refusal(status: str, reasons: frozenset[str]) -> Event:

@@ -1,5 +1,5 @@
 """Bank callbacks in JSON, for banks without ISO 20022: the same facts in the same shapes. Strict: unknown or missing
-fields, floats and duplicate names are refused.
+fields, floats and duplicate names are refused, in an entry or payment for it alone: it has a `problem`.
 
 A notification of money moved:
 
@@ -26,6 +26,7 @@ a reversal or return undoes, `charges_minor` what the bank has kept of what it b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import (
@@ -39,7 +40,7 @@ from chalicelib.messages.model import (
     Status,
     StatusReport,
 )
-from chalicelib.messages.strict_json import Fields, parse, refuse
+from chalicelib.messages.strict_json import Fields, parse
 from chalicelib.messages.values import account_number, reference
 from chalicelib.messages.watch import Watch, unwatched
 
@@ -48,7 +49,8 @@ _STATUSES: dict[str, Status] = {"booked": "booked", "pending": "pending", "info"
 
 
 def read(body: bytes, watch: Watch = unwatched) -> Message:
-    """The message. Raises MessageUnreadable `malformed_json`, `unknown_message_type` or `invalid_field` (naming it)."""
+    """The message. Raises MessageUnreadable `malformed_json`, `unknown_message_type`, or `invalid_field`, `field_twice`
+    (naming it) of what is about the whole message."""
     document = Fields(parse(body), "")
     readers: dict[str, Callable[[Fields, Watch], Message]] = {"notification": _notification, "status": _status}
     kind = document.text("type")
@@ -65,7 +67,7 @@ def _notification(document: Fields, watch: Watch) -> AccountReport:
     identity = AccountId(account.optional("iban"), account.optional("other"), account.text("currency"), "")
     account.end()
     if not identity.number:
-        refuse("account")
+        document.refuse("account", None)
     statement = Statement(
         kind="notification",
         message_id=message_id,
@@ -89,12 +91,12 @@ def _watched(items: Iterable[Fields], watch: Watch) -> Iterator[Fields]:
 
 
 def _entry(fields: Fields) -> Entry:
-    sign = fields.one_of("direction", _SIGNS)
+    sign = fields.one_of("direction", _SIGNS, 0)
     amount, currency = sign * fields.amount(), fields.currency()
     entry = Entry(
         amount_minor=amount,
         currency=currency,
-        status=fields.one_of("status", _STATUSES),
+        status=fields.one_of("status", _STATUSES, "info"),
         reversal=fields.flag("reversal"),
         bank_reference=reference(fields.optional("bank_reference")),
         entry_reference="",
@@ -103,8 +105,15 @@ def _entry(fields: Fields) -> Entry:
         details=(_detail(fields, amount, currency),),
         stated_details=1,
     )
+    problem, place = _problem(fields)
+    return replace(entry, status="info", problem=problem, problem_at=place) if problem else entry
+
+
+def _problem(fields: Fields) -> tuple[str, str]:
+    """The code and place of the first thing wrong with what was read; empty where nothing is."""
     fields.end()
-    return entry
+    first = next(iter(fields.faults or ()), None)
+    return (first.code, str(first.facts["field"])) if first else ("", "")
 
 
 def _detail(fields: Fields, amount_minor: int, currency: str) -> Detail:
@@ -133,7 +142,8 @@ def _status(document: Fields, watch: Watch) -> StatusReport:
     return StatusReport(
         message_id=reference(document.text("message_id")),
         created_at=document.instant("created_at"),
-        original_message_id=reference(document.text("original_message_id")) or refuse("original_message_id"),
+        original_message_id=reference(document.text("original_message_id"))
+        or document.refuse("original_message_id", ""),
         group_status=document.optional("group_status"),
         group_reason=document.optional("group_reason"),
         batches=(),
@@ -149,5 +159,5 @@ def _payment(fields: Fields) -> PaymentStatus:
         status=fields.text("status"),
         reason=fields.optional("reason"),
     )
-    fields.end()
-    return payment
+    problem, place = _problem(fields)
+    return replace(payment, problem=problem, problem_at=place)

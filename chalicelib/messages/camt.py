@@ -1,14 +1,17 @@
 """camt.052, camt.053 and camt.054 of any version, as banks really write them.
 
 Deviations from the standard are read where their meaning is plain, and named in `Statement.warnings`; amounts,
-currencies and directions of entries and balances are never guessed. Message pagination (MsgPgntn) is not read: banks
-fill it wrongly, and footing and sequence numbers tell what is missing. Whether the figures hold is for `proof`.
+currencies, directions and days are never guessed: an entry that cannot be read has a `problem`, and the others stand.
+Message pagination (MsgPgntn) is not read: banks fill it wrongly, and footing and sequence numbers tell what is missing.
+Whether the figures hold is for `proof`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import TypeVar
 
 from chalicelib.messages import xml
 from chalicelib.messages.camt_detail import read_charges, read_detail
@@ -37,6 +40,8 @@ MAX_STATEMENTS = 10_000
 MAX_ENTRIES = 50_000
 MAX_DETAILS = 100_000
 _STATUSES: dict[str, Status] = {"BOOK": "booked", "PDNG": "pending", "FUTR": "pending", "INFO": "info"}
+T = TypeVar("T")
+_NOT_BOOKED: Status = "info"
 _SIGNS = {"CRDT": 1, "CREDIT": 1, "DBIT": -1, "DEBIT": -1}
 
 
@@ -50,11 +55,13 @@ class _Reading:
     balances: list[Balance] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     details: list[Detail] = field(default_factory=list)
+    detail_warnings: set[str] = field(default_factory=set)
     warnings: set[str] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
     entries_read: int = 0
     details_read: int = 0
     twice: str = ""
+    problem: tuple[str, str] = ("", "")
     entry_twice: str = ""
 
 
@@ -85,10 +92,15 @@ def _balance(node: Node, outer: Outer, reading: _Reading) -> None:
     sign_text = text(node, "CdtDbtInd")
     if not sign_text:
         reading.warnings.add("balance_without_sign")
-    amount, currency = _amount(node, outer, reading)
-    sign = _sign(sign_text or "CRDT", "Bal/CdtDbtInd")
+    try:
+        amount, currency = _amount(node, outer, reading)
+        sign = _sign(sign_text or "CRDT", "Bal/CdtDbtInd")
+        on = _day_of(node, "Dt")
+    except MessageUnreadable as fault:
+        reading.problem = reading.problem if reading.problem[0] else (fault.code, str(fault.facts["element"]))
+        return
     code = text(choice, "Cd") or text(choice, "Prtry")
-    reading.balances.append(Balance(code, sign * amount, currency, _day_of(node, "Dt", reading)))
+    reading.balances.append(Balance(code, sign * amount, currency, on))
 
 
 def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
@@ -101,7 +113,7 @@ def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
     sign = _SIGNS.get(entry.text("CdtDbtInd").upper(), 1)
     detail, warnings = read_detail(node, credit=sign > 0, reversal=_is_true(entry.text("RvslInd")))
     reading.details.append(detail)
-    reading.warnings |= warnings
+    reading.detail_warnings |= warnings
 
 
 def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
@@ -110,19 +122,26 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
     if outer.within("Ntry"):
         reading.entry_twice = "Ntry/Ntry"
         return
-    amount, currency = _amount(node, outer, reading)
-    sign = _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd")
-    status, problem, problem_at = _status(node, reading)
+    faults: list[tuple[str, str]] = []
+    if twice := reading.entry_twice or standing_twice(node):
+        faults.append(("element_twice", twice))
+    amount, currency = _noting(faults, lambda: _amount(node, outer, reading), (0, ""))
+    amount *= _noting(faults, lambda: _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd"), 0)
+    booked_on = _noting(faults, lambda: _day_of(node, "BookgDt"), None)
+    valued_on = _noting(faults, lambda: _day_of(node, "ValDt"), None)
+    is_reversal = _noting(faults, lambda: _flag(text(node, "RvslInd"), "Ntry/RvslInd"), False)
+    status = _noting(faults, lambda: _status(node, reading), _NOT_BOOKED)
+    problem, problem_at = faults[0] if faults else ("", "")
     entry = Entry(
-        amount_minor=sign * amount,
+        amount_minor=amount,
         currency=currency,
-        status=status,
-        reversal=_is_true(text(node, "RvslInd")),
+        status=_NOT_BOOKED if faults else status,
+        reversal=is_reversal,
         bank_reference=reference(text(node, "AcctSvcrRef")),
         entry_reference=reference(text(node, "NtryRef")),
-        booked_on=_day_of(node, "BookgDt", reading),
-        valued_on=_day_of(node, "ValDt", reading),
-        details=_settle(reading.details, sign * amount, currency, charges=read_charges(node, currency)),
+        booked_on=booked_on,
+        valued_on=valued_on,
+        details=_settle(reading.details, amount, currency, charges=read_charges(node, currency)),
         stated_details=_stated_details(node),
         info=text(node, "AddtlNtryInf"),
         problem=problem,
@@ -131,7 +150,18 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
     reading.details.clear()
     reading.entry_twice = ""
     reading.entries.append(entry)
-    reading.warnings |= _entry_warnings(entry)
+    if not faults:
+        reading.warnings |= _entry_warnings(entry) | reading.detail_warnings
+    reading.detail_warnings.clear()
+
+
+def _noting(faults: list[tuple[str, str]], read: Callable[[], T], instead: T) -> T:
+    """What is read of an entry; where it cannot be, that is noted with its place, and the rest is read."""
+    try:
+        return read()
+    except MessageUnreadable as fault:
+        faults.append((fault.code, str(fault.facts["element"])))
+        return instead
 
 
 def _settle(details: list[Detail], amount_minor: int, currency: str, *, charges: int) -> tuple[Detail, ...]:
@@ -179,9 +209,11 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
             entries=tuple(reading.entries),
             warnings=tuple(sorted(reading.warnings)),
             twice=reading.twice,
+            problem=reading.problem[0],
+            problem_at=reading.problem[1],
         )
     )
-    reading.twice = ""
+    reading.twice, reading.problem = "", ("", "")
     reading.balances.clear()
     reading.entries.clear()
     reading.warnings.clear()
@@ -199,7 +231,9 @@ def _account(node: Node, reading: _Reading) -> AccountId:
 
 def _main_currency(reading: _Reading) -> str:
     """The currency of the balances, else of the entries, when the account does not say its own."""
-    stated = {each.currency for each in reading.balances} or {each.currency for each in reading.entries}
+    stated = {each.currency for each in reading.balances} or {
+        each.currency for each in reading.entries if each.currency
+    }
     return stated.pop() if len(stated) == 1 else ""
 
 
@@ -228,23 +262,18 @@ def _sign(indicator: str, where: str) -> int:
         raise MessageUnreadable("invalid_direction", "neither credit nor debit", element=where) from None
 
 
-def _status(node: Node, reading: _Reading) -> tuple[Status, str, str]:
-    """Whether an entry is booked, and the problem where that cannot be told, with its place.
-
-    The status is text in old versions, a code in new ones. Without one an entry is booked only where all of it is meant
-    to be. What says one thing twice is not guessed at, whatever its status.
-    """
-    twice = reading.entry_twice or standing_twice(node)
-    if twice:
-        return "info", "element_twice", twice
+def _status(node: Node, reading: _Reading) -> Status:
+    """Whether an entry is booked. The status is text in old versions, a code in new ones. Without one an entry is
+    booked only where all of its message is meant to be."""
     holder = find(node, "Sts")
     code = text(holder) or text(holder, "Cd") or text(holder, "Prtry")
     if code.upper() in _STATUSES:
-        return _STATUSES[code.upper()], "", ""
-    reading.warnings.add("status_unknown" if code else "status_missing")
+        return _STATUSES[code.upper()]
+    problem = "status_unknown" if code else "status_missing"
+    reading.warnings.add(problem)
     if reading.kind == "statement" and not code:
-        return "booked", "", ""
-    return "info", "status_unknown" if code else "status_missing", "Ntry/Sts"
+        return "booked"
+    raise MessageUnreadable(problem, "not known to be booked", element="Ntry/Sts")
 
 
 def _note_twice(node: Node, reading: _Reading) -> None:
@@ -256,12 +285,18 @@ def _is_true(indicator: str) -> bool:
     return indicator.lower() in ("true", "1")
 
 
-def _day_of(node: Node, name: str, reading: _Reading) -> date | None:
+def _flag(indicator: str, where: str) -> bool:
+    if indicator.lower() not in ("", "true", "1", "false", "0"):
+        raise MessageUnreadable("invalid_indicator", "neither true nor false", element=where)
+    return _is_true(indicator)
+
+
+def _day_of(node: Node, name: str) -> date | None:
     holder = find(node, name)
     written = text(holder, "Dt") or text(holder, "DtTm") or text(holder)
     found = day(written)
     if found is None and written:
-        reading.warnings.add("date_unreadable")
+        raise MessageUnreadable("date_unreadable", "no day of the calendar", element=f"{node.name}/{name}")
     return found
 
 

@@ -10,8 +10,8 @@ class MessageUnreadable(InvalidInput):
 
     Codes: `malformed_xml`, `forbidden_xml` (DTD, entities, an encoding not allowed), `malformed_json`,
     `message_too_large` (`rule` names what there is too much of), `nested_too_deep`, `unknown_message_type`,
-    `missing_element`, `invalid_amount`, `unknown_currency`, `invalid_direction`, `invalid_field`. The facts say where:
-    `element` or `field`, `line`.
+    `missing_element`, `invalid_amount`, `unknown_currency`, `invalid_direction`, `invalid_indicator`, `invalid_field`,
+    `field_twice`. The facts say where: `element` or `field`, `line`.
     """
 
 

@@ -80,8 +80,8 @@ class Entry:
 
     Only `booked` entries have moved money. `reversal` marks an entry that takes an earlier one back; its sign is
     already that of the movement. `stated_details` is how many transactions the bank says the entry holds. `problem` is
-    the stable code of why the entry cannot be used, and `problem_at` the element: it may have moved money and is not
-    booked, so somebody has to see it.
+    the stable code of why the entry cannot be used, and `problem_at` the element, or field of JSON: it may have moved
+    money and is not booked, so somebody has to see it. What of it cannot be read is empty or 0.
     """
 
     amount_minor: int
@@ -112,7 +112,8 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One account over one period. `warnings` are stable codes of what deviates from the standard, sorted; `twice` is
-    the path of an element that says one thing twice, where it is about the statement as a whole: it cannot be used."""
+    the path of an element that says one thing twice, where it is about the statement as a whole: it cannot be used.
+    `problem` and `problem_at` are of the first balance that cannot be read, which is not among the `balances`."""
 
     kind: Kind
     message_id: str
@@ -127,6 +128,8 @@ class Statement:
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...] = ()
     twice: str = ""
+    problem: str = ""
+    problem_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ class AccountReport:
 
 @dataclass(frozen=True, slots=True)
 class PaymentStatus:
-    """What the bank says of one payment of ours (ACCP, ACSC, RJCT, PDNG, ...), with its reason code."""
+    """What the bank says of one payment of ours (ACCP, ACSC, RJCT, PDNG, ...), with its reason code. `problem` and
+    `problem_at` as of an entry."""
 
     end_to_end_id: str
     instruction_id: str
@@ -149,6 +153,8 @@ class PaymentStatus:
     status: str
     reason: str
     info: str = ""
+    problem: str = ""
+    problem_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,8 @@ class StatusReport:
 
 @dataclass(frozen=True, slots=True)
 class PaymentReturn:
-    """One payment of ours coming back. `amount_minor` is positive: what returns to the account."""
+    """One payment of ours coming back. `amount_minor` is positive: what returns to the account. `problem` and
+    `problem_at` as of an entry."""
 
     return_id: str
     original_message_id: str
@@ -188,6 +195,8 @@ class PaymentReturn:
     currency: str
     reason: str
     settled_on: date | None
+    problem: str = ""
+    problem_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)

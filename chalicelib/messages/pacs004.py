@@ -12,10 +12,12 @@ from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, find, text
 
 CONTAINER = "PmtRtr"
+AMOUNT = "RtrdIntrBkSttlmAmt"
 
 
 def read(body: bytes, watch: Watch = unwatched) -> ReturnReport:
-    """The returns. Raises MessageUnreadable; `missing_element` when there is none or one lacks its amount."""
+    """The returns; one whose amount is missing or cannot be read has a problem. Raises MessageUnreadable;
+    `missing_element` when there is none."""
     message_id, settled = "", ""
     created_at: datetime | None = None
     returns: list[PaymentReturn] = []
@@ -31,17 +33,27 @@ def read(body: bytes, watch: Watch = unwatched) -> ReturnReport:
 
 
 def _return(node: Node, original: str, settled: str) -> PaymentReturn:
-    amount = find(node, "RtrdIntrBkSttlmAmt")
-    if amount is None:
-        raise MessageUnreadable("missing_element", "an amount is missing", element="RtrdIntrBkSttlmAmt")
+    minor, currency, problem = _amount(find(node, AMOUNT))
     reason = find(node, "RtrRsnInf", "Rsn")
     return PaymentReturn(
         return_id=reference(text(node, "RtrId")),
         original_message_id=reference(text(node, "OrgnlGrpInf", "OrgnlMsgId")) or original,
         end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
         instruction_id=reference(text(node, "OrgnlInstrId")),
-        amount_minor=minor_units(amount.text, amount.currency, element="RtrdIntrBkSttlmAmt"),
-        currency=amount.currency,
+        amount_minor=minor,
+        currency=currency,
         reason=text(reason, "Cd") or text(reason, "Prtry"),
         settled_on=day(text(node, "IntrBkSttlmDt") or settled),
+        problem=problem,
+        problem_at=AMOUNT if problem else "",
     )
+
+
+def _amount(stated: Node | None) -> tuple[int, str, str]:
+    """An amount in minor units, its currency, and the code of why it cannot be read."""
+    if stated is None:
+        return 0, "", "missing_element"
+    try:
+        return minor_units(stated.text, stated.currency, element=AMOUNT), stated.currency, ""
+    except MessageUnreadable as fault:
+        return 0, stated.currency, fault.code

@@ -8,13 +8,16 @@ from chalicelib.messages import model
 MOST_BYTES = 4 * 1024 * 1024
 MOST_STATEMENTS = 90
 MOST_LINES = 20_000
+UNKNOWN_STATUS = frozenset({"status_unknown", "status_missing"})
+"""Problems of entries that the statement's own balances decide: where it foots without them, they are not booked."""
 
 
 def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
     """The statements in a file.
 
     Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, `account_missing`, `currency_missing`,
-    `element_twice`, `currency_mismatch`, and TooLarge `too_many_statements`, `too_many_lines`.
+    `element_twice`, `currency_mismatch`, the code of a balance or entry that cannot be read (with its place), and
+    TooLarge `too_many_statements`, `too_many_lines`.
     """
     # The parsers and the XML library below them are for those who upload: no other cold start loads them.
     from chalicelib.messages import detect  # noqa: PLC0415
@@ -33,10 +36,17 @@ def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
 
 
 def _check_unambiguous(statement: model.Statement, number: int) -> None:
-    """Refuse what says one thing twice, or in two currencies: which of the two is right is not guessed."""
-    twice = [statement.twice, *(entry.problem_at for entry in statement.entries if entry.problem == "element_twice")]
-    if found := next(filter(None, twice), None):
-        raise InvalidInput("element_twice", "one thing is said twice", element=found, statement=number)
+    """Refuse what says one thing twice, or in two currencies, or cannot be read: it is not guessed at."""
+    if statement.twice:
+        raise InvalidInput("element_twice", "one thing is said twice", element=statement.twice, statement=number)
+    if statement.problem:
+        raise InvalidInput(
+            statement.problem, "a balance cannot be read", element=statement.problem_at, statement=number
+        )
+    for place, entry in enumerate(statement.entries, start=1):
+        if entry.problem and entry.problem not in UNKNOWN_STATUS:
+            facts = {"element": entry.problem_at, "statement": number, "entry": place}
+            raise InvalidInput(entry.problem, "an entry cannot be read", **facts)
     own = statement.account.currency
     if any(balance.currency != own for balance in statement.balances):
         raise InvalidInput("currency_mismatch", "balances in another currency", element="Bal/Amt", statement=number)

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import movement_of
-from chalicelib.banking.payout_status import news_of
+from chalicelib.banking.payout_status import news_of, words_of
 from chalicelib.banking.references import creditor_reference, is_creditor_reference, is_iban, references_in
 from chalicelib.messages.model import BatchStatus, Detail, Entry, PaymentStatus, StatusReport
 from tests.support.growth import MOST_RATIO, ratio
@@ -62,6 +62,6 @@ def test_twice_as_many_statuses_are_at_most_some_twice_the_work() -> None:
     def read(raw: bytes) -> object:
         payments = tuple(PaymentStatus(f"pay_{i}", "", f"b{i}", "RJCT", "") for i in range(len(raw)))
         batches = tuple(BatchStatus(f"b{i}", "PART", "") for i in range(len(raw)))
-        return list(news_of(StatusReport("S", None, "pay_1", "PART", "", batches, payments)))
+        return list(map(news_of, words_of(StatusReport("S", None, "pay_1", "PART", "", batches, payments))))
 
     assert ratio(lambda n: b"x" * n, read) <= MOST_RATIO

@@ -131,11 +131,10 @@ def test_a_missing_status_is_booked_on_a_statement_only() -> None:
     assert stated.warnings == told.warnings == ("status_missing",)
 
 
-def test_a_date_time_stands_for_its_day_and_a_bad_date_for_none() -> None:
-    only = read_one(entry(booked="<DtTm>2026-03-02T23:59:59+08:00</DtTm>"), entry(booked="<Dt>2026-02-30</Dt>"))
+def test_a_date_time_stands_for_its_day() -> None:
+    only = read_one(entry(booked="<DtTm>2026-03-02T23:59:59+08:00</DtTm>"))
 
-    assert [e.booked_on for e in only.entries] == [date(2026, 3, 2), None]
-    assert only.warnings == ("date_unreadable",)
+    assert [e.booked_on for e in only.entries] == [date(2026, 3, 2)]
 
 
 def test_a_reversal_is_marked_and_keeps_the_sign_of_its_movement() -> None:
@@ -223,15 +222,46 @@ def test_a_summary_that_counts_other_entries_is_a_warning() -> None:
         (entry(sign=""), "invalid_direction", "Ntry/CdtDbtInd"),
         (entry(sign="BOTH"), "invalid_direction", "Ntry/CdtDbtInd"),
         ("<Ntry><CdtDbtInd>CRDT</CdtDbtInd></Ntry>", "missing_element", "Ntry/Amt"),
-        (balance(amount="ten"), "invalid_amount", "Bal/Amt"),
-        (balance(sign="UP"), "invalid_direction", "Bal/CdtDbtInd"),
+        (entry(booked="<Dt>2026-02-30</Dt>"), "date_unreadable", "Ntry/BookgDt"),
+        (entry(more="<ValDt><DtTm>soon</DtTm></ValDt>"), "date_unreadable", "Ntry/ValDt"),
+        (entry(more="<RvslInd>perhaps</RvslInd>"), "invalid_indicator", "Ntry/RvslInd"),
+        (entry(status="<Sts><Cd>DONE</Cd></Sts>"), "status_unknown", "Ntry/Sts"),
     ],
 )
-def test_what_money_needs_is_never_guessed(part: str, code: str, element: str) -> None:
-    with pytest.raises(MessageUnreadable) as refusal:
-        read_one(part)
+def test_an_entry_that_cannot_be_read_says_where_and_the_others_stand(part: str, code: str, element: str) -> None:
+    first, bad, last = read_one(entry("1.00"), part, entry("2.00")).entries
 
-    assert (refusal.value.code, refusal.value.facts["element"]) == (code, element)
+    assert (bad.problem, bad.problem_at, bad.status) == (code, element, "info")
+    assert [(each.amount_minor, each.status, each.problem) for each in (first, last)] == [
+        (100, "booked", ""),
+        (200, "booked", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("part", "code", "element"),
+    [
+        (balance(amount="ten"), "invalid_amount", "Bal/Amt"),
+        (balance(currency="ZZZ"), "unknown_currency", "Bal/Amt"),
+        (balance(sign="UP"), "invalid_direction", "Bal/CdtDbtInd"),
+        (balance().replace("2026-03-02", "2026-02-30"), "date_unreadable", "Bal/Dt"),
+    ],
+)
+def test_a_balance_that_cannot_be_read_is_left_out_and_the_statement_says_so(
+    part: str, code: str, element: str
+) -> None:
+    report = read_report(message(statement(part, entry("1.00")), statement(balance(), entry("2.00"))))
+
+    first, second = report.statements
+    assert (first.problem, first.problem_at, first.balances) == (code, element, ())
+    assert (second.problem, len(second.balances)) == ("", 1)
+    assert [each.status for each in (*first.entries, *second.entries)] == ["booked"] * 2
+
+
+def test_what_deviates_in_an_entry_that_cannot_be_read_is_told_by_its_problem_alone() -> None:
+    only = read_one(entry("ten", details=detail("ten")), entry("1.00", details=detail("1.00")))
+
+    assert ([each.problem for each in only.entries], only.warnings) == (["invalid_amount", ""], ())
 
 
 def test_a_message_without_a_statement_is_refused() -> None:

@@ -22,11 +22,26 @@ def test_each_return_names_its_payment_amount_reason_and_day() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("inside", "element"), [("", "TxInf"), ("<TxInf><RtrId>1</RtrId></TxInf>", "RtrdIntrBkSttlmAmt")]
-)
-def test_a_return_without_what_it_returns_is_refused(inside: str, element: str) -> None:
+def test_a_message_that_returns_nothing_is_refused() -> None:
     with pytest.raises(MessageUnreadable) as refusal:
-        pacs004.read(f"<Document><PmtRtr>{inside}</PmtRtr></Document>".encode())
+        pacs004.read(b"<Document><PmtRtr></PmtRtr></Document>")
 
-    assert (refusal.value.code, refusal.value.facts) == ("missing_element", {"element": element})
+    assert (refusal.value.code, refusal.value.facts) == ("missing_element", {"element": "TxInf"})
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"),
+    [
+        ("", "missing_element"),
+        ("<RtrdIntrBkSttlmAmt Ccy='CNY'>ten</RtrdIntrBkSttlmAmt>", "invalid_amount"),
+        ("<RtrdIntrBkSttlmAmt Ccy='ZZZ'>1.00</RtrdIntrBkSttlmAmt>", "unknown_currency"),
+    ],
+)
+def test_a_return_whose_amount_cannot_be_read_says_so_and_the_others_stand(amount: str, code: str) -> None:
+    good = "<TxInf><RtrId>2</RtrId><RtrdIntrBkSttlmAmt Ccy='CNY'>5.00</RtrdIntrBkSttlmAmt></TxInf>"
+    body = f"<Document><PmtRtr><TxInf><RtrId>1</RtrId>{amount}</TxInf>{good}</PmtRtr></Document>"
+
+    bad, other = pacs004.read(body.encode()).returns
+
+    assert (bad.return_id, bad.problem, bad.problem_at) == ("1", code, "RtrdIntrBkSttlmAmt")
+    assert (other.amount_minor, other.problem) == (500, "")

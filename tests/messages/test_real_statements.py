@@ -117,9 +117,24 @@ def test_the_files_that_cannot_be_read_are_these() -> None:
         except MessageUnreadable as refusal:
             codes.setdefault(refusal.code, []).append(str(path.relative_to(FOLDER)))
 
-    assert codes.pop("invalid_amount") == [GARBLED]
     assert sorted({Path(name).name for name in codes.pop("unknown_message_type")}) == UNKNOWN
     assert codes == {}
+
+
+def test_the_entries_that_cannot_be_read_are_these() -> None:
+    found = {}
+    for path in sorted(FOLDER.rglob("*.xml")):
+        try:
+            report = detect.read(path.read_bytes())
+        except MessageUnreadable:
+            continue
+        statements = report.statements if isinstance(report, AccountReport) else ()
+        for entry in (entry for statement in statements for entry in statement.entries):
+            if entry.problem:
+                found.setdefault(entry.problem, set()).add(path.name)
+
+    assert found.pop("invalid_amount") == {Path(GARBLED).name}
+    assert found == {}
 
 
 def test_daily_statements_of_two_accounts_open_where_the_last_closed() -> None:

@@ -526,6 +526,23 @@ def test_a_statement_that_can_be_read_in_two_ways_is_refused(
     assert files() == [("quarantined", code)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "code", "element"),
+    [
+        (b"12.00", b"ten", "invalid_amount", "Ntry/Amt"),
+        (b"<Amt Ccy='CNY'>12.00", b"<Amt Ccy='ZZZ'>12.00", "unknown_currency", "Ntry/Amt"),
+        (b"12.00</Amt><CdtDbtInd>CRDT", b"12.00</Amt><CdtDbtInd>BOTH", "invalid_direction", "Ntry/CdtDbtInd"),
+    ],
+)
+def test_a_statement_with_an_entry_that_cannot_be_read_is_refused_with_its_place(
+    books: Tables, old: bytes, new: bytes, code: str, element: str
+) -> None:
+    refusal = refused(camt(Sheet(lines=[Line(5, "R1"), Line(1200, "R2")])).replace(old, new), InvalidInput)
+
+    assert (refusal.code, refusal.facts) == (code, {"element": element, "statement": 1, "entry": 2})
+    assert files() == [("quarantined", code)]
+
+
 def test_an_entry_of_an_unknown_status_is_a_warning_of_the_statement(books: Tables) -> None:
     sheet = Sheet(lines=[Line(5, "R1"), Line(7, "R2", status="DONE")], closing=5)
 

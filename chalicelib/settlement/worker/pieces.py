@@ -12,7 +12,8 @@ import msgspec
 
 from chalicelib.banking.domain import BankAccount
 from chalicelib.banking.movements import sources_of
-from chalicelib.banking.payout_status import News, news_of
+from chalicelib.banking.payout_status import News, news_of, words_of
+from chalicelib.core.errors import InvalidInput
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.movements import Source
 from chalicelib.messages.model import AccountReport, Entry, Message, PaymentReturn, Statement, StatusReport
@@ -57,7 +58,7 @@ def items_of(message: Message, *, bank_id: str, blob: str) -> Iterator[Item]:
             account = account_at_bank(bank_id, statement.account.number)
             yield from _of_statement(statement, account, blob, str(number))
     elif isinstance(message, StatusReport):
-        yield from (Item(str(number), news=news) for number, news in enumerate(news_of(message)))
+        yield from _of_report(message)
     else:
         yield from (_of_return(returned, str(number)) for number, returned in enumerate(message.returns))
 
@@ -75,27 +76,55 @@ def _of_statement(statement: Statement, account: BankAccount | None, blob: str, 
         yield Item(part, problem=Problem("unknown_bank_account", {"field": "Acct"}))
     elif account is not None:
         for entry, source in stated:
-            yield Item(source.part, account, entry, source, problem=_problem(statement, account, entry))
+            yield Item(source.part, account, entry, source, problem=_problem(statement, account, entry, source))
+        if statement.problem:
+            problem = Problem(statement.problem, {"element": statement.problem_at})
+            yield Item(f"{part}/balance", account, problem=problem)
         if deviations := ", ".join(warning for warning in statement.warnings if warning not in OF_ENTRIES):
             # What was read is booked all the same: somebody sees how the message deviates from its standard.
             yield Item(f"{part}/warnings", account, problem=Problem("message_deviates", {"warnings": deviations}))
 
 
-def _problem(statement: Statement, account: BankAccount, entry: Entry) -> Problem | None:
-    """Why an entry cannot be booked: whether it has moved, or in which currency, is not guessed at."""
-    facts: dict[str, str | int] = {"minor": entry.amount_minor, "currency": entry.currency}
+def _problem(statement: Statement, account: BankAccount, entry: Entry, source: Source) -> Problem | None:
+    """Why an entry cannot be booked: what it is, whether it has moved, or in which currency, is not guessed at."""
+    facts: dict[str, str | int] = {"entry": int(source.part.rpartition("/")[2]) + 1}
+    facts |= {"minor": entry.amount_minor, "currency": entry.currency} if entry.amount_minor else {}
+    facts |= {"bank_reference": entry.own_reference} if entry.own_reference else {}
     if entry.problem:
-        return Problem(entry.problem, {"element": entry.problem_at, **facts})
+        return Problem(entry.problem, {_kind_of(entry.problem_at): entry.problem_at, **facts})
     if statement.account.currency not in ("", account.currency):
         return Problem("currency_mismatch", {"field": "Acct/Ccy", "expected": account.currency, **facts})
     return None
 
 
+def _kind_of(place: str) -> str:
+    """Whether a place is a field of JSON, which is counted, or an element of XML."""
+    return "field" if "[" in place else "element"
+
+
+def _of_report(report: StatusReport) -> Iterator[Item]:
+    """The news of each payout; one that cannot be read holds up no other."""
+    for word in words_of(report):
+        try:
+            news = news_of(word)
+        except InvalidInput as unread:
+            facts = {name: value for name, value in unread.facts.items() if isinstance(value, str | int)}
+            yield Item(word.part, problem=Problem(unread.code, facts), payout_id=word.payout_id)
+            continue
+        if news is not None:
+            yield Item(word.part, news=news)
+
+
 def _of_return(returned: PaymentReturn, part: str) -> Item:
     """A return (pacs.004) moves nothing by itself: its money comes with the account's own message."""
-    facts: dict[str, str | int] = {"minor": returned.amount_minor, "currency": returned.currency}
-    problem = Problem("return_without_movement", {"return_id": returned.return_id, "reason": returned.reason, **facts})
-    return Item(part, problem=problem, payout_id=returned.end_to_end_id or returned.instruction_id)
+    payout_id = returned.end_to_end_id or returned.instruction_id
+    facts: dict[str, str | int] = {"return_id": returned.return_id, "reason": returned.reason}
+    if returned.problem:
+        return Item(
+            part, problem=Problem(returned.problem, {"element": returned.problem_at, **facts}), payout_id=payout_id
+        )
+    facts |= {"minor": returned.amount_minor, "currency": returned.currency}
+    return Item(part, problem=Problem("return_without_movement", facts), payout_id=payout_id)
 
 
 def cut(items: Sequence[Item], folder: str) -> Iterator[str]:
