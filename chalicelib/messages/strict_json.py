@@ -34,10 +34,10 @@ def parse(body: bytes) -> Any:
             body.decode("utf-8"), parse_int=_integer, parse_constant=_no_number, object_pairs_hook=_Object.of
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
+        if isinstance(value, _Object) and (value.twice or any(isinstance(each, float) for each in value.values())):
+            raise ValueError("a name appears twice, or a number is no integer")
     except (ValueError, RecursionError):
         raise MessageUnreadable("malformed_json", "no strict JSON") from None
-    if isinstance(value, _Object) and (value.twice or any(isinstance(each, float) for each in value.values())):
-        raise MessageUnreadable("malformed_json", "a name appears twice, or a number is no integer")
     return value
 
 
@@ -167,7 +167,4 @@ class Fields:
 
 
 def _is_text(value: object) -> bool:
-    """Whether a value is a text of characters: half of a surrogate pair is none."""
-    if not isinstance(value, str) or len(value) > MAX_TEXT:
-        return False
-    return value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value)
+    return isinstance(value, str) and len(value) <= MAX_TEXT
