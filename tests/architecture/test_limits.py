@@ -88,7 +88,7 @@ LIMITS = {
         "MAX_NAME": THING,
         "MAX_ACCOUNT": THING,
     },
-    "messages/strict_json.py": {"MAX_ITEMS": REQUEST, "MAX_BYTES": REQUEST, "MAX_TEXT": REQUEST},
+    "messages/strict_json.py": {"MAX_ITEMS": REQUEST, "MAX_BYTES": REQUEST, "MAX_TEXT": REQUEST, "MAX_DIGITS": REQUEST},
     "messages/values.py": {"MAX_AMOUNT_TEXT": REQUEST},
     "messages/xml.py": {
         "MAX_DEPTH": REQUEST,
