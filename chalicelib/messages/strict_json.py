@@ -20,6 +20,8 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_ITEMS = 10_000
 MAX_TEXT = 1_000
 MAX_DIGITS = 40
+NO_INTEGER: tuple[()] = ()
+"""Stands for a number that is no integer. JSON has no tuples, so no field takes it."""
 T = TypeVar("T")
 
 
@@ -31,19 +33,27 @@ def parse(body: bytes) -> Any:
     check_size("bytes", len(body), MAX_BYTES)
     try:
         value = json.loads(
-            body.decode("utf-8"), parse_int=_integer, parse_constant=_no_number, object_pairs_hook=_Object.of
+            body.decode("utf-8"),
+            parse_int=_integer,
+            parse_float=_fraction,
+            parse_constant=_no_number,
+            object_pairs_hook=_Object.of,
         )
         json.dumps(value, ensure_ascii=False).encode("utf-8")
-        if isinstance(value, _Object) and (value.twice or any(isinstance(each, float) for each in value.values())):
+        if isinstance(value, _Object) and (value.twice or NO_INTEGER in value.values()):
             raise ValueError("a name appears twice, or a number is no integer")
     except (ValueError, RecursionError):
         raise MessageUnreadable("malformed_json", "no strict JSON") from None
     return value
 
 
-def _integer(text: str) -> int | float:
-    """An integer; one of more digits than any amount has is, like a float, a number that no field takes."""
-    return int(text) if len(text) <= MAX_DIGITS else float("inf")
+def _integer(text: str) -> int | tuple[()]:
+    """An integer; one of more digits than any amount has is, like a fraction, a number that no field takes."""
+    return int(text) if len(text) <= MAX_DIGITS else NO_INTEGER
+
+
+def _fraction(_: str) -> tuple[()]:
+    return NO_INTEGER
 
 
 def _no_number(text: str) -> NoReturn:
