@@ -77,7 +77,8 @@ class Payout:
     when time will do something to it; `overdue_since`: since when it is waited for.
 
     One that follows from an entry pays what `entry_id` has reserved for it: `reserved_minor` at first, `amount_minor`
-    is what is left. While it waits it has no account at a bank yet, and `reason` says what it waits for.
+    is what is left. While it waits it has no account at a bank yet, and `reason` says what it waits for. `resumed_at`:
+    when a person last had it go on after it was stopped.
     """
 
     tenant: str
@@ -113,6 +114,7 @@ class Payout:
     entry_id: str = ""
     reserved_minor: int = 0
     reserved_at: datetime | None = None
+    resumed_at: datetime | None = None
 
     @property
     def amount(self) -> Money:

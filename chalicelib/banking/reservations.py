@@ -35,6 +35,20 @@ WAITING = frozenset({State.RESERVED, State.STOPPED})
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """What keeps a payout from being made, `since` when and for what `reason`. One that `passes` ends by itself; any
+    other waits for a person."""
+
+    since: datetime
+    reason: str
+    passes: bool
+
+    def holds(self, payout: Payout) -> bool:
+        """Whether it stops a payout: one that a person has resumed since is not stopped by it."""
+        return payout.resumed_at is None or payout.resumed_at < self.since
+
+
+@dataclass(frozen=True, slots=True)
 class Reserved:
     """What an entry has reserved of a party's account for a payout to it. `subject` is the trade it is for."""
 
@@ -126,11 +140,28 @@ def let_go(payout: Payout, reason: str) -> Payout:
     return replace(payout, state=State.CANCELLED, amount_minor=0, due_at=None, overdue_since=None, reason=reason)
 
 
-def stop(payout: Payout, reason: str, *, now: datetime) -> Payout:
-    """The payout held up: its money stays reserved until it is cancelled, and a day later it is overdue. Raises
-    Conflict `payout_state`."""
-    _require(payout, State.RESERVED)
-    return replace(payout, state=State.STOPPED, due_at=now + PATIENCE, reason=reason)
+def stop(payout: Payout, by: Stop, *, now: datetime, until: datetime) -> Payout:
+    """The payout held up: its money stays reserved. Where what stops it may pass, it is looked at again at `until`,
+    else a day later; one that is stopped for longer than a day is overdue."""
+    held = put_off(payout, by.reason, now=now, until=until if by.passes else now + PATIENCE)
+    return replace(held, state=State.STOPPED)
+
+
+def go_on(payout: Payout) -> Payout:
+    """The payout that nothing stops any more; one that was not stopped as it is."""
+    if payout.state is not State.STOPPED:
+        return payout
+    return replace(payout, state=State.RESERVED, due_at=None, reason="", overdue_since=None, news_at=None)
+
+
+def resume(payout: Payout, stop: Stop | None, *, now: datetime) -> Payout:
+    """The stopped payout that is to be made after all, at once. Raises Conflict `payout_state`, `trade_not_funded`
+    (the money is still to come: then it goes on by itself)."""
+    _require(payout, State.STOPPED)
+    if stop is not None and stop.passes:
+        facts = {"payout_id": payout.payout_id, "trade_id": payout.subject}
+        raise Conflict("trade_not_funded", "what the bank took back is not there again", **facts)
+    return replace(go_on(payout), due_at=now, resumed_at=now)
 
 
 def cancel(payout: Payout) -> Payout:

@@ -1,4 +1,4 @@
-"""Payouts of what a release has reserved: made, put off, let go of, stopped, cancelled. Each command is one commit.
+"""Payouts of what a release has reserved: made, put off, stopped, resumed, cancelled. Each command is one commit.
 
 What is done is decided when it is done, from what is reserved then. The version of the payout's record
 decides between a payment and a refund that lowers it; what cannot be paid now is visible with its reason, and is tried
@@ -7,7 +7,7 @@ again by the schedule of what is due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace as changed
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -20,11 +20,15 @@ from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reservations import (
     SHORT,
+    WAITING,
     Reserved,
+    Stop,
     cancel,
+    go_on,
     pay_from,
     proceed,
     put_off,
+    resume,
     stop,
 )
 from chalicelib.core.call import Call, worker_call
@@ -35,7 +39,6 @@ from chalicelib.ledger.reservations import held_facts
 from chalicelib.ledger.store.accounts import to_account
 from chalicelib.ledger.store.entries import balance_writes, plan_entry
 from chalicelib.ledger.store.moves import no_account
-from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -47,6 +50,13 @@ TRIES = 8
 RETRY = timedelta(hours=1)
 """When a payout that could not be made is tried again."""
 
+_KINDS = {
+    State.RESERVED: "payout.waiting",
+    State.STOPPED: "payout.stopped",
+    State.CANCELLED: "payout.cancelled",
+}
+"""What the journal calls a step after which a payout is not made."""
+
 Refused = (Conflict, InvalidInput, NotFound)
 
 
@@ -54,27 +64,27 @@ class _Moved(Exception):
     """The payout has changed since its version was read."""
 
 
-def follow_reserved(reserved: Reserved, *, now: datetime) -> Payout:
-    """Do with what an entry has reserved what its party's schedule asks for now: see `proceed`. However often it is
-    asked, and by how many, it is paid once. Raises Busy `try_again`."""
-    return _follow(lambda: payout_store.load_reserved(reserved), now)
+StopOf = Callable[[Payout], Stop | None]
+"""What stops a payout as things stand. It is read when the payout is to be made: a reversal that is booked after that
+comes after the payout."""
 
 
-def follow_payout(tenant: str, payout_id: str, *, now: datetime) -> Payout:
+def follow_reserved(reserved: Reserved, stop_of: StopOf, *, now: datetime) -> Payout:
+    """Do with what an entry has reserved what its party's schedule asks for now: see `proceed`; where something stops
+    it, it waits. However often it is asked, and by how many, it is paid once. Raises Busy `try_again`."""
+    return _follow(lambda: payout_store.load_reserved(reserved), stop_of, now)
+
+
+def follow_payout(tenant: str, payout_id: str, stop_of: StopOf, *, now: datetime) -> Payout:
     """The same for a payout that has a record. Raises NotFound `payout_not_found`."""
     key = store.payout_key(tenant, payout_id)
-    return _follow(lambda: load(key, Payout, "payout_not_found", payout_id=payout_id), now)
+    return _follow(lambda: load(key, Payout, "payout_not_found", payout_id=payout_id), stop_of, now)
 
 
-def stop_payouts(payouts: Iterable[Versioned[Payout]], reason: str, *, now: datetime) -> tuple[Write, ...]:
-    """The writes that stop payouts, for the commit of the command that asks for it: those of them that are `reserved`,
-    as `chalicelib.settlement.store.reserved.reserved_payouts` gives a trade's. Their money stays set aside until each
-    is cancelled. One that is made (`created`) has a file, or is about to, and is beyond stopping here.
-
-    condition: none of them has changed since it was read; else decide again
-    """
-    unsent = (one for one in payouts if one.value.state is State.RESERVED)
-    return tuple(write for one in unsent for write in payout_store.save_reserved(one, stop(one.value, reason, now=now)))
+def resume_payout(call: Call, payout_id: str, stop_of: StopOf) -> Outcome:
+    """Have a stopped payout made after all. Facts: payout_id, state. Raises NotFound `payout_not_found`, Conflict
+    `payout_state`, `trade_not_funded`."""
+    return _change(call, payout_id, "payout.resumed", lambda payout: resume(payout, stop_of(payout), now=call.now))
 
 
 def cancel_payout(call: Call, payout_id: str) -> Outcome:
@@ -83,27 +93,36 @@ def cancel_payout(call: Call, payout_id: str) -> Outcome:
     return _change(call, payout_id, "payout.cancelled", cancel)
 
 
-def _follow(read: Callable[[], Versioned[Payout]], now: datetime) -> Payout:
+def _follow(read: Callable[[], Versioned[Payout]], stop_of: StopOf, now: datetime) -> Payout:
     for _ in range(TRIES):
         stored = read()
         payout = stored.value
-        waits = stored.version and payout.due_at is not None and payout.due_at > now
-        if payout.state is not State.RESERVED or waits:
+        waits = bool(stored.version) and payout.due_at is not None and payout.due_at > now
+        if payout.state not in WAITING or (payout.state is State.STOPPED and waits):
             return payout
+        stop = stop_of(payout)
         try:
-            return _step(stored, now)
+            if stop is not None and stop.holds(payout):
+                return _stopped(stored, stop, now)
+            return payout if waits else _step(stored, now)
         except _Moved:
             continue
     raise Busy("try_again", "others keep changing the payout: ask again")
 
 
+def _stopped(stored: Versioned[Payout], by: Stop, now: datetime) -> Payout:
+    payout = stored.value
+    return _commit(stored, now, ":stopped", lambda _: stop(payout, by, now=now, until=now + RETRY))
+
+
 def _step(stored: Versioned[Payout], now: datetime) -> Payout:
     """The payout after what its schedule asks for, or put off with the reason why that was refused."""
+    before = go_on(stored.value)
     try:
         return _commit(stored, now, "", lambda found: _proceeded(found, stored, now))
     except Refused as refusal:
         reason = SHORT if refusal.code == "condition_not_met" else refusal.code
-        return _commit(stored, now, ":put-off", lambda _: put_off(stored.value, reason, now=now, until=now + RETRY))
+        return _commit(stored, now, ":put-off", lambda _: put_off(before, reason, now=now, until=now + RETRY))
 
 
 def _commit(stored: Versioned[Payout], now: datetime, step: str, change: Callable[[Found], Payout]) -> Payout:
@@ -122,7 +141,7 @@ def _commit(stored: Versioned[Payout], now: datetime, step: str, change: Callabl
 
 
 def _proceeded(found: Found, stored: Versioned[Payout], now: datetime) -> Payout:
-    payout = stored.value
+    payout = go_on(stored.value)
     store.take_party(found, payout.tenant, payout.party_id)
     schedule = payout_store.take_schedule(found, payout.tenant, payout.party_id).value
     account_id = source_account_id(payout)
@@ -147,7 +166,7 @@ def _plan(call: Call, before: Versioned[Payout], after: Payout) -> Plan:
         entry = entry_of("payout.created", creation_postings(after), occurred_at=call.now, subject=after.payout_id)
         covered = Condition(account_id, Rule.AT_LEAST, after.amount_minor)
         return plan_entry(call, entry, *writes, data=data, conditions=(covered,))
-    kind = "payout.cancelled" if after.state is State.CANCELLED else "payout.waiting"
+    kind = _KINDS[after.state]
     item = journal_item(call, kind, subject=after.payout_id, data=data)
     return Plan(item, (*balance_writes(item), *writes))
 

@@ -78,8 +78,9 @@ class TradeView(msgspec.Struct, frozen=True):
     funded = released + refunded + held. Of what is held `retained_minor` stays back against defects and
     `disputed_minor` is frozen. `price_minor` is the price as it is known now, `final_minor` what settlements have fixed
     of it; `claim_minor` is what the seller owes the buyer outside the escrow. `reversed_minor` was paid in and taken
-    back by a bank; `on_hold_minor` does not leave until it is clear whose payment a bank has taken back. Times are null
-    where nothing is to come.
+    back by a bank; `on_hold_minor` does not leave until it is clear whose payment a bank has taken back. From
+    `payouts_stopped_at` on nothing that was released before is paid out, until what a bank took back is there again.
+    Times are null where nothing is to come.
     `waiting_reason` is `calendar_unknown` while a clock waits for days that its calendar does not know yet.
     """
 
@@ -102,6 +103,7 @@ class TradeView(msgspec.Struct, frozen=True):
     claim_minor: int
     reversed_minor: int
     on_hold_minor: int
+    payouts_stopped_at: str | None
     milestones: list[MilestoneView]
     milestones_released: list[str]
     lots_recalled: list[str]
@@ -200,6 +202,7 @@ def trade_view(trade: Trade) -> TradeView:
         claim_minor=trade.claim_minor,
         reversed_minor=trade.reversed_minor,
         on_hold_minor=trade.reversal_hold_minor,
+        payouts_stopped_at=_text(trade.payouts_stopped_at),
         milestones=[_milestone_view(key, one) for key, one in trade.progress.items()],
         milestones_released=list(trade.done),
         lots_recalled=list(trade.recalled),

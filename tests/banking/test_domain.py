@@ -101,7 +101,7 @@ def test_an_account_at_a_bank_may_have_a_number_that_is_no_iban() -> None:
     assert new_link(BankAccount("bank", "6222 0212", "ten_a", "CNY")).iban == "62220212"
 
 
-def test_behind_an_account_at_a_bank_stand_seven_accounts_in_the_books() -> None:
+def test_behind_an_account_at_a_bank_stand_eight_accounts_in_the_books() -> None:
     accounts = accounts_behind(ACCOUNT)
 
     assert accounts[0].account_id == ACCOUNT.account_id
@@ -111,6 +111,7 @@ def test_behind_an_account_at_a_bank_stand_seven_accounts_in_the_books() -> None
         (Purpose.PAYOUTS_IN_TRANSIT, Kind.LIABILITY, None, 0),
         (Purpose.FEE_INCOME, Kind.INCOME, None, None),
         (Purpose.INTEREST_INCOME, Kind.INCOME, None, None),
+        (Purpose.BANK_CHARGES, Kind.EXPENSE, None, None),
         (Purpose.CLAIMS, Kind.ASSET, None, 0),
         (Purpose.CLAIM_LOSSES, Kind.EXPENSE, None, None),
     ]

@@ -6,10 +6,10 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from tests.e2e.bank import DAY
+from tests.e2e.bank import CURRENCY, DAY, Line, json_notification
 from tests.e2e.command import Command
 from tests.e2e.goods import owe
-from tests.e2e.market import Market, money, wait_for
+from tests.e2e.market import DUE, Market, delivered, money, party_body, trade_body, wait_for
 from tests.e2e.web import JSON
 
 DOUBTED = ("resolved", "undone")
@@ -36,6 +36,39 @@ def prepare_payouts(market: Market) -> None:
     wait_for("the bank's news", lambda: all(_state(market, f"payout_{name}") == "unknown" for name in DOUBTED))
     wait_for("a rejection", lambda: _state(market, "payout_tried") == "rejected")
     market.web.made(f"/v1/payouts/{market.ids['payout_undone']}/resolutions", NOT_PAID)
+    _prepare_stopped(market)
+
+
+def _prepare_stopped(market: Market) -> None:
+    """A payout that is stopped: it waits for its day when the bank takes the money of its trade back."""
+    ids, web = market.ids, market.web
+    ids["late"] = web.made("/v1/parties", party_body("Late"))["party_id"]
+    web.made(f"/v1/parties/{ids['late']}/accounts", {"currency": CURRENCY})
+    schedule = {"mode": "at_once", "delay_days": 30}
+    assert web.post(f"/v1/parties/{ids['late']}/payout-schedule", schedule).status == HTTPStatus.OK
+    body = trade_body(ids)
+    trade = web.made("/v1/trades", body | {"parties": body["parties"] | {"seller": ids["late"]}})
+    path = f"/v1/trades/{trade['trade_id']}"
+    market.pay_in("STOPPED", DUE, trade["reference"])
+    wait_for("the funding", lambda: web.read(path)["trade"]["state"] == "funded")
+    web.made(f"{path}/evidence", delivered())
+    web.made(f"{path}/releases", {"milestone": "delivery"})
+    wait_for("the payout", lambda: _payouts_to(market, "late"))
+    _take_back(market, "STOPPED", DUE)
+    [payout] = wait_for("the stop", lambda: [one for one in _payouts_to(market, "late") if one["state"] == "stopped"])
+    ids["payout_stopped"] = payout["payout_id"]
+
+
+def _take_back(market: Market, bank_reference: str, minor: int) -> None:
+    """The bank takes a payment back."""
+    message_id = f"{market.iban}-{bank_reference}-back"
+    message = json.loads(json_notification(market.iban, message_id, Line(f"{bank_reference}-back", -minor)))
+    message["entries"][0] |= {"reversal": True, "original_reference": bank_reference, "return_reason": "FOCR"}
+    assert market.bank.tell(json.dumps(message).encode(), message_id, kind=JSON).status == HTTPStatus.ACCEPTED
+
+
+def _payouts_to(market: Market, party: str) -> list[dict[str, Any]]:
+    return [one for one in market.listed("/v1/payouts", "payouts") if one["party_id"] == market.ids[party]]
 
 
 def payout_commands(market: Market) -> dict[str, Command]:
@@ -55,6 +88,7 @@ def _of_payouts(ids: dict[str, str]) -> dict[str, Command]:
         "POST /v1/payouts": Command("/v1/payouts", body, body | {"remittance": "another"}),
         f"POST {route}/attempts": empty("attempts", "tried"),
         f"POST {route}/cancellation": empty("cancellation", "cancelled"),
+        f"POST {route}/resume": empty("resume", "stopped"),
         f"POST {route}/resends": empty("resends", "resent"),
         f"POST {route}/resolutions": Command(
             f"/v1/payouts/{ids['payout_resolved']}/resolutions", NOT_PAID, NOT_PAID | {"evidence": "a call"}

@@ -17,7 +17,6 @@ from chalicelib.banking.domain import BankAccount, ExpectedPayment, new_party, p
 from chalicelib.banking.movements import Movement
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
-from chalicelib.banking.reserved_payouts import follow_reserved
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.daycount import DayCount
 from chalicelib.core.errors import Refusal
@@ -37,7 +36,7 @@ from chalicelib.settlement.domain.receipts import Receipt
 from chalicelib.settlement.service import lending, opening, receipts, settling
 from chalicelib.settlement.service.dividing import division_facts
 from chalicelib.settlement.service.movements import book_movement
-from chalicelib.settlement.service.payouts import payouts_due
+from chalicelib.settlement.service.payouts import follow_reserved, payouts_due
 from chalicelib.storage.journal import JournalItem, from_wire, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import fetch

@@ -15,8 +15,8 @@ from chalicelib.banking import paying, payout_runs
 from chalicelib.banking.payout_schedules import Mode, new_schedule
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
-from chalicelib.banking.reserved_payouts import follow_payout
 from chalicelib.core.errors import NotFound
+from chalicelib.settlement.service.payouts import follow_payout
 from chalicelib.settlement.worker.due import do_due
 from chalicelib.settlement.worker.payments import run_schedule
 from chalicelib.storage.journal import journal_item

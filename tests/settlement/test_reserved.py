@@ -12,25 +12,18 @@ import pytest
 from chalicelib.banking import paying
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
-from chalicelib.banking.reserved_payouts import (
-    cancel_payout,
-    follow_payout,
-    follow_reserved,
-    stop_payouts,
-)
+from chalicelib.banking.reserved_payouts import cancel_payout
 from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.domain.claims import Claim, Reason
 from chalicelib.settlement.service import claims
-from chalicelib.settlement.service.payouts import payouts_due
-from chalicelib.settlement.store.reserved import reserved_payouts
+from chalicelib.settlement.service.payouts import follow_payout, follow_reserved, payouts_due
 from chalicelib.storage.journal import journal_item
-from chalicelib.storage.once import Outcome, Plan, once
-from chalicelib.storage.reads import fetch
-from chalicelib.trades import store as trades_store
+from chalicelib.storage.once import Outcome
 from chalicelib.trades.domain.template import Ending, Fault, Milestone
 from tests.settlement.claims import claim_ids
 from tests.settlement.goods import DEPOSIT, FEE, FREIGHT, PRICE, SELLERS, WEIGHED, Trading, trading
 from tests.settlement.market import Deal, differences_of, facts_of, picture, refusal, trial_balance
+from tests.settlement.stopping import stopped
 from tests.settlement.test_races import at_once, codes, done
 from tests.support.calls import call
 from tests.support.dynamodb_local import Tables
@@ -401,50 +394,11 @@ def test_many_failures_in_a_row_kill_no_payout(place: Trading) -> None:
     assert payouts_of(place, outcome)["seller"].state is State.CREATED
 
 
-# ---- stopping --------------------------------------------------------------------------------------------------------
-
-
-def stopped(place: Trading, deal: Deal) -> list[Payout]:
-    """What a command does that holds up all that a trade has released and not paid."""
-    found = fetch(trades_store.deal_keys(place.tenant, deal.trade_id))
-    terms = trades_store.take_terms(found, place.tenant, deal.trade_id)
-    trade = trades_store.take_trade(found, place.tenant, deal.trade_id)
-    payouts = reserved_payouts(place.tenant, terms, trade.value)
-    here = place.call()
-    once(
-        here,
-        lambda _: Plan(journal_item(here, "test.stopped"), stop_payouts(payouts, "money_taken_back", now=here.now)),
-    )
-    return [one.value for one in payouts]
-
-
-def test_a_stopped_payout_pays_nothing(place: Trading, session_tables: Tables) -> None:
-    deal, outcome = released(place)
-
-    stopped(place, deal)
-
-    assert {one.state for one in place.pay_out(outcome)} == {State.STOPPED}
-    assert standing(place, "seller") == (SELLERS, SELLERS, 0)
-    assert sound(place, session_tables)
-
-
-def test_payouts_of_a_trade_whose_money_the_bank_takes_back_are_stopped(place: Trading, session_tables: Tables) -> None:
-    deal = place.under()
-    place.pay(deal.reference, PRICE, bank_reference="RCV")
-    place.told_and_signed(deal)
-    outcome = place.release(deal)
-
-    place.pay("", -PRICE, reversal=True, original_reference="RCV")
-
-    assert {one.state for one in place.pay_out(outcome)} == {State.STOPPED}
-    assert {one.reason for one in payouts_of(place, outcome).values()} == {"money_taken_back"}
-    assert [(one.reason, one.open_minor) for one in open_claims(place)] == [(Reason.REVERSED_BY_BANK, PRICE)]
-    assert sound(place, session_tables)
+# ---- stopped ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_stopped_payout_can_be_given_up_and_its_money_is_free(place: Trading, session_tables: Tables) -> None:
-    deal, outcome = released(place)
-    stopped(place, deal)
+    _, outcome, _ = stopped(place)
     seller = payouts_of(place, outcome)["seller"]
 
     cancel_payout(place.call(), seller.payout_id)
@@ -456,8 +410,7 @@ def test_a_stopped_payout_can_be_given_up_and_its_money_is_free(place: Trading, 
 
 
 def test_a_refund_lowers_stopped_payouts_too(place: Trading, session_tables: Tables) -> None:
-    deal, _ = released(place)
-    stopped(place, deal)
+    deal, _, _ = stopped(place)
 
     place.take_back(deal, 100_000)
 
@@ -538,8 +491,8 @@ def advanced(place: Trading) -> Act:
 
 
 def given_up(place: Trading) -> Act:
-    deal, _ = released(place)
-    payout_id = stopped(place, deal)[0].payout_id
+    _, _, payouts = stopped(place)
+    payout_id = payouts[0].payout_id
     here = place.call("act")
     return lambda: cancel_payout(here, payout_id)
 

@@ -17,14 +17,12 @@ from chalicelib.settlement.service.bank_reversals import pair_receipts
 from chalicelib.settlement.service.ending import cancel_trade, refund_from_escrow
 from chalicelib.settlement.service.movements import book_movement
 from chalicelib.settlement.store import claims
-from chalicelib.settlement.store.reserved import reserved_payouts
 from chalicelib.storage.once import Outcome
-from chalicelib.storage.reads import fetch
-from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.template import Fault
 from tests.settlement.market import (
     DUE,
+    THURSDAY,
     Deal,
     Line,
     Market,
@@ -206,15 +204,13 @@ def test_what_was_released_is_a_claim_on_the_buyer(tables: Tables) -> None:
 def test_payouts_of_the_trade_that_have_no_file_are_stopped(tables: Tables) -> None:
     place = market()
     deal = deliverable(place)
-    place.release(deal)
+    released = place.release(deal)
 
-    taken_back(place, 5, original_reference=place.receipts()[0].bank_reference)
+    taken_back(place, 5, days=THURSDAY, original_reference=place.receipts()[0].bank_reference)
 
-    found = fetch(trades_store.deal_keys(place.tenant, deal.trade_id))
-    terms = trades_store.take_terms(found, place.tenant, deal.trade_id)
-    payouts = reserved_payouts(place.tenant, terms, place.trade(deal))
+    payouts = place.pay_out(released, days=THURSDAY)
     assert payouts
-    assert {(one.value.state, one.value.reason) for one in payouts} == {(PayoutState.STOPPED, "money_taken_back")}
+    assert {(one.state, one.reason) for one in payouts} == {(PayoutState.STOPPED, "money_taken_back")}
 
 
 def test_a_receipts_part_of_the_escrow_is_in_proportion_to_all_that_left_it(tables: Tables) -> None:
@@ -387,7 +383,23 @@ def test_a_release_and_a_reversal_at_once_lose_nothing(tables: Tables) -> None:
         assert sound(tables, place)
 
 
-@pytest.mark.parametrize("kind", ["trade", "released", "line"])
+def test_one_message_takes_back_all_parts_of_a_target(tables: Tables) -> None:
+    place = market()
+    line, deal = in_debt(place), place.deal()
+    for to, target_id in ((Target.TRADE, deal.trade_id), (Target.CREDIT_LINE, line.line_id)):
+        receipt_id = paid(place, "", 6_000_000, bank_reference=f"MB-{to.value}")
+        for _ in range(3):
+            allocate(place.call(), Allocate(receipt_id, to, target_id, place.money(2_000_000)))
+
+        taken_back(place, 6_000_000, original_reference=f"MB-{to.value}")
+
+        assert (place.suspense, place.receipt(receipt_id).reversed_minor) == (0, 6_000_000)
+    assert (place.escrow(deal), place.trade(deal).outstanding.minor) == (0, DUE)
+    assert place.credit_line(line).principal_minor == 60_000_000
+    assert sound(tables, place)
+
+
+@pytest.mark.parametrize("kind", ["trade", "released", "line", "parts"])
 def test_a_process_killed_at_any_call_takes_back_once(tables: Tables, kind: str) -> None:
     for number, point in enumerate(crash_points(), 1):
         place = market(f"Marketplace {number}", iban=f"6222{number:012}")
@@ -409,6 +421,11 @@ def prepared(place: Market, kind: str) -> Movement:
         line = in_debt(place)
         reference = str(place.receipt(paid(place, line.reference, 5_000_000)).bank_reference)
         return place.movement(-5_000_000, original_reference=reference, reversal=True)
+    if kind == "parts":
+        deal, receipt_id = place.deal(), paid(place, "", 3_000_000)
+        for _ in range(2):
+            allocate(place.call(), Allocate(receipt_id, Target.TRADE, deal.trade_id, place.money(1_000_000)))
+        return place.movement(-3_000_000, original_reference=ORIGINAL, reversal=True)
     deal = deliverable(place)
     if kind == "released":
         place.release(deal)

@@ -11,10 +11,10 @@ from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.reserved_payouts import cancel_payout
 from chalicelib.settlement.worker import payments
-from chalicelib.settlement.worker.payout_watch import watch
 from tests.settlement.goods import SELLERS, Trading
 from tests.settlement.market import Deal
-from tests.settlement.test_reserved import payouts_of, released, stopped
+from tests.settlement.stopping import stopped
+from tests.settlement.test_reserved import payouts_of, released
 
 HOUR = timedelta(hours=1)
 
@@ -75,15 +75,17 @@ def test_one_that_waits_no_more_is_overdue_no_more(place: Trading, end: str) -> 
 
 
 def test_one_that_is_stopped_is_overdue_a_day_later(place: Trading) -> None:
-    deal, _ = released(place)
-    ids = {one.payout_id for one in stopped(place, deal)}
+    deal, _, payouts = stopped(place)
+    ids = {one.payout_id for one in payouts}
     [seller] = [one for one in of_trade(place, deal) if one.party_id == place.party("seller")]
     assert (seller.state, seller.reason, seller.amount_minor) == (State.STOPPED, "money_taken_back", SELLERS)
     at = seller.due_at
     assert at is not None
 
-    assert watch(place.tenant, seller.payout_id, lambda: at - HOUR) == 0
-    assert watch(place.tenant, seller.payout_id, lambda: at) == 1
+    payments.pay_due(place.tenant, seller.payout_id, now=at - HOUR)
+    assert overdue(place) == []
+
+    payments.pay_due(place.tenant, seller.payout_id, now=at)
 
     assert overdue(place) == [(seller.payout_id, "money_taken_back")]
     assert {one.payout_id for one in of_trade(place, deal)} == ids

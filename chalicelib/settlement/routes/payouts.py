@@ -16,6 +16,7 @@ from chalicelib.banking.reservations import WAITING
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import parse_instant
 from chalicelib.settlement.routes.payout_views import PayoutPage, PayoutStepView, PayoutView, payout_view
+from chalicelib.settlement.service import payouts as trade_payouts
 from chalicelib.settlement.service.own_income import unpaid_interest_minor
 from chalicelib.storage.once import Outcome
 from chalicelib.web import clock
@@ -142,6 +143,19 @@ def cancel_payout(request: Request, payout_id: str) -> Answer:
     if paying.get_payout(request.tenant, payout_id).state in WAITING:
         return _step(reserved_payouts.cancel_payout(request.call, payout_id))
     return _step(payout_commands.cancel_payout(request.call, payout_id))
+
+
+@router.endpoint(
+    "POST",
+    "/v1/payouts/{payout_id}/resume",
+    scope="payouts:write",
+    body=NothingBody,
+    answer=PayoutStepView,
+    writes=True,
+)
+def resume_payout(request: Request, payout_id: str) -> Answer:
+    """Have a payout made that was stopped when a bank took money of its trade back."""
+    return _step(trade_payouts.resume_payout(request.call, payout_id))
 
 
 @router.endpoint(

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.banking.movements import Movement
-from chalicelib.core.call import Call, entry_id
+from chalicelib.core.call import Call, entry_id, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.ledger.account_life import in_open_period
@@ -19,11 +19,18 @@ from chalicelib.ledger.domain import Purpose, credit, entry_of, movement_key, pu
 from chalicelib.ledger.store.entries import entry_item
 from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted
-from chalicelib.settlement.domain.receipts import Receipt, Target, part_to_allocate, receipt_id, with_allocation
+from chalicelib.settlement.domain.receipts import (
+    MAX_ALLOCATIONS,
+    Receipt,
+    Target,
+    part_to_allocate,
+    receipt_id,
+    with_allocation,
+)
 from chalicelib.settlement.kinds import PAIRED, REVERSED
 from chalicelib.settlement.service.allocations import booked_at, lift_holds, new_allocation, without_holds
 from chalicelib.settlement.service.placements import Part
-from chalicelib.settlement.service.reversals import TakenBack, take_back
+from chalicelib.settlement.service.reversals import TakenBack, has_standing, take_back
 from chalicelib.settlement.store import receipts
 from chalicelib.settlement.store.expected import find_expectations
 from chalicelib.storage.commit import Write
@@ -66,7 +73,8 @@ def original_of(tenant: str, movement: Movement) -> str | None:
 
 def book_reversal(call: Call, movement: Movement, kept: Receipt, original_id: str) -> Outcome:
     """Book a movement that undoes a receipt, and take back what it undoes in the same commit. `kept` is the movement's
-    own receipt as it is received, with all of it left; what the other one cannot give stays in suspense."""
+    own receipt as it is received, with all of it left. A target is touched once in a commit: what else of it there is
+    follows in commits of their own; what the other receipt cannot give stays in suspense."""
 
     def decide(found: Found, occurred_at: datetime) -> Plan:
         original = receipts.take_receipt(found, call.tenant, original_id)
@@ -90,7 +98,24 @@ def book_reversal(call: Call, movement: Movement, kept: Receipt, original_id: st
         reads = (receipts.receipt_key(call.tenant, original_id),)
         return once(call, lambda found: decide(found, occurred_at), reads=reads)
 
-    return in_open_period(book, booked_at(movement.booked_on, call.now), now=call.now)
+    outcome = in_open_period(book, booked_at(movement.booked_on, call.now), now=call.now)
+    _take_back_rest(call, kept.receipt_id, original_id)
+    return outcome
+
+
+def _take_back_rest(call: Call, own_id: str, original_id: str) -> None:
+    """Take back what the first commit has left of a receipt that still stands somewhere. Where a person has been
+    faster, or a receipt has too many parts, the rest waits in suspense."""
+    for _ in range(MAX_ALLOCATIONS):
+        own, original = receipts.find_receipts(call.tenant, (own_id, original_id))
+        if not own.unallocated_minor or not has_standing(original):
+            return
+        key = f"rest:{call.entry_id}:{len(own.allocations)}"
+        step = worker_call(tenant=call.tenant, key=key, content=None, now=call.now, entropy=b"", actor=call.actor)
+        try:
+            pair_receipts(step, own_id, original_id, None, "")
+        except Conflict:
+            return
 
 
 def pair_receipts(call: Call, receipt_id: str, other_id: str, amount: Money | None, reason: str) -> Outcome:

@@ -63,6 +63,14 @@ class TakenBack:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The claims that a part leaves which was taken back, and the debits of who carries what was not covered."""
+
+    claims: tuple[Claim, ...] = ()
+    postings: tuple[Posting, ...] = ()
+
+
 def take_back(
     call: Call, original: Versioned[Receipt], amount: Money, holds: Mapping[str, int] | None = None
 ) -> TakenBack:
@@ -75,29 +83,28 @@ def take_back(
     suspense = purpose_account_id(tenant, Purpose.SUSPENSE, receipt.currency)
     rest = amount.of(_nearer(amount.minor, receipt.unallocated_minor))
     after, left = with_rest_reversed(receipt, rest.minor), amount.minor - rest.minor
-    taken: list[tuple[Withdrawal, Claim | None]] = []
+    taken: list[tuple[Withdrawal, Losses]] = []
     debtors: set[str] = set()
     for part in _standing(receipt):
         minor = _nearer(left, part.standing_minor)
         if not minor:
             continue
         withdrawn = withdraw(call, receipt, part, minor, by_bank=True, holds=holds or {})
-        claimed = minor - withdrawn.covered.minor
-        if claimed and withdrawn.owed_by in debtors:
-            minor, claimed = withdrawn.covered.minor, 0
-        claim = _claim(call, withdrawn, amount.of(claimed)) if claimed else None
-        debtors |= {withdrawn.owed_by} if claim else set()
+        if withdrawn.owed_by in debtors:
+            minor = 0 if withdrawn.forgone_by else withdrawn.covered.minor
         if minor:
+            losses = _losses(call, withdrawn, amount.of(minor - withdrawn.covered.minor))
+            debtors |= {withdrawn.owed_by} if losses.claims else set()
             after = with_taken_back(after, part.target, part.target_id, minor)
             left -= minor
-            taken.append((withdrawn, claim))
-    postings = [debit(suspense, rest), *(leg for one, _ in taken for leg in one.postings)]
-    opened = tuple(claim for _, claim in taken if claim is not None)
+            taken.append((withdrawn, losses))
+    postings = [debit(suspense, rest), *(leg for one, lost in taken for leg in (*one.postings, *lost.postings))]
+    opened = tuple(claim for _, lost in taken for claim in lost.claims)
     return TakenBack(
         after,
         amount.of(amount.minor - left),
         amount.of(left),
-        (*postings, *(leg for claim in opened for leg in _carried_by(tenant, claim))),
+        tuple(postings),
         (
             *receipts.save_receipt(tenant, original, after),
             *(write for one, _ in taken for write in one.writes),
@@ -109,6 +116,11 @@ def take_back(
         tuple(one.facts for one, _ in taken if "trade_id" in one.facts),
         opened,
     )
+
+
+def has_standing(receipt: Receipt) -> bool:
+    """Whether anything of a receipt stands that can be taken back."""
+    return bool(receipt.unallocated_minor) or any(True for _ in _standing(receipt))
 
 
 def _standing(receipt: Receipt) -> Iterator[Allocation]:
@@ -130,14 +142,28 @@ def _nearer(wanted: int, there: int) -> int:
     return min(wanted, there) if wanted > 0 else max(wanted, there)
 
 
-def _claim(call: Call, withdrawn: Withdrawal, amount: Money) -> Claim:
-    """What the payer owes to who carries the loss: the marketplace, or whom the trade's template names."""
-    if not withdrawn.owed_by:
+def _losses(call: Call, withdrawn: Withdrawal, amount: Money) -> Losses:
+    """What the payer owes: an amount that is not covered to who carries that, the marketplace or whom the trade's
+    template names; and what a party would have got of a trade that is over to that party."""
+    owed: dict[str | None, int] = {withdrawn.carrier: amount.minor} if amount.minor else {}
+    if withdrawn.forgone_by and withdrawn.covered.minor:
+        owed[withdrawn.forgone_by] = owed.get(withdrawn.forgone_by, 0) + withdrawn.covered.minor
+    if owed and not withdrawn.owed_by:
         raise Defect(f"{call.entry_id}: {amount} is covered by nobody")
+    opened = tuple(_claim(call, withdrawn, creditor, amount.of(minor)) for creditor, minor in owed.items())
+    if not amount.minor:
+        return Losses(opened)
+    if withdrawn.carrier is None:
+        return Losses(opened, opening_postings(call.tenant, opened[0]))
+    carrier = party_account_id(call.tenant, withdrawn.carrier, amount.currency)
+    return Losses(opened, (debit(carrier, amount),))
+
+
+def _claim(call: Call, withdrawn: Withdrawal, creditor: str | None, amount: Money) -> Claim:
     return new_claim(
         call,
         debtor=withdrawn.owed_by,
-        creditor=withdrawn.carrier,
+        creditor=creditor,
         amount=amount,
         reason=Reason.REVERSED_BY_BANK,
         due_on=today_in(amount.currency, call.now),
@@ -145,24 +171,17 @@ def _claim(call: Call, withdrawn: Withdrawal, amount: Money) -> Claim:
     )
 
 
-def _carried_by(tenant: str, claim: Claim) -> tuple[Posting, ...]:
-    if claim.creditor is None:
-        return opening_postings(tenant, claim)
-    amount = Money(claim.amount_minor, claim.currency)
-    return (debit(party_account_id(tenant, claim.creditor, claim.currency), amount),)
-
-
-def _events(call: Call, taken: Sequence[tuple[Withdrawal, Claim | None]]) -> Iterator[Write]:
+def _events(call: Call, taken: Sequence[tuple[Withdrawal, Losses]]) -> Iterator[Write]:
     """For each trade that has lost money, or of which money was claimed, an event of its own."""
-    for withdrawn, claim in taken:
+    for withdrawn, losses in taken:
         trade_id = withdrawn.facts.get("trade_id")
         if trade_id is None:
             continue
         facts = {
             **withdrawn.facts,
             "entry_id": call.entry_id,
-            "claimed_minor": claim.amount_minor if claim else 0,
-            "claim_id": claim.claim_id if claim else None,
+            "claimed_minor": sum(claim.amount_minor for claim in losses.claims),
+            "claim_id": losses.claims[0].claim_id if losses.claims else None,
         }
         own = worker_call(
             tenant=call.tenant,

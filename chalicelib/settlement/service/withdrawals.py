@@ -12,7 +12,6 @@ from typing import Any, cast
 
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.references import reference_for
-from chalicelib.banking.reserved_payouts import stop_payouts
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.money import Money
@@ -27,27 +26,22 @@ from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target
 from chalicelib.settlement.service.repayments import adjust, closed_facts, income_key
 from chalicelib.settlement.store.expected import follow_trade, take_expected
-from chalicelib.settlement.store.reserved import reserved_payouts
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
 from chalicelib.storage.tables import AccountItem, account_key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.lineage import unreleased_minor
+from chalicelib.trades.domain.states import CLOSED
 from chalicelib.trades.domain.trade import Trade
-from chalicelib.trades.domain.unfunding import lifted, unfund
-
-TAKEN_BACK = "money_taken_back"
-"""Why a payout is stopped of a trade whose payment the bank has taken back."""
-
-MAX_STOPPED = 50
-"""Payouts, the latest first, that one commit has room to stop: a bank's fact is booked however many there are."""
+from chalicelib.trades.domain.unfunding import lifted, unfund, with_payouts_stopped
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
     """What comes back of a part: the debits of its target for `covered`, the writes and the entry that go with them.
     `owed_by` is the party that owes what is not covered (None: nobody does, all is), for a trade where it is of one.
+    `forgone_by` is the party that would have got what is covered, and that nobody pays in again: the trade is over.
     `read` has the versions of the accounts that this was decided from."""
 
     covered: Money
@@ -57,6 +51,7 @@ class Withdrawal:
     owed_by: str = ""
     trade_id: str | None = None
     carrier: str | None = None
+    forgone_by: str = ""
     read: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,8 +84,8 @@ def withdraw(
 
 
 def _from_trade(call: Call, part: Allocation, amount: Money, hold: int, *, by_bank: bool) -> Withdrawal:
-    """Out of the escrow, what it still holds of this payment. Where the bank took it, the trade's payouts without a
-    file are stopped."""
+    """Out of the escrow, what it still holds of this payment. Where the bank took it, nothing more of the
+    trade is paid out."""
     tenant, trade_id = call.tenant, part.target_id
     key = banking_store.expected_key(tenant, reference_for(tenant, trade_id))
     found = fetch((*trades_store.deal_keys(tenant, trade_id), key))
@@ -101,19 +96,18 @@ def _from_trade(call: Call, part: Allocation, amount: Money, hold: int, *, by_ba
     held = unreleased_minor(trade.value, part.stake.units, part.stake.round) if part.stake else 0
     covered = min(held, amount.minor)
     before = lifted(trade.value, hold)
-    unpaid = reserved_payouts(tenant, terms, trade.value)[:MAX_STOPPED] if by_bank else ()
-    stopped = stop_payouts(unpaid, TAKEN_BACK, now=call.now)
+    before = with_payouts_stopped(before, call.now) if by_bank else before
     if not covered:
-        writes = (trades_store.save_trade(tenant, before, version=trade.version), *stopped)
+        writes = (trades_store.save_trade(tenant, before, version=trade.version),)
         return Withdrawal(amount.of(0), (), writes, facts=trade_facts(before, 0), **owed)
     units = part.stake.units * covered // held if part.stake else 0
     after = unfund(terms, before, covered, units, now=call.now)
     writes = (
         trades_store.save_trade(tenant, after, version=trade.version),
         follow_trade(take_expected(found, tenant, terms.reference), tenant, trade.value, after, by_bank=True),
-        *stopped,
     )
     postings = (debit(terms.escrow_account_id, amount.of(covered)),)
+    owed["forgone_by"] = terms.seller if trade.value.stage in CLOSED else ""
     return Withdrawal(amount.of(covered), postings, writes, facts=trade_facts(after, covered), **owed)
 
 

@@ -52,8 +52,8 @@ def load_reservations(item: JournalItem) -> tuple[Reserved, ...]:
 
 def reserved_payouts(tenant: str, terms: Terms, trade: Trade) -> tuple[Versioned[Payout], ...]:
     """The payouts of what a trade has released whose money is still reserved, those released last ahead; read strongly,
-    after the trade. One that nothing has changed yet has version 0. `chalicelib.banking.reserved_payouts.stop_payouts`
-    and `chalicelib.banking.reservations.lower` change them, each under the version it has here."""
+    after the trade. One that nothing has changed yet has version 0. `chalicelib.banking.reservations.lower` changes
+    them, each under the version it has here."""
     parties = party_accounts(tenant, terms)
     keys = [key for entry_id in trade.releases for key in _keys(tenant, entry_id, parties)]
     found: dict[Key, object] = {}
@@ -76,7 +76,12 @@ def _item(found: Found, tenant: str, entry_id: str) -> JournalItem:
     return from_row(cast("JournalRow", found[journal_key(tenant, entry_id)]))
 
 
+def is_of_trade(subject: str) -> bool:
+    """Whether what a payout pays for is a trade."""
+    return subject.startswith(_TRADE)
+
+
 def _trade_of(item: JournalItem) -> str | None:
     """The trade that an entry is about: its subject, or named by a claim's entry."""
     subject = item.subject or ""
-    return subject if subject.startswith(_TRADE) else item.data.get("trade_id")
+    return subject if is_of_trade(subject) else item.data.get("trade_id")

@@ -16,6 +16,11 @@ def ask_to_pay(tenant: str, entry_id: str) -> None:
     _ask({"tenant": tenant, "entry_id": entry_id}, group=entry_id, deduplication_id=entry_id)
 
 
+def ask_to_stop(tenant: str, trade_id: str, *, entry_id: str) -> None:
+    """Ask for the payouts of a trade to be stopped because of an entry."""
+    _ask({"tenant": tenant, "trade_id": trade_id}, group=trade_id, deduplication_id=entry_id)
+
+
 def ask_to_run(tenant: str, party_id: str, *, now: datetime) -> None:
     """Ask for the run of a party's payout schedule, once a minute."""
     _ask({"tenant": tenant, "party_id": party_id}, group=party_id, deduplication_id=by_minute(party_id, now))

@@ -10,9 +10,9 @@ from datetime import datetime
 
 from chalicelib.banking import paying
 from chalicelib.banking.payout_ageing import UNSENT
-from chalicelib.banking.payout_states import State
 from chalicelib.banking.payout_watch import watch_payout
 from chalicelib.banking.payouts import Payout
+from chalicelib.banking.reservations import WAITING
 from chalicelib.queues.metrics import emit
 from chalicelib.settlement.service.rejections import end_undebited
 from chalicelib.settlement.worker.payout_queue import ask_to_send, by_minute
@@ -27,7 +27,7 @@ log = logging.getLogger("quittance.settlement")
 def watch(tenant: str, payout_id: str, ask: Callable[[], datetime]) -> int:
     """Look at a payout whose time is over by what `ask` returns; how many steps that was."""
     now = ask()
-    if paying.get_payout(tenant, payout_id).state is State.RESERVED:
+    if paying.get_payout(tenant, payout_id).state in WAITING:
         return _ask(tenant, payout_id, now)
     if end_undebited(tenant, payout_id, now=now):
         return 1

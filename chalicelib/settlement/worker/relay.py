@@ -1,6 +1,7 @@
 """From the journal's stream to the queues of what follows: an entry that let money of a trade go asks for its payouts,
-a payout that was made by hand for its file, a statement that was stored, or a decision on a possible duplicate, for
-what is to be booked then, and a request for an export for the run that makes it."""
+one that took money of a trade back has those stopped that are not made, a payout that was made by hand asks for its
+file, a statement that was stored, or a decision on a possible duplicate, for what is to be booked then, and a request
+for an export for the run that makes it."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import os
 from chalicelib.queues import StreamRecord, Worker
 from chalicelib.queues.send import send_message
 from chalicelib.recon.export_jobs import REQUESTED
-from chalicelib.settlement.kinds import is_decision, is_paid_out_after, is_sent_after
-from chalicelib.settlement.worker.payout_queue import ask_to_pay, ask_to_send
+from chalicelib.settlement.kinds import UNFUNDED, is_decision, is_paid_out_after, is_sent_after
+from chalicelib.settlement.worker.payout_queue import ask_to_pay, ask_to_send, ask_to_stop
 from chalicelib.storage.journal import JournalItem, from_wire
 
 worker = Worker(__name__)
@@ -29,6 +30,8 @@ def _ask(item: JournalItem) -> None:
         _ask_for_export(item)
     if is_paid_out_after(item):
         ask_to_pay(item.tenant, item.entry_id)
+    if item.kind == UNFUNDED and item.subject is not None:
+        ask_to_stop(item.tenant, item.subject, entry_id=item.entry_id)
     if is_sent_after(item) and item.subject is not None:
         ask_to_send(item.tenant, item.subject, deduplication_id=item.entry_id)
     if is_decision(item):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.money import Money
@@ -69,11 +70,13 @@ def _funded(terms: Terms, trade: Trade, funded: int, due: int, now: datetime) ->
         return move(trade, Command.FUND, to, funded_minor=funded, due_minor=due)
     if trade.stage is State.TOP_UP_DUE:
         to = State.RELEASING if trade.done or trade.released_minor else State.FUNDED
-        after = move(trade, Command.FUND, to, funded_minor=funded, due_minor=due, top_up_at=None)
+        changes: dict[str, Any] = {"top_up_at": None, "payouts_stopped_at": None}
+        after = move(trade, Command.FUND, to, funded_minor=funded, due_minor=due, **changes)
         return clocked(terms, restarted(terms, after, now), now)
     days = terms.template.expiry.performance_days
     ends = now + timedelta(days=days) if days else None
-    after = move(trade, Command.FUND, State.FUNDED, funded_minor=funded, due_minor=due, expires_at=ends)
+    changes = {"expires_at": ends, "payouts_stopped_at": None}
+    after = move(trade, Command.FUND, State.FUNDED, funded_minor=funded, due_minor=due, **changes)
     return clocked(terms, restarted(terms, after, now), now)
 
 

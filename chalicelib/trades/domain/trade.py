@@ -87,6 +87,8 @@ class Trade:
     the entries that gave roles something: by them their payouts are found. How much of what
     is held came from which payment is for `funding_units` to say (see `lineage.py`); `reversal_hold_minor` does not
     leave while it is not clear which payment the bank has taken back. `reversed_minor` was put in and taken back.
+    `payouts_stopped_at`: the instant at which a bank last took money of it back; what it had let go by then (the first
+    `releases_stopped` of its `releases`) is not paid out until all that is due is there again.
     """
 
     trade_id: str
@@ -124,6 +126,8 @@ class Trade:
     funding_round: int = 0
     reversal_hold_minor: int = 0
     reversed_minor: int = 0
+    payouts_stopped_at: datetime | None = None
+    releases_stopped: int = 0
 
     def __post_init__(self) -> None:
         amounts = (self.funded_minor, self.released_minor, self.refunded_minor, self.retained_minor, self.claim_minor)

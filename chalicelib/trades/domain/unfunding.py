@@ -47,6 +47,22 @@ def held_back(trade: Trade, minor: int) -> tuple[Trade, int]:
     return replace(trade, reversal_hold_minor=trade.reversal_hold_minor + more), more
 
 
+def with_payouts_stopped(trade: Trade, now: datetime) -> Trade:
+    """The trade that has nothing paid out of what it has let go by now, until all that is due is there again."""
+    return replace(trade, payouts_stopped_at=now, releases_stopped=len(trade.releases))
+
+
+def is_payout_stopped(trade: Trade, entry_id: str, reserved_at: datetime | None) -> bool:
+    """Whether a payout of what an entry of this trade has let go is stopped. What is let go later is of money that is
+    there. An entry that gave only the buyer something is not among the releases: its instant decides."""
+    since = trade.payouts_stopped_at
+    if since is None:
+        return False
+    if entry_id in trade.releases:
+        return entry_id in trade.releases[: trade.releases_stopped]
+    return reserved_at is not None and reserved_at <= since
+
+
 def lifted(trade: Trade, minor: int) -> Trade:
     """The trade with so much less on hold."""
     return replace(trade, reversal_hold_minor=max(trade.reversal_hold_minor - minor, 0))
