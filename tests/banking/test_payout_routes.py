@@ -188,6 +188,16 @@ def test_own_income_is_paid_to_the_marketplaces_own_account(api: Api) -> None:
     assert (reply.status, reply.body["code"], reply.body["available"]) == (409, "insufficient_funds", 0)
 
 
+def test_only_a_stopped_payout_is_resumed(api: Api, other: Api) -> None:
+    path = f"/v1/payouts/{created(made_party())}/resume"
+
+    made, foreign = api.post(path, {}, key="r"), other.post(path, {}, key="r")
+
+    assert (made.status, made.body["code"], made.body["state"]) == (409, "payout_state", "created")
+    assert (foreign.status, foreign.body["code"]) == (404, "payout_not_found")
+    assert api.post(path, {"reason": "x"}, key="s").status == 400
+
+
 def test_each_route_has_its_scope() -> None:
     scopes = {(route.method, route.path): route.scope for route in router.routes}
 

@@ -16,14 +16,14 @@ from chalicelib.banking.reserved_payouts import cancel_payout
 from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.domain.claims import Claim, Reason
 from chalicelib.settlement.service import claims
-from chalicelib.settlement.service.payouts import follow_payout, follow_reserved, payouts_due
+from chalicelib.settlement.service.payouts import follow_payout, follow_reserved, payouts_due, resume_payout
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome
 from chalicelib.trades.domain.template import Ending, Fault, Milestone
 from tests.settlement.claims import claim_ids
 from tests.settlement.goods import DEPOSIT, FEE, FREIGHT, PRICE, SELLERS, WEIGHED, Trading, trading
-from tests.settlement.market import Deal, differences_of, facts_of, picture, refusal, trial_balance
-from tests.settlement.stopping import stopped
+from tests.settlement.market import THURSDAY, Deal, differences_of, facts_of, picture, refusal, trial_balance
+from tests.settlement.stopping import released_of_payment, stopped, taken_by_bank
 from tests.settlement.test_races import at_once, codes, done
 from tests.support.calls import call
 from tests.support.dynamodb_local import Tables
@@ -497,7 +497,29 @@ def given_up(place: Trading) -> Act:
     return lambda: cancel_payout(here, payout_id)
 
 
-COMMANDS = (paid, put_off, lowered_then_paid, taken_back, taken_back_after_the_payout, advanced, given_up)
+def resumed(place: Trading) -> Act:
+    _, _, payouts = stopped(place)
+    here = place.call("act", days=THURSDAY)
+    return lambda: resume_payout(here, payouts[0].payout_id)
+
+
+def stopped_by_worker(place: Trading) -> Act:
+    deal, outcome = released_of_payment(place)
+    taken_by_bank(place, deal)
+    return partial(place.pay_out, outcome, days=THURSDAY)
+
+
+COMMANDS = (
+    resumed,
+    stopped_by_worker,
+    paid,
+    put_off,
+    lowered_then_paid,
+    taken_back,
+    taken_back_after_the_payout,
+    advanced,
+    given_up,
+)
 
 
 @pytest.mark.parametrize("prepared", COMMANDS, ids=lambda command: command.__name__)

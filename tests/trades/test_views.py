@@ -160,6 +160,7 @@ def test_a_trade_is_shown_with_what_is_due_and_held() -> None:
         "claim_minor": 0,
         "reversed_minor": 0,
         "on_hold_minor": 0,
+        "payouts_stopped_at": None,
         "milestones": [],
         "milestones_released": [],
         "lots_recalled": [],

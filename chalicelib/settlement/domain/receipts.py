@@ -8,7 +8,7 @@ Pure. Leaves to others: what a part books and does to its target (`chalicelib.se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from datetime import date, datetime
 from enum import Enum
@@ -20,6 +20,10 @@ from chalicelib.core.values import dataclass
 
 MAX_ALLOCATIONS = 50
 """Parts of one receipt. The last takes all that is left."""
+
+
+PAIRING_UNDONE = "pairing_undone"
+"""Why something of a receipt is in suspense again that had met one of the other sign."""
 
 
 class Target(Enum):
@@ -207,6 +211,27 @@ def with_rest_reversed(receipt: Receipt, minor: int) -> Receipt:
         unallocated_minor=left,
         reversed_minor=receipt.reversed_minor + minor,
         reason=receipt.reason if left else "",
+    )
+
+
+def with_reversal_undone(receipt: Receipt, minor: int, uncovered: Mapping[int, int]) -> Receipt:
+    """The receipt of which the bank did not take `minor` back after all: what targets could not give (by the number of
+    a part of each) stands again, the rest lies in suspense."""
+    left = receipt.unallocated_minor + minor - sum(uncovered.values())
+    parts = list(receipt.allocations)
+    for number, lacking in uncovered.items():
+        target = receipt.allocation(number)
+        for i, part in enumerate(parts):
+            if (part.target, part.target_id) == (target.target, target.target_id):
+                again = min(lacking, part.ended_minor) if lacking > 0 else max(lacking, part.ended_minor)
+                parts[i] = replace(part, ended_minor=part.ended_minor - again)
+                lacking -= again
+    return replace(
+        receipt,
+        allocations=tuple(parts),
+        unallocated_minor=left,
+        reversed_minor=receipt.reversed_minor - minor,
+        reason=PAIRING_UNDONE if left else "",
     )
 
 

@@ -11,8 +11,9 @@ from chalicelib.core.instants import instant_text
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target
 from chalicelib.settlement.routes.answers import entry_answer
 from chalicelib.settlement.service import receipts
-from chalicelib.settlement.service.allocations import Allocate, allocate, undo_allocation
+from chalicelib.settlement.service.allocations import Allocate, allocate
 from chalicelib.settlement.service.bank_reversals import pair_receipts
+from chalicelib.settlement.service.pairings import undo_part
 from chalicelib.web.endpoint import Answer, Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
 from chalicelib.web.parse import Body, Id, MoneyBody, ShortText
@@ -156,7 +157,7 @@ def allocate_receipt(request: Request, receipt_id: str) -> Answer:
 def undo_receipt_allocation(request: Request, receipt_id: str) -> Answer:
     """Undo an allocation: the money waits in suspense again."""
     body: AllocationUndoBody = request.body
-    return entry_answer(undo_allocation(request.call, receipt_id, body.allocation, body.reason), AllocatedView)
+    return entry_answer(undo_part(request.call, receipt_id, body.allocation, body.reason), AllocatedView)
 
 
 def receipt_view(receipt: Receipt) -> ReceiptView:

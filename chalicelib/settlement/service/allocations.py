@@ -95,15 +95,15 @@ def allocate(call: Call, command: Allocate) -> Outcome:
 def undo_allocation(call: Call, receipt_id: str, number: int, reason: str) -> Outcome:
     """Take a part of a receipt back into suspense. Facts: the part, and what is left.
 
-    Raises NotFound `receipt_not_found`, `allocation_not_found`; Conflict `allocation_ended`, `allocation_paired`, and
-    `allocation_paid_on` where its target has not got it any more: then it is a claim.
+    Raises NotFound `receipt_not_found`, `allocation_not_found`; Conflict `allocation_ended`, and `allocation_paid_on`
+    where its target has not got it any more: then it is a claim.
     """
     key = receipts.receipt_key(call.tenant, receipt_id)
 
     def decide(found: Found) -> Plan:
         before = receipts.take_receipt(found, call.tenant, receipt_id)
         part = before.value.allocation(number)
-        _check_undoable(before.value, part)
+        check_standing(before.value, part)
         taken = withdraw(call, before.value, part, part.standing_minor)
         if taken.covered.minor != part.standing_minor:
             facts = {"receipt_id": receipt_id, "allocated": part.standing_minor, "there": taken.covered.minor}
@@ -122,7 +122,9 @@ def _plan(call: Call, command: Allocate, before: Versioned[Receipt], part: Money
     after = before.value
     for one in placed.parts:
         after = with_allocation(after, new_allocation(call, after, one))
-    item = entry_item(call, _entry(before.value, placed, occurred_at), data=_facts(after, command.reason, placed.parts))
+    item = entry_item(
+        call, _entry(before.value, placed, occurred_at), data=allocation_facts(after, command.reason, placed.parts)
+    )
     lifted = () if after.unallocated_minor else lift_holds(call.tenant, after)
     writes = (*placed.writes, *lifted, *receipts.save_receipt(call.tenant, before, without_holds(after)))
     if placed.adjustment is not None:
@@ -215,12 +217,11 @@ def without_holds(receipt: Receipt) -> Receipt:
     return receipt if receipt.unallocated_minor else replace(receipt, freezes={})
 
 
-def _check_undoable(receipt: Receipt, part: Allocation) -> None:
-    facts = {"receipt_id": receipt.receipt_id, "allocation": part.number}
+def check_standing(receipt: Receipt, part: Allocation) -> None:
+    """Refuse a part of which nothing stands: Conflict `allocation_ended`."""
     if not part.standing_minor:
+        facts = {"receipt_id": receipt.receipt_id, "allocation": part.number}
         raise Conflict("allocation_ended", "nothing of it stands any more", **facts)
-    if part.target in {Target.RECEIPT, Target.REVERSED}:
-        raise Conflict("allocation_paired", "what one receipt took back of another stays taken back", **facts)
 
 
 def _undoing_plan(call: Call, before: Versioned[Receipt], part: Allocation, taken: Withdrawal, reason: str) -> Plan:
@@ -234,7 +235,7 @@ def _undoing_plan(call: Call, before: Versioned[Receipt], part: Allocation, take
         reference=before.value.bank_reference or None,
     )
     facts = {"reason": reason, "allocation": part.number, **taken.facts}
-    item = entry_item(call, entry, data=_facts(after, reason, ()) | facts)
+    item = entry_item(call, entry, data=allocation_facts(after, reason, ()) | facts)
     writes = (*taken.writes, *receipts.save_receipt(call.tenant, before, after))
     if taken.adjustment is not None:
         return plan_together(call, (item, taken.adjustment), *writes)
@@ -251,7 +252,7 @@ def _entry(receipt: Receipt, placed: Placement, occurred_at: datetime) -> Entry:
     )
 
 
-def _facts(after: Receipt, reason: str, parts: Sequence[Part]) -> dict[str, Any]:
+def allocation_facts(after: Receipt, reason: str, parts: Sequence[Part]) -> dict[str, Any]:
     first = parts[0] if parts else None
     return {
         "receipt_id": after.receipt_id,

@@ -108,7 +108,9 @@ def _take_back_rest(call: Call, own_id: str, original_id: str) -> None:
     faster, or a receipt has too many parts, the rest waits in suspense."""
     for _ in range(MAX_ALLOCATIONS):
         own, original = receipts.find_receipts(call.tenant, (own_id, original_id))
-        if not own.unallocated_minor or not has_standing(original):
+        paired = [part for part in own.allocations if part.target_id == original_id]
+        undone = any(part.ended_minor for part in paired)
+        if not paired or undone or not own.unallocated_minor or not has_standing(original):
             return
         key = f"rest:{call.entry_id}:{len(own.allocations)}"
         step = worker_call(tenant=call.tenant, key=key, content=None, now=call.now, entropy=b"", actor=call.actor)

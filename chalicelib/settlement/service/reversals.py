@@ -40,7 +40,8 @@ _PAIRED = frozenset({Target.RECEIPT, Target.REVERSED})
 @dataclass(frozen=True, slots=True)
 class TakenBack:
     """What was taken back of a receipt: `taken` of it, the debits of where it was, the entries booked with it, and the
-    trades that have lost money. `left` is what the receipt could not give."""
+    trades that have lost money. `left` is what the receipt could not give; `uncovered` what its targets could not, by
+    part, with the account of who carries it."""
 
     receipt: Receipt
     taken: Money
@@ -51,6 +52,7 @@ class TakenBack:
     read: Mapping[str, int] = field(default_factory=dict)
     trades: tuple[Mapping[str, Any], ...] = ()
     claims: tuple[Claim, ...] = ()
+    uncovered: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -60,6 +62,7 @@ class TakenBack:
             "reversed_minor": self.taken.minor,
             "trades": [dict(facts) for facts in self.trades],
             "claims": [{"claim_id": claim.claim_id, "amount_minor": claim.amount_minor} for claim in self.claims],
+            "uncovered": [dict(facts) for facts in self.uncovered],
         }
 
 
@@ -84,6 +87,7 @@ def take_back(
     rest = amount.of(_nearer(amount.minor, receipt.unallocated_minor))
     after, left = with_rest_reversed(receipt, rest.minor), amount.minor - rest.minor
     taken: list[tuple[Withdrawal, Losses]] = []
+    uncovered: list[Mapping[str, Any]] = []
     debtors: set[str] = set()
     for part in _standing(receipt):
         minor = _nearer(left, part.standing_minor)
@@ -98,6 +102,10 @@ def take_back(
             after = with_taken_back(after, part.target, part.target_id, minor)
             left -= minor
             taken.append((withdrawn, losses))
+            uncovered += [
+                {"allocation": part.number, "minor": leg.signed, "account_id": leg.account_id}
+                for leg in losses.postings
+            ]
     postings = [debit(suspense, rest), *(leg for one, lost in taken for leg in (*one.postings, *lost.postings))]
     opened = tuple(claim for _, lost in taken for claim in lost.claims)
     return TakenBack(
@@ -115,6 +123,7 @@ def take_back(
         {account_id: version for one, _ in taken for account_id, version in one.read.items()},
         tuple(one.facts for one, _ in taken if "trade_id" in one.facts),
         opened,
+        tuple(uncovered),
     )
 
 
