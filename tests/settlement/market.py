@@ -367,7 +367,7 @@ def picture(tables: Tables, tenant: str) -> dict[str, Any]:
     return {
         "kinds": kinds(tables, tenant),
         "balances": sorted((item["purpose"]["S"], int(item["balance"]["N"])) for item in accounts),
-        "records": sorted((item["sk"]["S"], item["version"]["N"]) for item in records),
+        "records": sorted((item["sk"]["S"].partition("#rcp_")[0], item["version"]["N"]) for item in records),
     }
 
 

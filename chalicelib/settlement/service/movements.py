@@ -214,7 +214,6 @@ def receive_movement(
         uetr=movement.uetr,
         original_reference=movement.original_reference,
         is_reversal=is_reversal(movement),
-        was_unmatched=bool(left.minor),
     )
 
 

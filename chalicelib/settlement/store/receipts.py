@@ -58,6 +58,7 @@ def sealed_of(tenant: str, receipt: Receipt, movement: Movement) -> Sealed | Non
 def create_receipt(tenant: str, receipt: Receipt, account_id: str, sealed: Sealed | None) -> tuple[Write, ...]:
     """Keep a new receipt of a bank account, in the lists it belongs to, and findable by what the bank called it."""
     key, sort = receipt_key(tenant, receipt.receipt_id), _sort(receipt)
+    receipt = changed(receipt, was_unmatched=bool(receipt.unallocated_minor))
     state = create(key, receipt, exists="receipt_exists", list_key=f"{tenant}#receipts", list_sort=sort)
     marks = [] if not receipt.unallocated_minor else [_unmatched(tenant, receipt)]
     if sealed is not None:
