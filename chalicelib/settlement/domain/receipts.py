@@ -218,17 +218,12 @@ def with_reversal_undone(receipt: Receipt, minor: int, uncovered: Mapping[int, i
     """The receipt of which the bank did not take `minor` back after all: what targets could not give (by the number of
     a part of each) stands again, the rest lies in suspense."""
     left = receipt.unallocated_minor + minor - sum(uncovered.values())
-    parts = list(receipt.allocations)
+    parts = receipt.allocations
     for number, lacking in uncovered.items():
-        target = receipt.allocation(number)
-        for i, part in enumerate(parts):
-            if (part.target, part.target_id) == (target.target, target.target_id):
-                again = min(lacking, part.ended_minor) if lacking > 0 else max(lacking, part.ended_minor)
-                parts[i] = replace(part, ended_minor=part.ended_minor - again)
-                lacking -= again
+        parts = _standing_again(parts, receipt.allocation(number), lacking)
     return replace(
         receipt,
-        allocations=tuple(parts),
+        allocations=parts,
         unallocated_minor=left,
         reversed_minor=receipt.reversed_minor - minor,
         reason=PAIRING_UNDONE if left else "",
@@ -243,6 +238,17 @@ def paid_to_event(receipt: Receipt, event: str) -> Allocation:
 def next_number(receipt: Receipt) -> int:
     """The number of its next part."""
     return len(receipt.allocations) + 1
+
+
+def _standing_again(parts: tuple[Allocation, ...], of: Allocation, minor: int) -> tuple[Allocation, ...]:
+    """The parts after `minor` of those of one target stands again."""
+    after: list[Allocation] = []
+    for part in parts:
+        alike = (part.target, part.target_id) == (of.target, of.target_id)
+        again = (min(minor, part.ended_minor) if minor > 0 else max(minor, part.ended_minor)) if alike else 0
+        after.append(replace(part, ended_minor=part.ended_minor - again))
+        minor -= again
+    return tuple(after)
 
 
 def _less(part: Allocation, minor: int) -> Stake | None:
