@@ -158,3 +158,19 @@ def test_a_process_killed_at_any_commit_parts_them_once(place: Trading, session_
 
         assert picture(session_tables, other.tenant) == wanted
         assert sound(other, session_tables)
+
+
+def test_what_a_party_had_spent_of_two_parts_stands_again_in_them(place: Trading, session_tables: Tables) -> None:
+    payment_id = str(place.pay("", 1_000, bank_reference="RCV-1").item.data["receipt_id"])
+    for minor in (600, 400):
+        allocate(place.call(), Allocate(payment_id, Target.PARTY, place.party("buyer"), place.money(minor)))
+    place.take_from("buyer", 700)
+    place.pay("", -1_000, reversal=True, original_reference="RCV-1")
+    assert place.balance(Purpose.CLAIMS) == 700
+
+    undo(place)
+
+    payment = place.receipt(payment_id)
+    assert (sum(one.standing_minor for one in payment.allocations), payment.unallocated_minor) == (700, 300)
+    assert (place.balance(Purpose.CLAIMS), place.suspense, place.owed("buyer")) == (0, 300 - 1_000, 0)
+    assert sound(place, session_tables)
