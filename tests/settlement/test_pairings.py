@@ -160,17 +160,17 @@ def test_a_process_killed_at_any_commit_parts_them_once(place: Trading, session_
         assert sound(other, session_tables)
 
 
-def test_what_a_party_had_spent_of_two_parts_stands_again_in_them(place: Trading, session_tables: Tables) -> None:
+def test_what_a_party_had_spent_of_three_parts_stands_again_in_them(place: Trading, session_tables: Tables) -> None:
     payment_id = str(place.pay("", 1_000, bank_reference="RCV-1").item.data["receipt_id"])
-    for minor in (600, 400):
+    for minor in (300, 300, 400):
         allocate(place.call(), Allocate(payment_id, Target.PARTY, place.party("buyer"), place.money(minor)))
-    place.take_from("buyer", 700)
+    place.take_from("buyer", 500)
     place.pay("", -1_000, reversal=True, original_reference="RCV-1")
-    assert place.balance(Purpose.CLAIMS) == 700
+    assert place.balance(Purpose.CLAIMS) == 500
 
     undo(place)
 
     payment = place.receipt(payment_id)
-    assert (sum(one.standing_minor for one in payment.allocations), payment.unallocated_minor) == (700, 300)
-    assert (place.balance(Purpose.CLAIMS), place.suspense, place.owed("buyer")) == (0, 300 - 1_000, 0)
+    assert (sum(one.standing_minor for one in payment.allocations), payment.unallocated_minor) == (500, 500)
+    assert (place.balance(Purpose.CLAIMS), place.suspense, place.owed("buyer")) == (0, 500 - 1_000, 0)
     assert sound(place, session_tables)

@@ -196,7 +196,7 @@ def with_taken_back(receipt: Receipt, target: Target, target_id: str, minor: int
     for part in reversed(receipt.allocations):
         if (part.target, part.target_id) != (target, target_id):
             continue
-        ended = min(minor, part.standing_minor) if minor > 0 else max(minor, part.standing_minor)
+        ended = _as_much(minor, part.standing_minor)
         if ended:
             receipt = with_ended(receipt, part.number, ended, reversed_by_bank=True)
             minor -= ended
@@ -245,10 +245,15 @@ def _standing_again(parts: tuple[Allocation, ...], of: Allocation, minor: int) -
     after: list[Allocation] = []
     for part in parts:
         alike = (part.target, part.target_id) == (of.target, of.target_id)
-        again = (min(minor, part.ended_minor) if minor > 0 else max(minor, part.ended_minor)) if alike else 0
+        again = _as_much(minor, part.ended_minor) if alike else 0
         after.append(replace(part, ended_minor=part.ended_minor - again))
         minor -= again
     return tuple(after)
+
+
+def _as_much(wanted: int, there: int) -> int:
+    """As much of an amount as there is of its sign."""
+    return min(wanted, max(there, 0)) if wanted > 0 else max(wanted, min(there, 0))
 
 
 def _less(part: Allocation, minor: int) -> Stake | None:
