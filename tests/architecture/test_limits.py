@@ -125,7 +125,6 @@ LIMITS = {
     "settlement/service/placements.py": {"MAX_RECEIPTS": THING},
     "settlement/service/repayments.py": {"MAX_FORWARD_DAYS": REQUEST},
     "settlement/service/unpaid.py": {"MAX_PAGES": RUN, "MAX_WAITING": RUN},
-    "settlement/service/withdrawals.py": {"MAX_STOPPED": REQUEST},
     "settlement/store/expected.py": {"MOST_REFERENCES": REQUEST},
     "settlement/store/receipts.py": {"MAX_ALIKE": REQUEST},
     "settlement/worker/bank_messages.py": {"MOST_READ_SECONDS": REQUEST, "MOST_SHARE_SECONDS": RUN},
