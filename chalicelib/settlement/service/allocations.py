@@ -253,6 +253,7 @@ def _entry(receipt: Receipt, placed: Placement, occurred_at: datetime) -> Entry:
 
 
 def allocation_facts(after: Receipt, reason: str, parts: Sequence[Part]) -> dict[str, Any]:
+    """What the journal keeps of the parts that a receipt got, or of one that was undone."""
     first = parts[0] if parts else None
     return {
         "receipt_id": after.receipt_id,
