@@ -81,7 +81,7 @@ class Web:
     def made(self, path: str, body: object) -> Any:
         """The answer of a command that must succeed."""
         reply = self.post(path, body)
-        assert reply.status in (200, 201), (path, reply)
+        assert reply.status in (200, 201, 202), (path, reply)
         return reply.json
 
     def read(self, path: str) -> Any:
