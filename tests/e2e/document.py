@@ -109,6 +109,8 @@ def sample(schema: dict[str, Any], within: Names = ()) -> Any:
             return {field: sample(part, around) for field, part in _fields(schema).items()}
         case "array":
             return [] if repeats(schema["items"], around) else [sample(schema["items"], around)]
+        case "string" if schema.get("format") == "date":
+            return "2026-03-02"
         case "string":
             return "CNY" if schema.get("maxLength") == 3 or str(schema.get("pattern")).startswith("^[A-Z]{3}") else "x1"
         case "integer":

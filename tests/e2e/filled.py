@@ -37,7 +37,7 @@ def fill(market: Market, functions: Any) -> None:
     add_bank_account(market, "buyer", "bank_account_id")
     open_ledger(market)
     place_holds(market, "hold_id", "other_hold")
-    ids["number"] = "1"
+    ids["number"], ids["record_id"] = "1", "net_stopped"
     sign(functions, market, 1)
     _lend(market)
     _trade(market)

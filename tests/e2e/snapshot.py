@@ -56,7 +56,7 @@ def _follows_the_feed(item: dict[str, Any]) -> bool:
     return (
         item["pk"]["S"]
         .partition("#")[2]
-        .startswith(("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan"))
+        .startswith(("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan", "follow"))
     )
 
 

@@ -49,7 +49,7 @@ class AttemptBody(Body):
     not_after: str | None = None
 
 
-class ResolutionBody(Body):
+class PayoutResolutionBody(Body):
     """What a person has found out: `paid` (the debit is still to come), `not_paid`, or `returned` (nothing more comes
     back); `evidence` says by what."""
 
@@ -57,7 +57,7 @@ class ResolutionBody(Body):
     evidence: ShortText
 
 
-class NothingBody(Body):
+class PayoutStepBody(Body):
     """Nothing more has to be said."""
 
 
@@ -134,7 +134,7 @@ def start_payout_attempt(request: Request, payout_id: str) -> Answer:
     "POST",
     "/v1/payouts/{payout_id}/cancellation",
     scope="payouts:write",
-    body=NothingBody,
+    body=PayoutStepBody,
     answer=PayoutStepView,
     writes=True,
 )
@@ -149,7 +149,7 @@ def cancel_payout(request: Request, payout_id: str) -> Answer:
     "POST",
     "/v1/payouts/{payout_id}/resume",
     scope="payouts:write",
-    body=NothingBody,
+    body=PayoutStepBody,
     answer=PayoutStepView,
     writes=True,
 )
@@ -162,7 +162,7 @@ def resume_payout(request: Request, payout_id: str) -> Answer:
     "POST",
     "/v1/payouts/{payout_id}/resends",
     scope="payouts:write",
-    body=NothingBody,
+    body=PayoutStepBody,
     answer=PayoutStepView,
     status=201,
     writes=True,
@@ -176,14 +176,14 @@ def resend_payout(request: Request, payout_id: str) -> Answer:
     "POST",
     "/v1/payouts/{payout_id}/resolutions",
     scope="payouts:write",
-    body=ResolutionBody,
+    body=PayoutResolutionBody,
     answer=PayoutStepView,
     status=201,
     writes=True,
 )
 def resolve_payout(request: Request, payout_id: str) -> Answer:
     """Say what became of a payout that its bank leaves open."""
-    body: ResolutionBody = request.body
+    body: PayoutResolutionBody = request.body
     return _step(payout_commands.resolve_payout(request.call, payout_id, Finding(body.outcome, body.evidence)))
 
 
@@ -191,7 +191,7 @@ def resolve_payout(request: Request, payout_id: str) -> Answer:
     "POST",
     "/v1/payouts/{payout_id}/resolutions/reversal",
     scope="payouts:write",
-    body=NothingBody,
+    body=PayoutStepBody,
     answer=PayoutStepView,
     status=201,
     writes=True,
