@@ -109,15 +109,20 @@ def sample(schema: dict[str, Any], within: Names = ()) -> Any:
             return {field: sample(part, around) for field, part in _fields(schema).items()}
         case "array":
             return [] if repeats(schema["items"], around) else [sample(schema["items"], around)]
-        case "string" if schema.get("format") == "date":
-            return "2026-03-02"
         case "string":
-            return "CNY" if schema.get("maxLength") == 3 or str(schema.get("pattern")).startswith("^[A-Z]{3}") else "x1"
+            return _text(schema)
         case "integer":
             return 1
         case "boolean":
             return True
     raise NotImplementedError(schema)
+
+
+def _text(schema: dict[str, Any]) -> str:
+    """A text of the right shape."""
+    if schema.get("format") == "date":
+        return "2026-03-02"
+    return "CNY" if schema.get("maxLength") == 3 or str(schema.get("pattern")).startswith("^[A-Z]{3}") else "x1"
 
 
 def _fields(schema: dict[str, Any]) -> dict[str, dict[str, Any]]:
