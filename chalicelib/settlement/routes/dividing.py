@@ -12,7 +12,7 @@ from chalicelib.settlement.service import claiming, ending, settling
 from chalicelib.trades.domain.disputes import Resolution
 from chalicelib.trades.domain.template import Fault
 from chalicelib.web.endpoint import Answer, Request, Router
-from chalicelib.web.parse import Body, Id, MoneyBody, Refused
+from chalicelib.web.parse import Body, Id, MoneyBody
 
 router = Router(__name__)
 
@@ -56,11 +56,6 @@ class RefundBody(Body):
     amount: MoneyBody
     source: Literal["escrow", "receivers"] = msgspec.field(name="from", default="escrow")
     advance: bool = False
-
-    def __post_init__(self) -> None:
-        if self.advance and self.source == "escrow":
-            sentence = "an escrow lacks nothing that could be advanced"
-            raise Refused(InvalidInput("advance_not_wanted", sentence, field="advance"))
 
 
 class CancellationBody(Body):
@@ -178,6 +173,8 @@ def refund_trade(request: Request, trade_id: str) -> Answer:
     """Refund a part to the buyer: out of the escrow, or from those who were paid."""
     body: RefundBody = request.body
     if body.source == "escrow":
+        if body.advance:
+            raise InvalidInput("advance_not_wanted", "an escrow lacks nothing that could be advanced", field="advance")
         outcome = ending.refund_from_escrow(request.call, trade_id, body.amount.money)
     else:
         outcome = claiming.refund_from_receivers(request.call, trade_id, body.amount.money, advance=body.advance)
