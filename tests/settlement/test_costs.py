@@ -190,7 +190,7 @@ BILLS: list[tuple[Callable[[Trading], Act], int, int]] = [
     (funding, 1, 10),
     (paying_by_bank, 3, 12),
     (resolving, 2, 10),
-    (taking_back, 4, 16),
+    (taking_back, 4, 20),
     (feeding, 2, 20),
 ]
 
