@@ -57,18 +57,18 @@ def new_market(open_web: Web, functions: Any, bank: Bank) -> Callable[..., Marke
 
 
 @pytest.fixture(scope="session")
-def alpha(new_market: Callable[..., Market], functions: Any) -> Market:
+def alpha(new_market: Callable[..., Market], functions: Any, local_stack: LocalStack) -> Market:
     """A marketplace with two of everything. Tests that read it must not write to it."""
     market = new_market()
-    fill(market, functions)
+    fill(market, functions, local_stack.client("dynamodb"))
     return market
 
 
 @pytest.fixture(scope="session")
-def beta(new_market: Callable[..., Market], functions: Any) -> Market:
+def beta(new_market: Callable[..., Market], functions: Any, local_stack: LocalStack) -> Market:
     """Another one like it, which must know nothing of the first."""
     market = new_market()
-    fill(market, functions)
+    fill(market, functions, local_stack.client("dynamodb"))
     return market
 
 

@@ -23,11 +23,12 @@ from tests.e2e.market import (
     transfer_body,
     wait_for,
 )
-from tests.e2e.payouts import add_bank_account
+from tests.e2e.payouts import add_bank_account, list_as_overdue
+from tests.e2e.suspended import SUSPENDED, prepare_suspended
 
 
-def fill(market: Market, functions: Any) -> None:
-    """Two of everything a list can hold. Afterwards nothing moves by itself."""
+def fill(market: Market, functions: Any, dynamodb: Any) -> None:
+    """Two of everything a list can hold. Afterwards nothing moves by itself. `dynamodb` has the deployer's credentials."""
     open_parties(market)
     ids, web = market.ids, market.web
     ids |= {"party_id": ids["buyer"], "account_id": ids["capital"]}
@@ -37,10 +38,13 @@ def fill(market: Market, functions: Any) -> None:
     add_bank_account(market, "buyer", "bank_account_id")
     open_ledger(market)
     place_holds(market, "hold_id", "other_hold")
-    ids["number"], ids["record_id"] = "1", "net_stopped"
+    ids["number"], ids["record_id"] = "1", SUSPENDED[0]
     sign(functions, market, 1)
     _lend(market)
     _trade(market)
+    _draw(market)
+    prepare_suspended(market, dynamodb)
+    list_as_overdue(market, dynamodb)
     _publish(market)
     open_windows(market, "first_net", "net_id")
     _split(market)
@@ -93,6 +97,14 @@ def _trade(market: Market) -> None:
     ids["payout_id"] = payouts[0]["payout_id"]
     for _ in range(2):  # of what was paid out already a refund is a claim
         ids["claim_id"] = web.made(f"{path}/refunds", {"amount": money(1), "from": "receivers"})["claims"][0]
+
+
+def _draw(market: Market) -> None:
+    """Two drawdowns on the credit line, into the escrow of a trade of their own."""
+    trade = market.web.made("/v1/trades", trade_body(market.ids))
+    for minor in (10, 20):
+        body = {"trade_id": trade["trade_id"], "amount": money(minor)}
+        market.web.made(f"/v1/credit-lines/{market.ids['line_id']}/drawdowns", body)
 
 
 def _sent(market: Market) -> list[dict[str, Any]] | None:

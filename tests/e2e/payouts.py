@@ -71,6 +71,21 @@ def _payouts_to(market: Market, party: str) -> list[dict[str, Any]]:
     return [one for one in market.listed("/v1/payouts", "payouts") if one["party_id"] == market.ids[party]]
 
 
+def list_as_overdue(market: Market, dynamodb: Any) -> None:
+    """Put the market's payouts on the list of those that a bank is silent about, as time would."""
+    for payout in market.listed("/v1/payouts", "payouts"):
+        payout_id = payout["payout_id"]
+        item = {
+            "pk": {"S": f"{market.tenant_id}#{payout_id}"},
+            "sk": {"S": "overdue"},
+            "version": {"N": "1"},
+            "doc": {"S": json.dumps({"payout_id": payout_id})},
+            "list_key": {"S": f"{market.tenant_id}#payouts-overdue"},
+            "list_sort": {"S": f"2026-03-02T09:00:00.000000Z#{payout_id}"},
+        }
+        dynamodb.put_item(TableName="quittance-local-records", Item=item)
+
+
 def payout_commands(market: Market) -> dict[str, Command]:
     """One of each route."""
     return _of_bank_accounts(market.ids) | _of_payouts(market.ids)
