@@ -28,7 +28,9 @@ from tests.e2e.suspended import SUSPENDED, prepare_suspended
 
 
 def fill(market: Market, functions: Any, dynamodb: Any) -> None:
-    """Two of everything a list can hold. Afterwards nothing moves by itself. `dynamodb` has the deployer's credentials."""
+    """Two of everything a list can hold. Afterwards nothing moves by itself.
+
+    `dynamodb` is a client with the deployer's credentials."""
     open_parties(market)
     ids, web = market.ids, market.web
     ids |= {"party_id": ids["buyer"], "account_id": ids["capital"]}
