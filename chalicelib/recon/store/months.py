@@ -90,7 +90,7 @@ def _line_place(after: Item | None) -> tuple[str, int]:
     if after is None:
         return "", 0
     place, number = after.get("place", {}).get("S", ""), after.get("number", {}).get("N", "")
-    if not place or not number or len(number) > _DIGITS:
+    if set(after) != {"place", "number"} or not place or not number or len(number) > _DIGITS:
         raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
     return place, int(number)
 
