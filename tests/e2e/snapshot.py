@@ -49,15 +49,18 @@ def difference(before: Snapshot, after: Snapshot) -> dict[str, str]:
     return gone | new | {name: "changed" for name in before.keys() & after.keys() if before[name] != after[name]}
 
 
+FOLLOWING = ("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan", "follow")
+"""How the ids of records begin that follow the journal by themselves."""
+POSITIONS = ("item#", "month#", "positions")
+"""How the sort keys begin of what a bank account's months are counted in."""
+
+
 def _follows_the_feed(item: dict[str, Any]) -> bool:
     """Whether it follows the journal by itself, later: a checkpoint or where a tenant's checkpoints stand, how far a
-    tenant's feed is folded or proved, its totals, a hold's state and its places in lists. What was done stands in the
-    journal."""
-    return (
-        item["pk"]["S"]
-        .partition("#")[2]
-        .startswith(("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan", "follow"))
-    )
+    tenant's feed is folded or proved, its totals, a hold's state and its places in lists, the months of a bank account.
+    What was done stands in the journal."""
+    sort = item.get("sk", {}).get("S", "")
+    return item["pk"]["S"].partition("#")[2].startswith(FOLLOWING) or sort.startswith(POSITIONS)
 
 
 def _digest(item: dict[str, Any]) -> str:

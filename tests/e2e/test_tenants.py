@@ -38,6 +38,7 @@ BODIES = {
     "POST /v1/holds/{hold_id}/captures": {},
     "POST /v1/netting-windows/{net_id}/obligations": obligations_body({"buyer": "x1", "seller": "x2"}, "O-1"),
     "POST /v1/parties/{party_id}/accounts": {"currency": CURRENCY},
+    "POST /v1/payouts/{payout_id}/attempts": {},
     "POST /v1/parties/{party_id}/payout-schedule": {"mode": "at_once"},
     "POST /v1/splits/{split_id}/divisions": {"shares": shares({"stake": "x1"}, 1)},
     "POST /v1/trade-templates/{template_id}/preview": preview_body({"goods": "", "buyer": "x1", "seller": "x2"}),
