@@ -70,7 +70,7 @@ def commands(market: Market) -> dict[str, Command]:
         **trade_commands(market),
         **payout_commands(market),
         **receipt_commands(market),
-        **suspended_commands(),
+        **suspended_commands(market),
         **export_commands(market),
         "POST /v1/accounts": Command("/v1/accounts", account, account | {"name": "chest"}),
         "POST /v1/transfers": Command("/v1/transfers", transfer_body(ids, 5), transfer_body(ids, 6)),

@@ -24,7 +24,7 @@ from tests.e2e.market import (
     wait_for,
 )
 from tests.e2e.payouts import add_bank_account, list_as_overdue
-from tests.e2e.suspended import SUSPENDED, prepare_suspended
+from tests.e2e.suspended import prepare_suspended, suspended
 
 
 def fill(market: Market, functions: Any, dynamodb: Any) -> None:
@@ -40,7 +40,7 @@ def fill(market: Market, functions: Any, dynamodb: Any) -> None:
     add_bank_account(market, "buyer", "bank_account_id")
     open_ledger(market)
     place_holds(market, "hold_id", "other_hold")
-    ids["number"], ids["record_id"] = "1", SUSPENDED[0]
+    ids["number"], ids["record_id"] = "1", suspended(market)[0]
     sign(functions, market, 1)
     _lend(market)
     _trade(market)

@@ -8,12 +8,17 @@ from tests.e2e.command import Command
 from tests.e2e.market import Market
 
 TABLE = "quittance-local-records"
-SUSPENDED = ("net_stopped", "net_waiting")
+
+
+def suspended(market: Market) -> tuple[str, str]:
+    """The ids of the two records, which no other marketplace has."""
+    own = market.tenant_id.removeprefix("ten_")
+    return f"net_{own}", f"net_{own[::-1]}"
 
 
 def prepare_suspended(market: Market, dynamodb: Any) -> None:
     """Records as the schedule leaves them that failed too often."""
-    for record_id in SUSPENDED:
+    for record_id in suspended(market):
         item = {
             "pk": {"S": f"{market.tenant_id}#{record_id}"},
             "sk": {"S": "state"},
@@ -28,7 +33,7 @@ def prepare_suspended(market: Market, dynamodb: Any) -> None:
         dynamodb.put_item(TableName=TABLE, Item=item)
 
 
-def suspended_commands() -> dict[str, Command]:
+def suspended_commands(market: Market) -> dict[str, Command]:
     """One of the route."""
-    path, other = (f"/v1/suspended-records/{record_id}/resume" for record_id in SUSPENDED)
+    path, other = (f"/v1/suspended-records/{record_id}/resume" for record_id in suspended(market))
     return {"POST /v1/suspended-records/{record_id}/resume": Command(path, {}, other_path=other)}

@@ -69,7 +69,7 @@ def lines_between(
 ) -> Listing[MonthLine]:
     """One page of the lines of the statements that end within two days (or months), in the order of the statements and
     of the bank. Raises InvalidInput `invalid_cursor`."""
-    place, number = _line_place(after)
+    place, number = _line_place(account_id, after)
     bounds = (place or days[0]), f"{days[1]}{_END}"
     found: list[MonthLine] = []
     for held in _statements(tenant, account_id, bounds):
@@ -78,19 +78,21 @@ def lines_between(
         lines = lines_behind(tenant, statement.statement_id, behind, limit=limit - len(found))
         found += (MonthLine(statement, reconciled) for reconciled in lines)
         if len(found) == limit:
-            return Listing(tuple(found), _line_key(found[-1]))
+            return Listing(tuple(found), _line_key(account_id, found[-1]))
     return Listing(tuple(found), None)
 
 
-def _line_key(last: MonthLine) -> Item:
-    return {"place": {"S": last.statement.order}, "number": {"N": str(last.reconciled.line.number)}}
+def _line_key(account_id: str, last: MonthLine) -> Item:
+    number = str(last.reconciled.line.number)
+    return {"account": {"S": account_id}, "place": {"S": last.statement.order}, "number": {"N": number}}
 
 
-def _line_place(after: Item | None) -> tuple[str, int]:
+def _line_place(account_id: str, after: Item | None) -> tuple[str, int]:
     if after is None:
         return "", 0
     place, number = after.get("place", {}).get("S", ""), after.get("number", {}).get("N", "")
-    if set(after) != {"place", "number"} or not place or not number or len(number) > _DIGITS:
+    is_own = set(after) == {"account", "place", "number"} and after["account"].get("S") == account_id
+    if not is_own or not place or not number or len(number) > _DIGITS:
         raise InvalidInput("invalid_cursor", "the cursor is not one of this list", field="cursor")
     return place, int(number)
 
