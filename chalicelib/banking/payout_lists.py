@@ -5,14 +5,14 @@ tenant#payout   overdue   stands in the list of overdue ones for the payout, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.store import PayoutOwner, payout_key, subject_list, take_payout
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Write
-from chalicelib.storage.reads import Found, fetch
+from chalicelib.storage.reads import BATCH, Found, fetch
 from chalicelib.storage.records import Listing, create, listing, replace, take
 from chalicelib.storage.tables import Item, Key, record_key
 
@@ -28,6 +28,17 @@ def list_payouts_of(tenant: str, subject: str, *, after: Item | None, limit: int
     """One page of the payouts for one subject (a trade), newest first."""
     page = listing(subject_list(tenant, subject), PayoutOwner, after=after, limit=limit, newest_first=True)
     return Listing(_payouts_of(tenant, page.values), page.last_key)
+
+
+def payout_ids_of(tenant: str, subject: str) -> Iterator[str]:
+    """The ids of all payouts for one subject, oldest first, read a page at a time."""
+    after: Item | None = None
+    more = True
+    while more:
+        page = listing(subject_list(tenant, subject), PayoutOwner, after=after, limit=BATCH)
+        yield from (owner.payout_id for owner in page.values)
+        after = page.last_key
+        more = after is not None
 
 
 def list_overdue(tenant: str, *, after: Item | None, limit: int) -> Listing[Payout]:

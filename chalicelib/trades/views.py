@@ -11,7 +11,6 @@ from chalicelib.trades.documents import AnyDocumentBody, document_body
 from chalicelib.trades.domain.evidence import Evidence
 from chalicelib.trades.domain.retention import retention_ends, retention_waits
 from chalicelib.trades.domain.template import Template
-from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Dispute, Progress, Trade
 
 
@@ -114,16 +113,6 @@ class TradeView(msgspec.Struct, frozen=True):
     expires_at: str | None
     top_up_at: str | None
     funds_trade_id: str | None
-
-
-class TradeDetail(msgspec.Struct, frozen=True):
-    """A trade: where it stands, what was agreed, and the evidence so far. `deposit_minor` of the agreed price are paid
-    first."""
-
-    trade: TradeView
-    terms: Terms
-    deposit_minor: int
-    evidence: list[EvidenceView]
 
 
 class TradePage(msgspec.Struct, frozen=True):

@@ -283,5 +283,8 @@ def test_what_is_wrong_is_refused_with_the_status_of_its_kind(
 
 def test_every_route_writes_under_a_key_and_needs_the_scope_of_trades() -> None:
     routes = [*trades.router.routes, *dividing.router.routes, *life.router.routes]
-    assert {(route.method, route.scope, route.writes) for route in routes} == {("POST", "trades:write", True)}
+    assert {(route.method, route.scope, route.writes) for route in routes} == {
+        ("POST", "trades:write", True),
+        ("GET", "trades:read", False),
+    }
     assert {fault.value for fault in Fault} == {"none", "buyer", "seller"}

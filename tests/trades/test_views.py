@@ -266,7 +266,6 @@ def test_each_route_needs_its_scope_and_only_commands_write() -> None:
         ("GET", "/v1/trade-templates/{template_id}"): ("trades:read", False),
         ("POST", "/v1/trade-templates/{template_id}/preview"): ("trades:read", False),
         ("GET", "/v1/trades"): ("trades:read", False),
-        ("GET", "/v1/trades/{trade_id}"): ("trades:read", False),
         ("POST", "/v1/trades/{trade_id}/evidence"): ("trades:write", True),
     }
 

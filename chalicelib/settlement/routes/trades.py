@@ -1,4 +1,4 @@
-"""Opening trades over HTTP, funding them from an account, linking them back to back."""
+"""Opening trades over HTTP, reading one, funding them from an account, linking them back to back."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from dataclasses import replace
 import msgspec
 
 from chalicelib.settlement.routes.answers import entry_answer, facts_answer
+from chalicelib.settlement.routes.trade_views import TradeDetail, trade_payouts_view
 from chalicelib.settlement.service import funding, linking, opening
+from chalicelib.settlement.service.trade_payouts import get_trade_payouts
 from chalicelib.trades.deal_bodies import DealBody, Parties, deal_of
+from chalicelib.trades.service import questions
+from chalicelib.trades.views import evidence_view, trade_view
+from chalicelib.web import clock
 from chalicelib.web.endpoint import Answer, Request, Router
 from chalicelib.web.parse import Body, Id, MoneyBody
 
@@ -79,6 +84,20 @@ def create_trade(request: Request) -> Answer:
     deal = replace(deal_of(body), top_up_line_id=body.top_up_line_id or "", draft=body.draft)
     outcome = opening.open_with_expected_payment(request.call, body.template_id, deal, version=body.template_version)
     return facts_answer(outcome, TradeOpenedView)
+
+
+@router.endpoint("GET", "/v1/trades/{trade_id}", scope="trades:read", answer=TradeDetail)
+def get_trade(request: Request, trade_id: str) -> TradeDetail:
+    """Read a trade: where it stands, its terms, its evidence and what has become of its payouts."""
+    file = questions.get_trade(request.tenant, trade_id)
+    receivers = get_trade_payouts(request.tenant, file.terms, file.trade)
+    return TradeDetail(
+        trade=trade_view(file.trade),
+        terms=file.terms,
+        deposit_minor=file.terms.deposit.minor,
+        evidence=[evidence_view(piece) for piece in file.evidence],
+        payouts=trade_payouts_view(receivers, clock.now()),
+    )
 
 
 @router.endpoint(

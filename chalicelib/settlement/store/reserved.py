@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from chalicelib.banking import store as banking_store
+from chalicelib.banking.payout_lists import payout_ids_of
 from chalicelib.banking.payout_store import take_reserved
 from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
@@ -56,15 +57,39 @@ def reserved_payouts(tenant: str, terms: Terms, trade: Trade) -> tuple[Versioned
     them, each under the version it has here."""
     parties = party_accounts(tenant, terms)
     keys = [key for entry_id in trade.releases for key in _keys(tenant, entry_id, parties)]
+    found = _read(keys)
+    stored = (
+        take_reserved(found, reserved)
+        for entry_id in reversed(trade.releases)
+        for reserved in reservations_of(_item(found, tenant, entry_id), parties)
+    )
+    return tuple(one for one in stored if one.value.state in WAITING)
+
+
+def every_payout(tenant: str, terms: Terms, trade: Trade) -> tuple[Payout, ...]:
+    """All payouts of a trade, oldest first: of what it has released, also where no payout is made yet, and those of its
+    refunds and claims. Read in batches of a hundred: the releases, the list of its payouts, the payouts."""
+    parties = party_accounts(tenant, terms)
+    entries = _read([journal_key(tenant, entry_id) for entry_id in trade.releases])
+    reserved = {
+        one.payout_id: one
+        for entry_id in trade.releases
+        for one in reservations_of(_item(entries, tenant, entry_id), parties)
+    }
+    payout_ids = dict.fromkeys((*reserved, *payout_ids_of(tenant, trade.trade_id)))
+    found = _read([banking_store.payout_key(tenant, payout_id) for payout_id in payout_ids])
+    waiting = (take_reserved(found, one) for one in reserved.values())
+    others = (banking_store.take_payout(found, tenant, one) for one in payout_ids if one not in reserved)
+    payouts = (one.value for one in (*waiting, *others))
+    return tuple(sorted(payouts, key=lambda payout: (payout.created_at, payout.payout_id)))
+
+
+def _read(keys: Sequence[Key]) -> Found:
+    """What stands under these keys, read strongly, a batch at a time."""
     found: dict[Key, object] = {}
     for start in range(0, len(keys), BATCH):
         found |= fetch(keys[start : start + BATCH])
-    stored = (
-        take_reserved(cast("Found", found), reserved)
-        for entry_id in reversed(trade.releases)
-        for reserved in reservations_of(_item(cast("Found", found), tenant, entry_id), parties)
-    )
-    return tuple(one for one in stored if one.value.state in WAITING)
+    return cast("Found", found)
 
 
 def _keys(tenant: str, entry_id: str, parties: Mapping[str, str]) -> tuple[Key, ...]:

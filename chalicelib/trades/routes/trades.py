@@ -1,9 +1,9 @@
-"""Trades over HTTP: the list, and all that is known of one."""
+"""Trades over HTTP: the list."""
 
 from __future__ import annotations
 
 from chalicelib.trades.service import questions
-from chalicelib.trades.views import TradeDetail, TradePage, evidence_view, trade_view
+from chalicelib.trades.views import TradePage, trade_view
 from chalicelib.web.endpoint import Request, Router
 from chalicelib.web.pages import cursor_for, page_limit, start_of
 
@@ -16,11 +16,3 @@ def list_trades(request: Request) -> TradePage:
     name = f"{request.tenant}/trades"
     page = questions.list_trades(request.tenant, after=start_of(name, request.query), limit=page_limit(request.query))
     return TradePage([trade_view(trade) for trade in page.values], cursor_for(name, page.last_key))
-
-
-@router.endpoint("GET", "/v1/trades/{trade_id}", scope="trades:read", answer=TradeDetail)
-def get_trade(request: Request, trade_id: str) -> TradeDetail:
-    """Read a trade: where it stands, its terms and its evidence."""
-    file = questions.get_trade(request.tenant, trade_id)
-    evidence = [evidence_view(piece) for piece in file.evidence]
-    return TradeDetail(trade_view(file.trade), file.terms, file.terms.deposit.minor, evidence)
