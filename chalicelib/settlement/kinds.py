@@ -55,10 +55,17 @@ def is_decision(item: JournalItem) -> bool:
     return item.kind == DUPLICATE_DECIDED["confirmed"]
 
 
-SENT_AFTER = frozenset({"payout.created", "payout.attempted", "payout.resent"})
+MADE_BY_COMMAND = frozenset({"payout.created", "payout.attempted"})
 """The kinds of command whose payout's file is then written, where a caller gave it: a worker writes its own files."""
 
+SENT_AGAIN = "payout.resent"
 
-def is_sent_after(item: JournalItem) -> bool:
+
+def is_file_made_after(item: JournalItem) -> bool:
     """Whether the file of the item's payout is then to be written."""
-    return item.kind in SENT_AFTER and item.key.startswith(f"{CALLER}:")
+    return item.kind in MADE_BY_COMMAND and item.key.startswith(f"{CALLER}:")
+
+
+def is_file_sent_again_after(item: JournalItem) -> bool:
+    """Whether the file of the item's payout is then to be written once more."""
+    return item.kind == SENT_AGAIN and item.key.startswith(f"{CALLER}:")

@@ -124,7 +124,7 @@ LIMITS = {
     },
     "settlement/service/placements.py": {"MAX_RECEIPTS": THING},
     "settlement/service/repayments.py": {"MAX_FORWARD_DAYS": REQUEST},
-    "settlement/service/unpaid.py": {"MAX_PAGES": RUN, "MAX_WAITING": RUN},
+    "settlement/service/undone.py": {"MAX_FEED_PAGES": RUN, "MAX_WAITING_PAGES": RUN},
     "settlement/store/expected.py": {"MOST_REFERENCES": REQUEST},
     "settlement/store/receipts.py": {"MAX_ALIKE": REQUEST},
     "settlement/worker/bank_messages.py": {"MOST_READ_SECONDS": REQUEST, "MOST_SHARE_SECONDS": RUN},

@@ -9,7 +9,8 @@ import pytest
 from chalicelib.banking.payout_states import State
 from chalicelib.ledger.service.feed import number
 from chalicelib.ledger.store.entries import load_entry
-from chalicelib.settlement.service.unpaid import find_unpaid
+from chalicelib.settlement.service.undone import find_undone
+from chalicelib.settlement.worker.follow_ups import undone
 from chalicelib.settlement.worker.unpaid import ask_again
 from tests.settlement.desk import Desk
 from tests.settlement.market import DUE, deliverable
@@ -27,6 +28,12 @@ def released(desk: Desk) -> str:
     return entry_id
 
 
+def undone_entries(desk: Desk, now: datetime = LATER) -> tuple[str, ...]:
+    """The entries that a run finds, and asks nothing for."""
+    found = find_undone(desk.place.tenant, lambda item: not undone(item), now=now)
+    return tuple(item.entry_id for item in found)
+
+
 def run(now: datetime = LATER) -> int:
     return ask_again(lambda: now)["entries"]
 
@@ -39,7 +46,7 @@ def test_a_release_without_payouts_is_asked_for_again_and_named(desk: Desk, capl
 
     (message,) = desk.payments.taken()
     assert message == {"tenant": desk.place.tenant, "entry_id": entry_id}
-    assert [record.message for record in caplog.records if "payouts_not_made" in record.message]
+    assert [record.message for record in caplog.records if "not_followed" in record.message]
     assert desk.pay(message) == []
     assert {payout.state for payout in desk.payouts().values()} == {State.SENT}
     assert run(LATER + timedelta(hours=1)) == 0
@@ -49,7 +56,7 @@ def test_one_that_dies_again_is_found_again(desk: Desk) -> None:
     entry_id = released(desk)
 
     for hours in range(3):
-        assert find_unpaid(desk.place.tenant, now=LATER + timedelta(hours=hours)) == (entry_id,)
+        assert undone_entries(desk, LATER + timedelta(hours=hours)) == (entry_id,)
 
 
 def test_what_is_paid_and_what_asks_for_nothing_is_passed(desk: Desk) -> None:
@@ -59,7 +66,7 @@ def test_what_is_paid_and_what_asks_for_nothing_is_passed(desk: Desk) -> None:
     payment = desk.place.pay(desk.place.deal().reference, DUE).item
     number([payment])
 
-    assert find_unpaid(desk.place.tenant, now=LATER) == ()
+    assert undone_entries(desk) == ()
 
 
 def test_a_run_killed_at_any_call_asks_in_the_end(desk: Desk) -> None:
@@ -69,4 +76,4 @@ def test_a_run_killed_at_any_call_asks_in_the_end(desk: Desk) -> None:
             run()
 
         assert run() == 1, point
-    assert find_unpaid(desk.place.tenant, now=LATER) == (entry_id,)
+    assert undone_entries(desk) == (entry_id,)

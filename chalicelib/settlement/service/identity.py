@@ -6,7 +6,7 @@ statement or a person decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,8 +18,9 @@ from chalicelib.ledger.movements import KnownMovement, Source, is_sum_of
 from chalicelib.ledger.store.entries import find_entry
 from chalicelib.ledger.store.movements import identify, read_known
 from chalicelib.recon import store as recon_store
-from chalicelib.recon.domain import check_comment
+from chalicelib.recon.domain import Statement, check_comment
 from chalicelib.settlement.domain.possible_duplicates import (
+    STATEMENT,
     PossibleDuplicate,
     Status,
     decide,
@@ -90,16 +91,30 @@ def settle_doubts(tenant: str, statement_id: str, doubtful: Iterable[str], *, no
     confirmed: list[PossibleDuplicate] = []
     for key in doubtful:
         kept = store.load_duplicate(tenant, duplicate_id(tenant, key))
-        if kept.status != "confirmed" and not _is_sum_of_booked(tenant, kept.movement):
+        if _is_for_statement(tenant, kept):
             kept = _decide_by(statement_id, kept, "confirmed", now=now)
         if kept.status == "confirmed":
             confirmed.append(kept)
-    if statement.holds and statement.status == "loaded":
-        for kept in store.open_duplicates(tenant, statement.bank_account_id):
-            day = kept.movement.booked_on
-            if day is not None and statement.starts_on <= day <= statement.ends_on:
-                _dismiss_where_stated(statement_id, kept, now=now)
+    for kept in _open_within(tenant, statement):
+        _dismiss_where_stated(statement_id, kept, now=now)
     return confirmed
+
+
+def is_decided(tenant: str, duplicate_id: str) -> bool:
+    """Whether nothing is left to book of a possible duplicate that was decided on: it is not confirmed or is booked."""
+    kept = store.load_duplicate(tenant, duplicate_id)
+    return kept.status != "confirmed" or find_entry(tenant, kept.entry_id) is not None
+
+
+def is_settled(tenant: str, statement_id: str, doubtful: Iterable[str]) -> bool:
+    """Whether a statement that was stored has nothing left to decide, and what it has confirmed is booked: nothing is
+    left for `settle_doubts`."""
+    for key in doubtful:
+        kept = store.load_duplicate(tenant, duplicate_id(tenant, key))
+        if not is_decided(tenant, kept.duplicate_id) or _is_for_statement(tenant, kept):
+            return False
+    statement = recon_store.load_statement(tenant, statement_id)
+    return not any(_is_stated(kept) for kept in _open_within(tenant, statement))
 
 
 def get_duplicate(tenant: str, duplicate_id: str) -> PossibleDuplicate:
@@ -120,6 +135,21 @@ def _decide(call: Call, duplicate_id: str, status: Status, comment: str) -> Outc
         return Plan(item, (store.replace_duplicate(call.tenant, after, version=before.version),))
 
     return once(call, plan, reads=(store.duplicate_key(call.tenant, duplicate_id),))
+
+
+def _is_for_statement(tenant: str, kept: PossibleDuplicate) -> bool:
+    """Whether a statement whose line has taken the movement of a possible duplicate is to confirm it."""
+    outranks = kept.status == "open" or (kept.status == "dismissed" and kept.decided_by.startswith(STATEMENT))
+    return outranks and not _is_sum_of_booked(tenant, kept.movement)
+
+
+def _open_within(tenant: str, statement: Statement) -> Iterator[PossibleDuplicate]:
+    """The possible duplicates that are open within the period of a statement that is stored whole and holds."""
+    if statement.holds and statement.status == "loaded":
+        for kept in store.open_duplicates(tenant, statement.bank_account_id):
+            day = kept.movement.booked_on
+            if day is not None and statement.starts_on <= day <= statement.ends_on:
+                yield kept
 
 
 def _is_sum_of_booked(tenant: str, movement: Movement) -> bool:
@@ -157,11 +187,14 @@ def _by_earlier_statement(
 
 def _dismiss_where_stated(statement_id: str, kept: PossibleDuplicate, *, now: datetime) -> bool:
     """Dismiss a possible duplicate where a line has the movement that it was doubted for and none has its own."""
+    return _is_stated(kept) and _decide_by(statement_id, kept, "dismissed", now=now).status == "dismissed"
+
+
+def _is_stated(kept: PossibleDuplicate) -> bool:
+    """Whether a line has the movement that a possible duplicate was doubted for, and none has its own."""
     keys = (kept.movement.key, kept.doubted_key)
     marks = recon_store.find_marks(kept.movement.account.tenant_id, kept.movement.account.account_id, keys)
-    if kept.movement.key in marks or kept.doubted_key not in marks:
-        return False
-    return _decide_by(statement_id, kept, "dismissed", now=now).status == "dismissed"
+    return kept.movement.key not in marks and kept.doubted_key in marks
 
 
 def _decide_by(statement_id: str, kept: PossibleDuplicate, status: Status, *, now: datetime) -> PossibleDuplicate:

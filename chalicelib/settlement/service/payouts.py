@@ -69,11 +69,21 @@ def _load_trade(tenant: str, trade_id: str) -> Trade:
     return trades_store.take_trade(fetch((trades_store.state_key(tenant, trade_id),)), tenant, trade_id).value
 
 
+def is_stopped_now(trade: Trade, payout: Payout) -> bool:
+    """Whether a payout of a trade is not to be made as things stand: a bank has taken back money of it."""
+    stop = _stop_by(trade, payout)
+    return stop is not None and stop.holds(payout)
+
+
 def _stop_of(payout: Payout) -> Stop | None:
-    """What stops a payout now: a bank has taken back money of its trade. A trade that is over is never funded again."""
+    """What stops a payout now."""
     if payout.subject is None or not is_of_trade(payout.subject):
         return None
-    trade = _load_trade(payout.tenant, payout.subject)
+    return _stop_by(_load_trade(payout.tenant, payout.subject), payout)
+
+
+def _stop_by(trade: Trade, payout: Payout) -> Stop | None:
+    """What stops a payout of a trade: a bank has taken back money of it. A trade that is over is never funded again."""
     if trade.payouts_stopped_at is None or not is_payout_stopped(trade, payout.entry_id, payout.reserved_at):
         return None
     return Stop(trade.payouts_stopped_at, MONEY_TAKEN_BACK, passes=trade.stage not in CLOSED)
