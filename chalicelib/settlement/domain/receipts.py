@@ -19,7 +19,8 @@ from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 
 MAX_ALLOCATIONS = 50
-"""Parts of one receipt. The last takes all that is left."""
+"""Parts of one receipt that stand, or that the bank has taken back. The last takes all that is left. Those that were
+undone count no more: the receipt keeps as many as it has room for, the journal all."""
 
 
 PAIRING_UNDONE = "pairing_undone"
@@ -49,8 +50,8 @@ class Stake:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """A part of a receipt that went somewhere. `ended_minor` of it was undone or taken back by the bank since. `event`
-    is the repayment's place in its credit line's history."""
+    """A part of a receipt that went somewhere. `ended_minor` of it was undone or taken back by the bank since,
+    `reversed_minor` by the bank. `event` is the repayment's place in its credit line's history."""
 
     number: int
     target: Target
@@ -62,11 +63,17 @@ class Allocation:
     ended_minor: int = 0
     stake: Stake | None = None
     event: str = ""
+    reversed_minor: int = 0
 
     @property
     def standing_minor(self) -> int:
         """What of it still stands."""
         return self.minor - self.ended_minor
+
+    @property
+    def is_undone(self) -> bool:
+        """Whether nothing of it stands, nor could stand again: the bank has nothing of it."""
+        return not self.standing_minor and not self.reversed_minor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,7 @@ class Receipt:
     has taken back. The counterparty is the payer of money in; its account is masked, and sealed apart. `reason` is why
     it was not, or not wholly, used as it came. `freezes` are the trades on which it keeps as much on hold.
     `was_unmatched`: something of it has been in suspense. `is_reversal`: the bank says that it undoes another
-    movement."""
+    movement. `allocations_made` counts its parts, those too that it keeps no more."""
 
     receipt_id: str
     bank_id: str
@@ -100,6 +107,7 @@ class Receipt:
     freezes: dict[str, int] = field(default_factory=dict)
     was_unmatched: bool = False
     is_reversal: bool = False
+    allocations_made: int = 0
 
     def __post_init__(self) -> None:
         standing = sum(part.standing_minor for part in self.allocations)
@@ -158,12 +166,14 @@ def part_to_allocate(receipt: Receipt, amount: Money | None) -> Money:
 def with_allocation(receipt: Receipt, part: Allocation, *, reason: str = "") -> Receipt:
     """The receipt after a part of what is left went somewhere. Raises Conflict `too_many_allocations`."""
     left = receipt.unallocated_minor - part.minor
-    if len(receipt.allocations) >= MAX_ALLOCATIONS or (left and len(receipt.allocations) == MAX_ALLOCATIONS - 1):
+    counted = sum(not one.is_undone for one in receipt.allocations)
+    if counted >= MAX_ALLOCATIONS or (left and counted == MAX_ALLOCATIONS - 1):
         sentence = f"the last of {MAX_ALLOCATIONS} parts takes all that is left"
         raise Conflict("too_many_allocations", sentence, maximum=MAX_ALLOCATIONS)
     return replace(
         receipt,
-        allocations=(*receipt.allocations, part),
+        allocations=(*_with_room(receipt.allocations), part),
+        allocations_made=part.number,
         unallocated_minor=left,
         reason=(reason or receipt.reason) if left else "",
     )
@@ -174,7 +184,9 @@ def with_ended(
 ) -> Receipt:
     """The receipt after `minor` of a part was undone (it lies in suspense again) or taken back by the bank."""
     before = receipt.allocation(number)
-    after = replace(before, ended_minor=before.ended_minor + minor, stake=_less(before, minor))
+    by_bank = before.reversed_minor + (minor if reversed_by_bank else 0)
+    stake = _less(before, minor)
+    after = replace(before, ended_minor=before.ended_minor + minor, reversed_minor=by_bank, stake=stake)
     parts = tuple(after if part.number == number else part for part in receipt.allocations)
     if reversed_by_bank:
         return replace(receipt, allocations=parts, reversed_minor=receipt.reversed_minor + minor)
@@ -223,7 +235,7 @@ def with_reversal_undone(receipt: Receipt, minor: int, uncovered: Mapping[int, i
         parts = _standing_again(parts, receipt.allocation(number), lacking)
     return replace(
         receipt,
-        allocations=parts,
+        allocations=_less_reversed(parts, minor),
         unallocated_minor=left,
         reversed_minor=receipt.reversed_minor - minor,
         reason=PAIRING_UNDONE if left else "",
@@ -237,7 +249,23 @@ def paid_to_event(receipt: Receipt, event: str) -> Allocation:
 
 def next_number(receipt: Receipt) -> int:
     """The number of its next part."""
-    return len(receipt.allocations) + 1
+    return max([receipt.allocations_made, *(part.number for part in receipt.allocations)]) + 1
+
+
+def _with_room(parts: tuple[Allocation, ...]) -> tuple[Allocation, ...]:
+    """The parts less the first one that was undone, where there are as many as a receipt has room for."""
+    undone = next((part for part in parts if part.is_undone), None)
+    return parts if len(parts) < MAX_ALLOCATIONS else tuple(part for part in parts if part is not undone)
+
+
+def _less_reversed(parts: tuple[Allocation, ...], minor: int) -> tuple[Allocation, ...]:
+    """The parts after the bank did not take `minor` of them back after all, the latest first."""
+    after: list[Allocation] = []
+    for part in reversed(parts):
+        less = _as_much(minor, part.reversed_minor)
+        after.append(replace(part, reversed_minor=part.reversed_minor - less))
+        minor -= less
+    return tuple(reversed(after))
 
 
 def _standing_again(parts: tuple[Allocation, ...], of: Allocation, minor: int) -> tuple[Allocation, ...]:

@@ -260,7 +260,7 @@ def allocation_facts(after: Receipt, reason: str, parts: Sequence[Part]) -> dict
         "currency": after.currency,
         "to": first.target.value if first else None,
         "target_id": first.target_id if first else None,
-        "allocation": len(after.allocations) - len(parts) + 1,
+        "allocation": next_number(after) - len(parts),
         "allocated_minor": sum(part.minor for part in parts),
         "unallocated_minor": after.unallocated_minor,
         "value_on": after.value_on.isoformat() if after.value_on else None,

@@ -23,6 +23,7 @@ from chalicelib.settlement.domain.receipts import (
     MAX_ALLOCATIONS,
     Receipt,
     Target,
+    next_number,
     part_to_allocate,
     receipt_id,
     with_allocation,
@@ -112,7 +113,7 @@ def _take_back_rest(call: Call, own_id: str, original_id: str) -> None:
         undone = any(part.ended_minor for part in paired)
         if not paired or undone or not own.unallocated_minor or not has_standing(original):
             return
-        key = f"rest:{call.entry_id}:{len(own.allocations)}"
+        key = f"rest:{call.entry_id}:{next_number(own) - 1}"
         step = worker_call(tenant=call.tenant, key=key, content=None, now=call.now, entropy=b"", actor=call.actor)
         try:
             pair_receipts(step, own_id, original_id, None, "")

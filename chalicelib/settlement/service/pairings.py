@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chalicelib.core.call import Call
-from chalicelib.core.errors import Conflict
+from chalicelib.core.errors import Conflict, Defect
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Purpose, credit, debit, entry_of, purpose_account_id
 from chalicelib.ledger.store.entries import entry_item, load_entry
@@ -50,7 +50,11 @@ def undo_part(call: Call, receipt_id: str, number: int, reason: str) -> Outcome:
     if part.target is Target.REVERSED:
         return _undo_pairing(call, receipt, part, part.target_id, reason)
     reversal = receipts.load_receipt(call.tenant, part.target_id)
-    its = next(one for one in reversal.allocations if one.entry_id == part.entry_id and one.target is Target.REVERSED)
+    made = (one for one in reversal.allocations if one.entry_id == part.entry_id and one.target is Target.REVERSED)
+    its = next(made, None)
+    if its is None:
+        check_standing(receipt, part)
+        raise Defect(f"{receipt_id}: {part.number} has no other side")
     return _undo_pairing(call, reversal, its, receipt_id, reason)
 
 
