@@ -157,6 +157,20 @@ def end_of_business_days(calendar: Calendar, now: datetime, n: int) -> datetime:
     return calendar.begins(calendar.after(last))
 
 
+def end_of_days(calendar: Calendar, now: datetime, n: int) -> datetime:
+    """The instant at which `n` days after that of `now` have passed, whatever days they are: midnight where the
+    calendar is, also over a night that its clocks make longer or shorter."""
+    return calendar.begins(calendar.day_of(now) + (n + 1) * ONE_DAY)
+
+
+def put_off(calendar: Calendar, end: datetime, n: int) -> datetime:
+    """The instant at which a term ends that is put off by `n` days: midnight where the calendar is, and the next one
+    where it ended within a day."""
+    day = calendar.day_of(end)
+    whole = day if calendar.begins(day) == end else day + ONE_DAY
+    return calendar.begins(whole + n * ONE_DAY)
+
+
 def count_business_days(calendar: Calendar, first: date, last: date) -> int:
     """How many business days there are from `first` to `last`, both included. Raises CalendarUnknown."""
     return sum(calendar.is_business_day(first + i * ONE_DAY) for i in range((last - first).days + 1))

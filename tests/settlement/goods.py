@@ -43,7 +43,7 @@ from chalicelib.trades.service import life
 from chalicelib.trades.service.evidence import RecordEvidence, record_evidence
 from chalicelib.trades.store import Published, publish_template
 from tests.settlement.market import Deal, Market, market
-from tests.support.calls import MONDAY
+from tests.support.calls import MONDAY, over
 from tests.trades.papers import delivery_note, weight_note
 
 PRICE = 1_000_000
@@ -204,7 +204,7 @@ class Trading(Market):
         return ending.cancel_trade(self.call(key, body=fault.value), deal.trade_id, fault)
 
     def expire(self, deal: Deal, *, days: int, key: str | None = None) -> Outcome:
-        return ending.expire_trade(self.call(key, days=days), deal.trade_id)
+        return ending.expire_trade(self.call(key, now=over(days)), deal.trade_id)
 
     def claim(self, deal: Deal, minor: int, *, key: str | None = None) -> Outcome:
         return claiming.settle_claim_by_account(self.call(key, body=minor), deal.trade_id, self.money(minor))

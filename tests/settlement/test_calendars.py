@@ -77,7 +77,7 @@ def test_a_new_version_counts_the_clocks_that_waited_and_says_so(tables: Tables,
     (event,) = events(tables, place)
     assert event.data == {
         "state": "performing",
-        "expires_at": "2026-03-22T09:00:00.000000Z",
+        "expires_at": "2026-03-22T16:00:00.000000Z",
         "calendar": "CN",
         "calendar_version": KNOWN,
         "clocks": [{"clock": KEY, "before": None, "after": "2026-03-04T16:00:00.000000Z"}],

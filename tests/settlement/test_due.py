@@ -171,9 +171,9 @@ def with_line(place: Trading, **terms: int) -> tuple[Deal, Line]:
 
 def test_a_difference_that_is_not_paid_in_time_is_drawn_and_settled(place: Trading) -> None:
     deal, line = with_line(place)
-    assert passed(place, deal, THURSDAY + 2) == 0
+    assert passed(place, deal, THURSDAY + 3) == 0
 
-    assert passed(place, deal, THURSDAY + 3) == 2
+    assert passed(place, deal, THURSDAY + 4) == 2
 
     assert (place.trade(deal).state, place.escrow(deal), place.adds_up(deal)) == (State.COMPLETED, 0, True)
     assert place.credit_line(line).principal_minor == 50_000
@@ -182,7 +182,7 @@ def test_a_difference_that_is_not_paid_in_time_is_drawn_and_settled(place: Tradi
 def test_a_line_that_does_not_reach_is_set_aside_with_the_reason(place: Trading, session_tables: Tables) -> None:
     deal, _ = with_line(place, limit=49_999)
 
-    assert passed(place, deal, THURSDAY + 3) == 1
+    assert passed(place, deal, THURSDAY + 4) == 1
 
     [item] = set_aside(session_tables, place)
     assert (item.subject, item.data["deed"], item.data["code"]) == (deal.trade_id, "top_up", "credit_limit_exceeded")
@@ -220,9 +220,9 @@ def test_a_trade_whose_time_is_over_ends(
     deal = place.under(**changes)
     if owed:
         place.pay(deal.reference, DEPOSIT if "seller" in owed else PRICE)
-    assert passed(place, deal, days - 1) == 0
+    assert passed(place, deal, days) == 0
 
-    assert passed(place, deal, days) == 1
+    assert passed(place, deal, days + 1) == 1
 
     assert (place.trade(deal).state, place.all_owed()) == (State.EXPIRED, owed)
     assert (place.trade(deal).claim_minor, place.adds_up(deal)) == (claim, True)

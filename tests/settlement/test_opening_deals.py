@@ -20,15 +20,16 @@ from chalicelib.storage.once import Plan, once
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.terms import Lot
 from tests.banking.build import details, party_writes
-from tests.settlement.goods import DEAL, DEPOSIT, GOODS, PRICE, WEIGHED, Trading, after
+from tests.settlement.goods import DEAL, DEPOSIT, GOODS, PRICE, WEIGHED, Trading
 from tests.settlement.market import refusal
+from tests.support.calls import over
 
 
 def test_a_draft_takes_no_money_and_ends_by_itself(place: Trading) -> None:
     deal = place.under(draft=True)
 
     trade = place.trade(deal)
-    assert (trade.state, trade.expires_at) == (State.DRAFT, after(2))
+    assert (trade.state, trade.expires_at) == (State.DRAFT, over(2))
     outcome = place.pay(deal.reference, 500)
     assert (outcome.item.data["matched_minor"], outcome.item.data["returned_minor"]) == (0, 500)
 

@@ -6,7 +6,18 @@ from datetime import timedelta
 
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from tests.simulation.books import Body, Books, Move, Plan, Refused
-from tests.simulation.deals import CLOSED, DAY, ENDED, IN_FULL, NEVER, Deal, Point, Rules, begins, day_of
+from tests.simulation.deals import (
+    CLOSED,
+    ENDED,
+    IN_FULL,
+    NEVER,
+    Deal,
+    Point,
+    Rules,
+    after_all_days,
+    begins,
+    day_of,
+)
 
 Shares = dict[str, int]
 """Minor units by role."""
@@ -213,7 +224,7 @@ class DealRules(Books):
 
     def _expires_in(self, deal: Deal, name: str, now: int) -> int | None:
         days = deal.rules.get("expiry", {}).get(name, 0)
-        return now + days * DAY if days else None
+        return after_all_days(deal.rules.get("calendar", "weekdays"), now, days) if days else None
 
 
 def deeds(deal: Deal) -> list[tuple[str, str, int]]:

@@ -368,6 +368,11 @@ def after_days(calendar: str, at: int, count: int) -> int | None:
     return begins(day + timedelta(days=1), calendar)
 
 
+def after_all_days(calendar: str, at: int, count: int) -> int:
+    """The instant at which so many days after the day of an instant have passed, whatever days they are."""
+    return begins(day_of(at, calendar) + timedelta(days=count + 1), calendar)
+
+
 def days_passed(calendar: str, since: int, at: int) -> int:
     """The business days after the day of one instant up to that of another, as far as they are known."""
     first, last = day_of(since, calendar) + timedelta(days=1), min(day_of(at, calendar), LAST_KNOWN)

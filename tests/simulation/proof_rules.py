@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.simulation.books import MINUTE, Body, Plan, Refused
 from tests.simulation.deal_rules import DealRules, point_to_change
-from tests.simulation.deals import IN_FULL, KEPT, Deal, Dispute, days_left, days_passed
+from tests.simulation.deals import IN_FULL, KEPT, Deal, Dispute, begins, day_of, days_left, days_passed
 from tests.simulation.portions import closing, divided, rest
 
 WHOLE_ONLY = {"index_fixings"}
@@ -191,14 +193,16 @@ class ProofRules(DealRules):
         return parts
 
     def _go_on(self, deal: Deal, parts: dict[str, int], refund: int, otherwise: str, ended: Dispute, now: int) -> None:
-        """The clocks go on with what was left of them; it expires so much later."""
+        """The clocks go on with what was left of them; it expires so many days later."""
         before = deal.stage
         self._after(deal, parts, refund, otherwise=otherwise, now=now)
         for key, point in deal.points.items():
             if key not in deal.done and point.left is not None:
                 point.begin(deal.rules.get("calendar", "weekdays"), now, point.left)
         if deal.expires is not None:
-            deal.expires += now - ended.at
+            calendar = deal.rules.get("calendar", "weekdays")
+            since = (day_of(now, calendar) - day_of(ended.at, calendar)).days
+            deal.expires = begins(day_of(deal.expires, calendar) + timedelta(days=since), calendar)
         self._goes_on(deal, before, now)
 
 

@@ -10,6 +10,13 @@ from chalicelib.core.call import Call, fingerprint
 from chalicelib.core.ids import serial
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def over(days: int) -> datetime:
+    """The instant at which so many days after that Monday have passed, by the calendar of weekdays."""
+    return MONDAY.replace(hour=0) + timedelta(days=days + 1)
+
+
 TENANT = "ten_test"
 
 

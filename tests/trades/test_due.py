@@ -9,13 +9,13 @@ from chalicelib.splits.domain.waterfall import ShareKind
 from chalicelib.trades.domain.due import Act, Deed, due, next_at, set_aside
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.template import RetentionRule, ShareRule
-from tests.support.calls import MONDAY
+from tests.support.calls import MONDAY, over
 from tests.trades.lives import Life, told
 from tests.trades.papers import certificate, delivery_note, weight_note
 from tests.trades.standing import BY_LOT, NOTED, WEIGHED
 from tests.trades.works import THREE, WORKS
 
-EXPIRES = MONDAY + timedelta(days=60)
+EXPIRES = over(60)
 DEEMED = datetime(2026, 3, 10, tzinfo=UTC)
 
 
@@ -38,8 +38,8 @@ def acts(life: Life, days: int) -> list[tuple[Deed, str]]:
 
 
 def test_a_trade_is_listed_at_the_instant_of_the_first_thing_to_come() -> None:
-    assert next_at(Life(draft=True).trade) == MONDAY + timedelta(days=7)
-    assert next_at(Life().trade) == MONDAY + timedelta(days=10)
+    assert next_at(Life(draft=True).trade) == over(7)
+    assert next_at(Life().trade) == over(10)
     assert next_at(Life().funded().trade) == EXPIRES
     assert next_at(waiting().trade) == DEEMED
 
@@ -87,8 +87,8 @@ def test_a_difference_is_drawn_when_its_days_are_over_and_then_the_trade_settles
     life = Life(WEIGHED, top_up_line_id="lin_1").give(weight_note(110_000)).sign("arrived", "buyer").funded()
     life.settle()
 
-    assert next_at(life.trade) == MONDAY + timedelta(days=3)
-    assert acts(life, 3) == [(Deed.TOP_UP, "")]
+    assert next_at(life.trade) == over(3)
+    assert acts(life, 4) == [(Deed.TOP_UP, "")]
     assert life.state is State.FUNDED
 
 
@@ -111,7 +111,7 @@ def test_what_was_left_of_a_drawing_is_left_after_a_dispute() -> None:
     life.settle()
     life.later(1).dispute(1).later(10).resolve({"kept": 1})
 
-    assert next_at(life.trade) == MONDAY + timedelta(days=13)
+    assert next_at(life.trade) == over(13)
 
 
 def test_a_retention_given_up_in_a_dispute_after_its_day_is_due_at_once() -> None:
@@ -163,7 +163,7 @@ def test_a_retention_that_was_set_aside_gets_no_other_day_and_is_released_by_han
 
 
 def test_what_has_ended_has_nothing_to_come() -> None:
-    expired, cancelled = Life().later(10), waiting()
+    expired, cancelled = Life().later(11), waiting()
     expired.expire()
     cancelled.cancel()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -12,7 +11,7 @@ from chalicelib.ledger.exchange import Rate
 from chalicelib.trades.domain import claims
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.template import DepositKind, DepositRule, Fault, PriceRule, Template
-from tests.support.calls import MONDAY
+from tests.support.calls import over
 from tests.trades.deals import cny
 from tests.trades.lives import Life, amounts, refusal_of, told
 from tests.trades.papers import certificate, delivery_note, weight_note
@@ -228,9 +227,9 @@ def test_what_has_been_performed_or_is_in_dispute_is_not_cancelled() -> None:
 
 def test_a_trade_expires_at_its_instant_and_not_before() -> None:
     life = paid(2_500_000)
-    assert life.trade.expires_at == MONDAY + timedelta(days=10)
+    assert life.trade.expires_at == over(10)
 
-    early = refusal_of(life.later(9, hours=23, minutes=59).expire)
+    early = refusal_of(life.later(10, hours=14, minutes=59).expire)
     ended = life.later(minutes=1).expire()
 
     assert (early.code, early.facts) == ("not_due", {"trade_id": life.trade.trade_id})

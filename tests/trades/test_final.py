@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -26,7 +26,7 @@ from chalicelib.trades.domain.template import (
 )
 from chalicelib.trades.domain.terms import Lot
 from chalicelib.trades.domain.trade import Division
-from tests.support.calls import MONDAY
+from tests.support.calls import MONDAY, over
 from tests.trades.deals import cny, ready
 from tests.trades.lives import Life, amounts, refusal_of, told
 from tests.trades.papers import bill_of_lading, delivery_note, exchange_rate, recall_notice, weight_note
@@ -126,7 +126,7 @@ def test_once_topped_up_the_same_command_settles() -> None:
 
 @pytest.mark.parametrize(
     ("line", "days", "expected"),
-    [("lin_1", 3, MONDAY + timedelta(days=3)), ("", 3, None), ("lin_1", 0, None)],
+    [("lin_1", 3, over(3)), ("", 3, None), ("lin_1", 0, None)],
     ids=["with_line_and_days", "without_line", "without_days"],
 )
 def test_a_difference_is_drawn_from_the_deals_credit_line_after_the_templates_days(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -11,7 +10,7 @@ from chalicelib.core.errors import Defect
 from chalicelib.trades.domain.funding import fund, takes_money
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.template import FundingRule, Stray
-from tests.support.calls import MONDAY
+from tests.support.calls import MONDAY, over
 from tests.trades.deals import cny, eur
 from tests.trades.lives import Life, amounts
 from tests.trades.papers import certificate, delivery_note, weight_note
@@ -46,11 +45,11 @@ def test_without_a_deposit_parts_are_only_parts() -> None:
 
 def test_a_trade_that_is_funded_has_the_time_of_its_performance() -> None:
     life = Life()
-    assert life.trade.expires_at == MONDAY + timedelta(days=10)
+    assert life.trade.expires_at == over(10)
 
     life.later(2).fund()
 
-    assert life.trade.expires_at == MONDAY + timedelta(days=62)
+    assert life.trade.expires_at == over(62)
 
 
 def test_what_is_more_than_due_waits_or_goes_back_as_the_template_says() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -22,7 +21,7 @@ from chalicelib.trades.service import life
 from chalicelib.trades.service.evidence import RecordEvidence, record_evidence
 from chalicelib.trades.service.questions import get_trade
 from chalicelib.trades.templates import find_template
-from tests.support.calls import MONDAY, TENANT, call
+from tests.support.calls import TENANT, call, over
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import crash_points, watching
 from tests.trades.deals import FIXED_PRICE, funded
@@ -86,10 +85,10 @@ def test_a_draft_binds_once_it_is_agreed_to() -> None:
 
     outcome = life.agree_trade(call(days=1), trade.trade_id)
 
-    ends = MONDAY + timedelta(days=6)
+    ends = over(6)
     assert (now(trade).state, now(trade).expires_at) == (State.AGREED, ends)
     assert (outcome.item.kind, outcome.item.legs, outcome.item.subject) == ("trade.agreed", (), trade.trade_id)
-    assert outcome.item.data == {"state": "agreed", "expires_at": "2026-03-08T09:00:00.000000Z"}
+    assert outcome.item.data == {"state": "agreed", "expires_at": "2026-03-09T00:00:00.000000Z"}
     assert refusal(lambda: life.agree_trade(call(), trade.trade_id)).code == "trade_state"
 
 

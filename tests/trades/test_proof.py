@@ -11,7 +11,7 @@ from chalicelib.trades.domain.evidence import Document, EvidenceKind
 from chalicelib.trades.domain.proof import Signature, sign
 from chalicelib.trades.domain.states import State
 from chalicelib.trades.domain.trade import Progress
-from tests.support.calls import MONDAY
+from tests.support.calls import MONDAY, over
 from tests.trades.lives import Life, refusal_of, told
 from tests.trades.papers import (
     bill_of_lading,
@@ -319,7 +319,7 @@ def test_a_dispute_puts_off_when_a_trade_expires() -> None:
     life = Life().funded().later(5).dispute(1_000)
     life.later(20).resolve({"kept": 1_000})
 
-    assert life.trade.expires_at == MONDAY + timedelta(days=80)
+    assert life.trade.expires_at == over(80)
 
 
 def test_lots_have_clocks_of_their_own() -> None:

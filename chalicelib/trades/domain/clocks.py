@@ -1,9 +1,9 @@
 """The clocks of a trade: when silence becomes acceptance, which stands still while there is a dispute, and the day the
 retention is kept until.
 
-Business days are whole days of the template's calendar, where that is: five of them after a Monday have passed when the
-next Tuesday begins there. A clock that would end on a day the calendar does not know yet waits, and is counted by the
-version that knows it (`recounting.py`).
+Days are whole days of the template's calendar, where that is: five business days after a Monday have passed when the
+next Tuesday begins there, and five days of any kind when the Sunday does. A clock that would end on a day the calendar
+does not know yet waits, and is counted by the version that knows it (`recounting.py`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,19 @@ from chalicelib.core.calendars import (
     count_business_days,
     due_day,
     end_of_business_days,
+    end_of_days,
+    put_off,
 )
 from chalicelib.trades.domain.milestones import Point, is_signed, keys_before, missing_evidence, points
 from chalicelib.trades.domain.states import IN_FULL, State
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Progress, Trade
+
+
+def end_of_term(terms: Terms, days: int, now: datetime) -> datetime | None:
+    """The instant at which a term of so many days ends that begins now: at midnight where the template's calendar is.
+    None: there is no such term."""
+    return end_of_days(terms.days, now, days) if days else None
 
 
 def clocked(terms: Terms, trade: Trade, now: datetime) -> Trade:
@@ -71,12 +79,13 @@ def stopped(terms: Terms, trade: Trade, now: datetime) -> Trade:
 
 def resumed(terms: Terms, trade: Trade, now: datetime, since: datetime) -> Trade:
     """The trade with its clocks running again: what was left of them still is. It expires, and its difference is drawn,
-    so much later as it has stood still since."""
-    later = now - since
+    so many days later as it has stood still since."""
+    days = terms.days
+    later = (days.day_of(now) - days.day_of(since)).days
     return replace(
-        _each_clock(terms, trade, lambda days, key, one: _resumed(days, one, now)),
-        expires_at=trade.expires_at + later if trade.expires_at else None,
-        top_up_at=trade.top_up_at + later if trade.top_up_at else None,
+        _each_clock(terms, trade, lambda _, key, one: _resumed(days, one, now)),
+        expires_at=put_off(days, trade.expires_at, later) if trade.expires_at else None,
+        top_up_at=put_off(days, trade.top_up_at, later) if trade.top_up_at else None,
     )
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money
+from chalicelib.trades.domain.clocks import end_of_term
 from chalicelib.trades.domain.evidence import Evidence
 from chalicelib.trades.domain.milestones import Point, check_reached, is_recalled, point
 from chalicelib.trades.domain.pricing import Priced, price, price_lot
@@ -68,7 +69,7 @@ def _ask(terms: Terms, trade: Trade, priced: Priced, now: datetime) -> Division:
         Command.FINAL_SETTLEMENT,
         State.TOP_UP_DUE,
         due_minor=trade.funded_minor + missing,
-        top_up_at=now + timedelta(days=days) if days and terms.top_up_line_id else None,
+        top_up_at=end_of_term(terms, days, now) if terms.top_up_line_id else None,
     )
     return Division(
         after,

@@ -6,13 +6,13 @@ Leaves to others: where the rest goes (`chalicelib.settlement`, by the template'
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core.errors import Defect
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
-from chalicelib.trades.domain.clocks import clocked, restarted
+from chalicelib.trades.domain.clocks import clocked, end_of_term, restarted
 from chalicelib.trades.domain.lineage import with_inflow
 from chalicelib.trades.domain.states import ENDED, TRANSITIONS, Command, State
 from chalicelib.trades.domain.template import Stray
@@ -74,8 +74,7 @@ def _funded(terms: Terms, trade: Trade, funded: int, due: int, now: datetime) ->
         after = move(trade, Command.FUND, to, funded_minor=funded, due_minor=due, **changes)
         return clocked(terms, restarted(terms, after, now), now)
     days = terms.template.expiry.performance_days
-    ends = now + timedelta(days=days) if days else None
-    changes = {"expires_at": ends, "payouts_stopped_at": None}
+    changes = {"expires_at": end_of_term(terms, days, now), "payouts_stopped_at": None}
     after = move(trade, Command.FUND, State.FUNDED, funded_minor=funded, due_minor=due, **changes)
     return clocked(terms, restarted(terms, after, now), now)
 

@@ -9,6 +9,7 @@ from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR, exponent
 from chalicelib.splits.domain.waterfall import divide
 from chalicelib.trades.domain.checks import check_quantity
+from chalicelib.trades.domain.clocks import end_of_term
 from chalicelib.trades.domain.states import Command, State
 from chalicelib.trades.domain.template import Part, PriceMode, Template
 from chalicelib.trades.domain.terms import Identity, OpenTrade, Terms
@@ -32,7 +33,7 @@ def open_trade(template: Template, command: OpenTrade, identity: Identity, *, no
         due.currency,
         due.minor,
         terms.provisional_price.minor,
-        expires_at=now + timedelta(days=days) if days else None,
+        expires_at=end_of_term(terms, days, now),
     )
     return terms, trade
 
@@ -41,7 +42,7 @@ def agree(terms: Terms, trade: Trade, *, now: datetime) -> Trade:
     """A draft that binds from now on. Raises Conflict `trade_state`."""
     check_state(trade, Command.AGREE)
     days = terms.template.expiry.funding_days
-    return move(trade, Command.AGREE, State.AGREED, expires_at=now + timedelta(days=days) if days else None)
+    return move(trade, Command.AGREE, State.AGREED, expires_at=end_of_term(terms, days, now))
 
 
 def agree_terms(template: Template, command: OpenTrade, identity: Identity, *, now: datetime) -> Terms:

@@ -280,8 +280,9 @@ class DisputeRule:
 
 @dataclass(frozen=True, slots=True)
 class ExpiryRule:
-    """Days after which a trade ends by itself (0: never), and who is in default then: a draft that nobody agrees to, an
-    agreed trade that is not funded in full, a funded one whose milestones are not all reached."""
+    """Days after which a trade ends by itself (0: never; whole days where the template's calendar is), and who is in
+    default then: a draft that nobody agrees to, an agreed trade that is not funded in full, a funded one whose
+    milestones are not all reached."""
 
     draft_days: int = 0
     funding_days: int = 0

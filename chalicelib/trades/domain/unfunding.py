@@ -7,11 +7,11 @@ dispute, then what is retained.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core.errors import Defect
-from chalicelib.trades.domain.clocks import stopped
+from chalicelib.trades.domain.clocks import end_of_term, stopped
 from chalicelib.trades.domain.lineage import without_units
 from chalicelib.trades.domain.states import Command, State
 from chalicelib.trades.domain.terms import Terms
@@ -36,7 +36,7 @@ def unfund(terms: Terms, trade: Trade, minor: int, units: int, *, now: datetime)
     to = _stage(terms, trade, trade.funded_minor - minor, trade.held_minor - minor)
     if to in {State.AGREED, State.FUNDING, State.DEPOSITED}:
         days = terms.template.expiry.funding_days
-        changes["expires_at"] = now + timedelta(days=days) if days else None
+        changes["expires_at"] = end_of_term(terms, days, now)
     return without_units(move(still, Command.UNFUND, to, **changes), units)
 
 
