@@ -13,9 +13,13 @@ from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, NotFound, Refusal
 from chalicelib.queues.failures import log_failure
 from chalicelib.queues.metrics import emit
+from chalicelib.settlement.domain.possible_duplicates import PossibleDuplicate, entry_of
+from chalicelib.settlement.domain.receipts import receipt_id
 from chalicelib.settlement.kinds import MOVEMENT
+from chalicelib.settlement.service.bank_reversals import book_reversal
 from chalicelib.settlement.service.identity import get_duplicate
-from chalicelib.settlement.service.movements import book_in_suspense, book_movement
+from chalicelib.settlement.service.movements import book_in_suspense, book_movement, receive_movement
+from chalicelib.settlement.service.placements import nothing_placed
 
 CLOSED_MEANWHILE = "period_closed"
 """The books were closed up to after the instant at which the message was taken up: it comes again, later than that."""
@@ -53,12 +57,23 @@ def book_stated(movement: Movement, *, now: datetime, entropy: bytes, is_last_tr
         raise refusal
 
 
-def book_confirmed(tenant: str, duplicate_id: str, *, now: datetime) -> None:
-    """Book a possible duplicate that is confirmed; one that is not, is left alone. Done twice it is booked once."""
+def book_decided(tenant: str, duplicate_id: str, *, now: datetime) -> None:
+    """Book a possible duplicate that is confirmed, after taking back what was booked of it last and was undone: it is
+    undone only where it was booked, so that those before are taken back by then. Done twice it is done once."""
     found = get_duplicate(tenant, duplicate_id)
+    if found.taken_back:
+        _take_back(found, found.taken_back - 1, now=now)
     if found.status == "confirmed":
         entropy = sha256(duplicate_id.encode()).digest()
-        book_stated(found.movement, now=now, entropy=entropy, is_last_try=True)
+        book_stated(found.booked_as(found.taken_back), now=now, entropy=entropy, is_last_try=True)
+
+
+def _take_back(found: PossibleDuplicate, number: int, *, now: datetime) -> None:
+    """Take back a booking as a bank would: what it paid for has it no more, and what was paid on is a claim."""
+    undoing, booked = found.undoing(number), entry_of(found.booked_as(number))
+    call = _call(undoing, now, b"")
+    kept = receive_movement(call, undoing, nothing_placed(undoing.amount), "possible_duplicate_dismissed")
+    book_reversal(call, undoing, kept, receipt_id(call.tenant, booked))
 
 
 def _as_stated(call: Call, movement: Movement, now: datetime) -> None:

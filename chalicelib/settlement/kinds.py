@@ -49,10 +49,12 @@ def is_paid_out_after(item: JournalItem) -> bool:
 
 def is_decision(item: JournalItem) -> bool:
     """Whether an entry decides on possible duplicates: a statement's lines that were stored, where they show one or are
-    the last, or a person's confirmation."""
+    the last, or a person's confirmation, or its undo."""
     if item.kind == STATEMENT_STORED:
         return bool(item.data.get("doubtful") or item.data.get("is_whole"))
-    return item.kind == DUPLICATE_DECIDED["confirmed"]
+    return item.kind == DUPLICATE_DECIDED["confirmed"] or (
+        item.kind == DUPLICATE_DECIDED["dismissed"] and bool(item.data.get("taken_back"))
+    )
 
 
 MADE_BY_COMMAND = frozenset({"payout.created", "payout.attempted"})

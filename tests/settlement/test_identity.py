@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict
-from chalicelib.settlement.booking import book_confirmed
+from chalicelib.settlement.booking import book_decided
 from chalicelib.settlement.domain.possible_duplicates import PossibleDuplicate
 from chalicelib.settlement.service import identity
 from tests.messages import build
 from tests.settlement.desk import Desk, moved
-from tests.settlement.market import PAID, kinds, market
+from tests.settlement.market import PAID, kinds, market, trial_balance
 from tests.support.faults import crash_points
 
 PAYERS = [{"name": f"Buyer {n}", "account": f"62220202000000{n}"} for n in range(40)]
@@ -125,7 +126,7 @@ def test_a_confirmed_one_is_booked_as_another_and_funds(desk: Desk) -> None:
 
     for _ in range(2):
         identity.confirm(call(desk, "k"), kept.duplicate_id, "the payer paid twice")
-        book_confirmed(desk.place.tenant, kept.duplicate_id, now=call(desk).now)
+        book_decided(desk.place.tenant, kept.duplicate_id, now=call(desk).now)
 
     assert (desk.place.bank, desk.place.escrow(deal)) == (PAID, PAID)
     assert ([], ["the payer paid twice"]) == (aside(desk), [each.comment for each in aside(desk, "confirmed")])
@@ -141,14 +142,73 @@ def test_a_dismissed_one_stays_unbooked_and_can_be_reopened(desk: Desk) -> None:
     assert [each.status for each in aside(desk)] == ["open"]
 
 
-def test_what_is_decided_is_not_decided_again(desk: Desk) -> None:
+def decided(desk: Desk, kept: PossibleDuplicate, act: Callable[[Call, str, str], object], key: str) -> None:
+    """A decision with what follows, asked for twice."""
+    for _ in range(2):
+        act(call(desk, key), kept.duplicate_id, "so it is")
+        book_decided(desk.place.tenant, kept.duplicate_id, now=call(desk).now)
+
+
+def test_a_confirmed_one_is_undone_and_what_it_has_funded_is_taken_back(desk: Desk) -> None:
+    kept, deal = doubted(desk, PAID // 2)
+    decided(desk, kept, identity.confirm, "c")
+
+    decided(desk, kept, identity.dismiss, "d")
+
+    (now,) = aside(desk, "dismissed")
+    assert (now.taken_back, desk.place.suspense) == (1, 0)
+    assert (desk.place.bank, desk.place.escrow(deal)) == (PAID // 2, PAID // 2)
+    assert trial_balance(desk.tables, desk.place.tenant) == {"CNY": 0}
+
+
+def test_it_is_confirmed_and_undone_as_often_as_somebody_likes(desk: Desk) -> None:
+    kept, deal = doubted(desk, PAID // 2)
+
+    for turn in range(3):
+        decided(desk, kept, identity.confirm, f"c{turn}")
+        assert (desk.place.bank, desk.place.escrow(deal)) == (PAID, PAID)
+        decided(desk, kept, identity.dismiss, f"d{turn}")
+        assert (desk.place.bank, desk.place.escrow(deal)) == (PAID // 2, PAID // 2)
+        decided(desk, kept, identity.reopen_dismissed, f"r{turn}")
+    decided(desk, kept, identity.confirm, "last")
+
+    assert (desk.place.bank, desk.place.escrow(deal), desk.place.suspense) == (PAID, PAID, 0)
+
+
+def test_what_is_confirmed_is_confirmed_and_reopened_no_more(desk: Desk) -> None:
     kept, _ = doubted(desk)
     identity.confirm(call(desk), kept.duplicate_id, "two payments")
 
-    for act in (identity.confirm, identity.dismiss, identity.reopen_dismissed):
+    for act in (identity.confirm, identity.reopen_dismissed):
         with pytest.raises(Conflict) as refusal:
             act(call(desk), kept.duplicate_id, "no")
         assert (refusal.value.code, refusal.value.facts["status"]) == ("possible_duplicate_decided", "confirmed")
+
+
+def test_what_is_not_booked_yet_is_not_undone(desk: Desk) -> None:
+    kept, _ = doubted(desk)
+    identity.confirm(call(desk), kept.duplicate_id, "two payments")
+
+    with pytest.raises(Conflict) as refusal:
+        identity.dismiss(call(desk), kept.duplicate_id, "no")
+
+    assert refusal.value.code == "possible_duplicate_not_received"
+
+
+def test_an_undoing_that_is_killed_at_any_call_takes_back_once(desk: Desk) -> None:
+    kept, deal = doubted(desk, PAID // 2)
+
+    def act(command: Callable[[Call, str, str], object], key: str) -> None:
+        command(call(desk, key), kept.duplicate_id, "so it is")
+        book_decided(desk.place.tenant, kept.duplicate_id, now=call(desk).now)
+
+    for turn, point in enumerate(crash_points()):
+        decided(desk, kept, identity.confirm, f"c{turn}")
+        with point:
+            act(identity.dismiss, f"d{turn}")
+        act(identity.dismiss, f"d{turn}")
+        assert (desk.place.bank, desk.place.escrow(deal)) == (PAID // 2, PAID // 2), point
+        decided(desk, kept, identity.reopen_dismissed, f"r{turn}")
 
 
 # ---- many at once, and killed

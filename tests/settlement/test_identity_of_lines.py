@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.errors import Conflict
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.recon.service import breaks, questions
 from chalicelib.recon.service.breaks import ResolveBreak, resolve_break
 from chalicelib.recon.service.uploads import upload_statement
+from chalicelib.settlement.booking import book_decided
 from chalicelib.settlement.domain.possible_duplicates import PossibleDuplicate
 from chalicelib.settlement.service import identity
 from chalicelib.settlement.worker import bank_messages, relay
@@ -60,6 +62,21 @@ def test_each_line_takes_its_own_of_two_movements_under_one_reference(desk: Desk
 
     assert [(one["matched"], one["breaks"]) for one in receipts] == [(1, 0), (1, 0)]
     assert [desk.place.escrow(deal) for deal in deals] == [PAID, PAID]
+
+
+def test_a_confirmation_that_a_statement_bears_out_is_not_undone(desk: Desk) -> None:
+    told = moved(5, "x") | {"bank_reference": ""}
+    desk.tell(desk.report(told))
+    desk.tell(desk.report(told | {"remittance": ["again"]}))
+    (kept,) = aside(desk)
+    identity.confirm(desk.place.call(), kept.duplicate_id, "two payments")
+    book_decided(desk.place.tenant, kept.duplicate_id, now=desk.place.call().now)
+    (receipt,) = upload(desk, Sheet(lines=[Line(5, ""), Line(5, "")]))
+
+    with pytest.raises(Conflict) as refusal:
+        identity.dismiss(desk.place.call(), kept.duplicate_id, "told twice")
+
+    assert (receipt["matched"], refusal.value.code) == (2, "possible_duplicate_stated")
 
 
 def test_equal_lines_are_decided_by_count(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from chalicelib.recon.domain import MOST_COMMENT
-from chalicelib.settlement.booking import book_confirmed
+from chalicelib.settlement.booking import book_decided
 from chalicelib.settlement.domain.possible_duplicates import duplicate_facts
 from chalicelib.settlement.routes.answers import facts_answer
 from chalicelib.settlement.service import identity
@@ -30,7 +30,8 @@ class DuplicateDecisionBody(Body, frozen=True, kw_only=True):
 class PossibleDuplicateView(msgspec.Struct, frozen=True, kw_only=True):
     """A movement of a bank account that may be the one of `doubted_entry_id`, told once more. `amount_minor` is signed:
     money in is positive. `status` is open, confirmed (a movement of its own, booked as `entry_id`) or dismissed (the
-    same movement); `decided_by` is a client, or the statement that decided."""
+    same movement); `decided_by` is a client, or the statement that decided. `taken_back` counts how often it was booked
+    and that was undone."""
 
     duplicate_id: str
     status: str
@@ -49,6 +50,7 @@ class PossibleDuplicateView(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str | None
     decided_at: str | None
     comment: str | None
+    taken_back: int
 
 
 class PossibleDuplicatePage(msgspec.Struct, frozen=True):
@@ -90,7 +92,7 @@ def get_possible_duplicate(request: Request, duplicate_id: str) -> PossibleDupli
 def confirm_possible_duplicate(request: Request, duplicate_id: str) -> Answer:
     """Decide that it is a movement of its own: it is booked, and funds what it quotes."""
     outcome = identity.confirm(request.call, duplicate_id, request.body.comment)
-    book_confirmed(request.tenant, duplicate_id, now=request.call.now)
+    book_decided(request.tenant, duplicate_id, now=request.call.now)
     return facts_answer(outcome, PossibleDuplicateView)
 
 
@@ -103,8 +105,11 @@ def confirm_possible_duplicate(request: Request, duplicate_id: str) -> Answer:
     writes=True,
 )
 def dismiss_possible_duplicate(request: Request, duplicate_id: str) -> Answer:
-    """Decide that it is the movement that the books have: nothing is booked."""
-    return facts_answer(identity.dismiss(request.call, duplicate_id, request.body.comment), PossibleDuplicateView)
+    """Decide that it is the movement that the books have. What was booked of one that a person had confirmed is taken
+    back as if by the bank: what it paid for has it no more, and what was paid on is a claim."""
+    outcome = identity.dismiss(request.call, duplicate_id, request.body.comment)
+    book_decided(request.tenant, duplicate_id, now=request.call.now)
+    return facts_answer(outcome, PossibleDuplicateView)
 
 
 @router.endpoint(

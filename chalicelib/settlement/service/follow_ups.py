@@ -42,7 +42,8 @@ def is_file_due(item: JournalItem) -> bool:
 
 
 def is_decision_followed(item: JournalItem) -> bool:
-    """Whether an entry's decision on possible duplicates is carried out: what is confirmed is booked."""
+    """Whether an entry's decision on possible duplicates is carried out: what is confirmed is booked, what was undone
+    is taken back."""
     if item.kind == STATEMENT_STORED:
         return is_settled(item.tenant, str(item.subject), item.data.get("doubtful", ()))
     return is_decided(item.tenant, str(item.subject))

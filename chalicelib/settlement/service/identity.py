@@ -26,10 +26,14 @@ from chalicelib.settlement.domain.possible_duplicates import (
     decide,
     duplicate_facts,
     duplicate_id,
+    entry_of,
     reopen,
+    revoke,
 )
+from chalicelib.settlement.domain.receipts import receipt_id
 from chalicelib.settlement.kinds import DUPLICATE_DECIDED, DUPLICATE_REOPENED
 from chalicelib.settlement.store import possible_duplicates as store
+from chalicelib.settlement.store import receipts
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
@@ -65,8 +69,30 @@ def confirm(call: Call, duplicate_id: str, comment: str) -> Outcome:
 
 
 def dismiss(call: Call, duplicate_id: str, comment: str) -> Outcome:
-    """Decide that a possible duplicate is the movement that the books have. Raises as `confirm`."""
-    return _decide(call, duplicate_id, "dismissed", check_comment(comment))
+    """Decide that a possible duplicate is the movement that the books have. What was booked of one that a person has
+    confirmed is then taken back. Facts: as `duplicate_facts`.
+
+    Raises as `confirm`; Conflict `possible_duplicate_stated` (a statement's line has the movement),
+    `possible_duplicate_not_received` (it is not booked as a receipt: it was of a payout, or is being booked).
+    """
+    check_comment(comment)
+    tenant, known = call.tenant, store.load_duplicate(call.tenant, duplicate_id)
+    if known.status == "open":
+        return _decide(call, duplicate_id, "dismissed", comment)
+    mark_key = recon_store.entry_mark_key(tenant, known.movement.account.account_id, entry_of(known.movement))
+    receipt_key = receipts.receipt_key(tenant, receipt_id(tenant, known.entry_id))
+
+    def plan(found: Found) -> Plan:
+        before = store.take_duplicate(found, tenant, duplicate_id)
+        after = revoke(before.value, by=call.actor, comment=comment, at=call.now)
+        if mark_key in found:
+            raise Conflict("possible_duplicate_stated", "a statement shows the movement", duplicate_id=duplicate_id)
+        if receipt_key not in found:
+            facts = {"duplicate_id": duplicate_id, "entry_id": known.entry_id}
+            raise Conflict("possible_duplicate_not_received", "it is not booked as a receipt", **facts)
+        return _decision(call, after, before.version)
+
+    return once(call, plan, reads=(store.duplicate_key(tenant, duplicate_id), mark_key, receipt_key))
 
 
 def reopen_dismissed(call: Call, duplicate_id: str, comment: str) -> Outcome:
@@ -101,9 +127,12 @@ def settle_doubts(tenant: str, statement_id: str, doubtful: Iterable[str], *, no
 
 
 def is_decided(tenant: str, duplicate_id: str) -> bool:
-    """Whether nothing is left to book of a possible duplicate that was decided on: it is not confirmed or is booked."""
+    """Whether nothing is left to book of a possible duplicate that was decided on: it is booked where it is
+    confirmed, and what was undone is taken back."""
     kept = store.load_duplicate(tenant, duplicate_id)
-    return kept.status != "confirmed" or find_entry(tenant, kept.entry_id) is not None
+    due = [entry_of(kept.undoing(kept.taken_back - 1))] if kept.taken_back else []
+    due += [kept.entry_id] if kept.status == "confirmed" else []
+    return all(find_entry(tenant, one) is not None for one in due)
 
 
 def is_settled(tenant: str, statement_id: str, doubtful: Iterable[str]) -> bool:
@@ -131,10 +160,14 @@ def _decide(call: Call, duplicate_id: str, status: Status, comment: str) -> Outc
     def plan(found: Found) -> Plan:
         before = store.take_duplicate(found, call.tenant, duplicate_id)
         after = decide(before.value, status, by=call.actor, comment=comment, at=call.now)
-        item = journal_item(call, DUPLICATE_DECIDED[status], subject=duplicate_id, data=duplicate_facts(after))
-        return Plan(item, (store.replace_duplicate(call.tenant, after, version=before.version),))
+        return _decision(call, after, before.version)
 
     return once(call, plan, reads=(store.duplicate_key(call.tenant, duplicate_id),))
+
+
+def _decision(call: Call, after: PossibleDuplicate, version: int) -> Plan:
+    item = journal_item(call, DUPLICATE_DECIDED[after.status], subject=after.duplicate_id, data=duplicate_facts(after))
+    return Plan(item, (store.replace_duplicate(call.tenant, after, version=version),))
 
 
 def _is_for_statement(tenant: str, kept: PossibleDuplicate) -> bool:

@@ -9,7 +9,7 @@ from chalicelib.core.call import worker_call
 from chalicelib.core.errors import Conflict
 from chalicelib.ledger.service.entries import get_entry
 from chalicelib.recon.service.breaks import break_of_movement, rematch_break
-from chalicelib.settlement.booking import book_confirmed
+from chalicelib.settlement.booking import book_decided
 from chalicelib.settlement.domain.possible_duplicates import PossibleDuplicate
 from chalicelib.settlement.kinds import STATEMENT_STORED
 from chalicelib.settlement.service.identity import settle_doubts
@@ -22,10 +22,10 @@ def follow_decision(tenant: str, entry_id: str, *, now: datetime) -> None:
     """
     item = get_entry(tenant, entry_id)
     if item.kind != STATEMENT_STORED:
-        book_confirmed(tenant, str(item.subject), now=now)
+        book_decided(tenant, str(item.subject), now=now)
         return
     for confirmed in settle_doubts(tenant, str(item.subject), item.data.get("doubtful", ()), now=now):
-        book_confirmed(tenant, confirmed.duplicate_id, now=now)
+        book_decided(tenant, confirmed.duplicate_id, now=now)
         _match(tenant, confirmed, now)
 
 
