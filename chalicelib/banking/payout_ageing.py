@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from chalicelib.banking.domain import Bank
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
+from chalicelib.core.calendars import home_calendar
 from chalicelib.core.errors import Defect
 
 FILE_WITHIN = timedelta(minutes=15)
@@ -65,21 +66,16 @@ def proof_day(payout: Payout, bank: Bank) -> date:
 def _overdue_at(payout: Payout, bank: Bank) -> datetime | None:
     if not is_pending(payout):
         return None
-    at = payout.news_at or payout.began_at
+    at, days = payout.news_at or payout.began_at, home_calendar(payout.currency)
     if payout.state in UNSENT:
         return at + FILE_WITHIN
     if payout.state is State.UNKNOWN:
         return at
     if payout.state is State.REJECTION_UNPROVED:
-        return _begin(proof_day(payout, bank) + timedelta(days=1))
-    last_day = max(payout.execute_on, at.astimezone(UTC).date())
-    return _begin(weekdays_after(last_day, bank.news_days) + timedelta(days=1))
+        return days.begins(proof_day(payout, bank) + timedelta(days=1))
+    last_day = max(payout.execute_on, days.day_of(at))
+    return days.begins(weekdays_after(last_day, bank.news_days) + timedelta(days=1))
 
 
 def _progress(payout: Payout) -> tuple[object, ...]:
     return payout.current_id, payout.state, payout.debit_reference, payout.returned_minor
-
-
-def _begin(day: date) -> datetime:
-    """The instant a day begins (UTC)."""
-    return datetime.combine(day, time.min, tzinfo=UTC)

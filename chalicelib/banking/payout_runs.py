@@ -12,6 +12,7 @@ from chalicelib.banking.payout_ageing import new_clock
 from chalicelib.banking.payout_postings import creation_postings
 from chalicelib.banking.payout_schedules import PayoutSchedule, next_run, payable_minor
 from chalicelib.banking.payouts import new_payout
+from chalicelib.core.calendars import WEEKDAYS, home_calendar
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound
 from chalicelib.core.ids import derived_id
@@ -70,6 +71,12 @@ def get_schedule(tenant: str, party_id: str) -> PayoutSchedule:
     return payout_store.load_schedule(tenant, party_id).value
 
 
+def usual_calendar(tenant: str) -> str:
+    """The calendar that a schedule goes by unless it names one: that of the centre which settles the currency of the
+    tenant's first account at a bank; weekdays by UTC where there is none."""
+    return next((home_calendar(currency).name for currency in payout_store.banked_currencies(tenant)), WEEKDAYS)
+
+
 def schedule_facts(party_id: str, schedule: PayoutSchedule) -> dict[str, Any]:
     """A schedule as journal items and answers show it."""
     return {
@@ -78,6 +85,7 @@ def schedule_facts(party_id: str, schedule: PayoutSchedule) -> dict[str, Any]:
         "delay_days": schedule.delay_days,
         "weekday": schedule.weekday,
         "minimum_balances": [{"minor": minor, "currency": one} for one, minor in sorted(schedule.minimums.items())],
+        "calendar": schedule.calendar,
         "next_run_on": schedule.next_run_on.isoformat() if schedule.next_run_on else None,
     }
 
@@ -113,7 +121,7 @@ def end_run(tenant: str, run: PayoutRun, *, now: datetime) -> bool:
         schedule = before.value
         if schedule.next_run_on != run.run_on:
             raise _RunMeanwhile
-        following = next_run(schedule.mode, schedule.weekday, after=max(run.run_on, now.date()))
+        following = next_run(schedule.mode, schedule.weekday, after=max(run.run_on, schedule.day_of(now)))
         after = replace(schedule, next_run_on=following)
         facts = {"run_on": run.run_on.isoformat(), "payouts": run.payout_ids, "refused": run.refused}
         item = journal_item(call, RAN, subject=run.party_id, data=facts)

@@ -14,15 +14,20 @@ from chalicelib.web.parse import Body, MoneyBody, Refused
 
 router = Router(__name__)
 
+MAX_NAME = 60
+"""Characters of a calendar's name: four centres joined."""
+
 
 class PayoutScheduleBody(Body):
-    """When a party is paid. `delay_days`: so long released money waits first. `weekday`: 1 (Monday) to 7, of weekly
-    payouts. `minimum_balances` stay on the party's accounts, one for each currency."""
+    """When a party is paid. `delay_days`: so many whole days released money waits first. `weekday`: 1 (Monday) to 7, of
+    weekly payouts. `minimum_balances` stay on the party's accounts, one for each currency. `calendar`: where days begin
+    and end (`GET /v1/calendars`); else that of the centre which settles the currency of the first bank account."""
 
     mode: Literal["at_once", "daily", "weekly", "by_hand"]
     delay_days: int = 0
     weekday: int | None = None
     minimum_balances: Annotated[tuple[MoneyBody, ...], msgspec.Meta(max_length=MAX_CURRENCIES)] = ()
+    calendar: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)] | None = None
 
     def __post_init__(self) -> None:
         currencies = [one.currency for one in self.minimum_balances]
@@ -39,13 +44,15 @@ class MinimumView(msgspec.Struct, frozen=True):
 
 
 class PayoutScheduleView(msgspec.Struct, frozen=True):
-    """When a party is paid. `next_run_on` is the day (UTC) on which the next daily or weekly payout is made."""
+    """When a party is paid. `next_run_on` is the day on which the next daily or weekly payout is made, as it begins
+    where `calendar` is."""
 
     party_id: str
     mode: str
     delay_days: int
     weekday: int | None
     minimum_balances: list[MinimumView]
+    calendar: str
     next_run_on: str | None
 
 
@@ -65,7 +72,8 @@ def set_payout_schedule(request: Request, party_id: str) -> Answer:
         delay_days=body.delay_days,
         weekday=body.weekday,
         minimums={one.currency: one.minor for one in body.minimum_balances},
-        today=request.call.now.date(),
+        now=request.call.now,
+        calendar=body.calendar or payout_runs.usual_calendar(request.tenant),
     )
     outcome = payout_runs.set_schedule(request.call, party_id, schedule)
     return replayable(outcome, msgspec.convert(outcome.item.data, PayoutScheduleView))

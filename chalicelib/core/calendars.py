@@ -22,6 +22,8 @@ MOST_DAYS = 4000
 """Days between which business days are listed at once: more than ten years."""
 MOST_CENTRES = 4
 WEEKDAYS = "weekdays"
+FIRST_ZONE = timedelta(hours=14)
+"""How far ahead of UTC the zone is in which days begin first."""
 NOTICE = timedelta(days=60)
 """How long before its horizon a calendar is named as ending."""
 
@@ -77,16 +79,22 @@ class Calendar:
         return True
 
     def day_of(self, instant: datetime) -> date:
-        """The day of an instant where the calendar is."""
-        return instant.astimezone(self.zone).date()
+        """The day of an instant where the calendar is; at either end of time, where no zone is known, by UTC."""
+        try:
+            return instant.astimezone(self.zone).date()
+        except OverflowError:
+            return instant.astimezone(UTC).date()
 
     def days_left(self, now: datetime) -> int:
         """The days from that of `now` to the last that is known; less than nothing once that is past."""
         return (self.known_through - self.day_of(now)).days
 
     def begins(self, day: date) -> datetime:
-        """The instant a day begins where the calendar is."""
-        return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
+        """The instant a day begins where the calendar is; the first of all by UTC."""
+        try:
+            return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
+        except OverflowError:
+            return datetime.combine(day, time.min, tzinfo=UTC)
 
     def after(self, day: date) -> date:
         """The day after a day. Raises CalendarUnknown `calendar_unknown` where there is none."""
@@ -138,6 +146,19 @@ def home_calendar(currency: str) -> Calendar:
 def today_in(currency: str, now: datetime) -> date:
     """The day it is where the banks are that settle a currency."""
     return home_calendar(currency).day_of(now)
+
+
+def booked_instant(currency: str, booked_on: date | None, now: datetime) -> datetime:
+    """The instant at which what a bank dates so is booked: the start of that day where the currency is settled, where
+    that day is past there, else now."""
+    if booked_on is None or booked_on >= today_in(currency, now):
+        return now
+    return home_calendar(currency).begins(booked_on)
+
+
+def latest_day(now: datetime) -> date:
+    """The day that it is where days begin first: no day after it has begun anywhere."""
+    return (now + FIRST_ZONE).date()
 
 
 def add_business_days(calendar: Calendar, day: date, n: int) -> date:

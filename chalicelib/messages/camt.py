@@ -205,6 +205,8 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
             created_at=instant(text(node, "CreDtTm")) or reading.created_at,
             starts_at=instant(text(node, "FrToDt", "FrDtTm")),
             ends_at=instant(text(node, "FrToDt", "ToDtTm")),
+            starts_on=day(text(node, "FrToDt", "FrDtTm")),
+            ends_on=day(text(node, "FrToDt", "ToDtTm")),
             balances=tuple(reading.balances),
             entries=tuple(reading.entries),
             warnings=tuple(sorted(reading.warnings)),

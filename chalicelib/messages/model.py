@@ -113,7 +113,8 @@ class Entry:
 class Statement:
     """One account over one period. `warnings` are stable codes of what deviates from the standard, sorted; `twice` is
     the path of an element that says one thing twice, where it is about the statement as a whole: it cannot be used.
-    `problem` and `problem_at` are of the first balance that cannot be read, which is not among the `balances`."""
+    `problem` and `problem_at` are of the first balance that cannot be read, which is not among the `balances`.
+    `starts_on` and `ends_on` are the days of its period as the bank has written them, whatever the zone."""
 
     kind: Kind
     message_id: str
@@ -130,6 +131,8 @@ class Statement:
     twice: str = ""
     problem: str = ""
     problem_at: str = ""
+    starts_on: date | None = None
+    ends_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

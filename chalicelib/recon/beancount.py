@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.instants import instant_text
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
@@ -52,8 +53,8 @@ class Booked:
 
     @property
     def day(self) -> date:
-        """The day it is dated."""
-        return max(self.occurred_at.date(), FIRST_DAY)
+        """The day it is dated: where the currency of its first leg is settled."""
+        return max(today_in(self.legs[0][1].currency, self.occurred_at), FIRST_DAY)
 
 
 def journal_head(title: str, day: date) -> str:

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import Literal
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.core.ids import derived_id
 from chalicelib.core.money import Money
@@ -213,7 +214,7 @@ def new_statement(told: model.Statement, proof: Proof, upload: Upload) -> Statem
     digest = content_digest(told)
     broken = proof.status == "broken"
     lines = len(booked_entries(told))
-    starts_on, ends_on = _period(told, upload.at.date())
+    starts_on, ends_on = _period(told, today_in(told.account.currency or "", upload.at))
     return Statement(
         statement_id=statement_id(upload, told, broken=broken),
         bank_account_id=upload.bank_account_id,
@@ -366,8 +367,8 @@ def _line(statement: Statement, number: int, entry: model.Entry) -> StatementLin
 def _period(told: model.Statement, uploaded_on: date) -> tuple[date, date]:
     """First and last day: as stated, else by the balances, else by the entries, else the day it was uploaded."""
     days = _days(told) or [uploaded_on]
-    starts_on = told.starts_at.date() if told.starts_at else days[0]
-    ends_on = told.ends_at.date() if told.ends_at else days[-1]
+    starts_on = told.starts_on or days[0]
+    ends_on = told.ends_on or days[-1]
     return min(starts_on, ends_on), ends_on
 
 

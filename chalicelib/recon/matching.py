@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.values import dataclass
 from chalicelib.recon.domain import (
     Break,
@@ -89,7 +90,7 @@ def ledger_break(booking: Booking, bank_account_id: str) -> Break:
         amount_minor=booking.amount_minor,
         currency=booking.currency,
         reason="no_line",
-        facts={"kind": booking.kind, "occurred_on": str(booking.occurred_at.date())},
+        facts={"kind": booking.kind, "occurred_on": str(today_in(booking.currency, booking.occurred_at))},
         opened_at=booking.occurred_at,
     )
 

@@ -541,7 +541,7 @@ def overdue() -> list[str]:
 
 def test_a_payout_without_news_is_overdue_after_three_weekdays_and_no_more_once_there_is_news(books: Cloud) -> None:
     _, payout_id = sent()
-    friday = MONDAY.replace(hour=0) + timedelta(days=4)
+    friday = MONDAY.replace(hour=0) + timedelta(days=4, hours=-8)  # as it begins in Shanghai
 
     assert watch_payout(TENANT, payout_id, now=friday - timedelta(seconds=1)) is None
     assert overdue() == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,10 +12,11 @@ from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR
 
 MONDAY = date(2026, 3, 2)
+MORNING = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def schedule(mode: Mode = Mode.AT_ONCE, **more: Any) -> PayoutSchedule:
-    usual: dict[str, Any] = {"delay_days": 0, "weekday": None, "minimums": {}, "today": MONDAY}
+    usual: dict[str, Any] = {"delay_days": 0, "weekday": None, "minimums": {}, "now": MORNING}
     return new_schedule(mode, **usual | more)
 
 
@@ -37,6 +38,27 @@ def test_a_party_is_paid_at_once_unless_something_else_is_set() -> None:
 )
 def test_the_next_run_is_a_later_day(mode: Mode, weekday: int | None, expected: date | None) -> None:
     assert next_run(mode, weekday, after=MONDAY) == expected
+
+
+@pytest.mark.parametrize(
+    ("calendar", "now", "runs_at", "pays_from"),
+    [
+        ("CN", "2026-03-02T23:30+08:00", "2026-03-03T00:00+08:00", "2026-03-05T00:00+08:00"),
+        ("CN", "2026-03-03T00:00+08:00", "2026-03-04T00:00+08:00", "2026-03-06T00:00+08:00"),
+        ("NEW_YORK", "2026-03-06T20:00-05:00", "2026-03-07T00:00-05:00", "2026-03-09T00:00-04:00"),
+        ("NEW_YORK", "2026-03-08T01:00-05:00", "2026-03-09T00:00-04:00", "2026-03-11T00:00-04:00"),
+        ("NEW_YORK", "2026-10-31T23:00-04:00", "2026-11-01T00:00-04:00", "2026-11-03T00:00-05:00"),
+        ("NEW_YORK", "2026-11-01T01:30-05:00", "2026-11-02T00:00-05:00", "2026-11-04T00:00-05:00"),
+        ("weekdays", "2026-03-02T23:30+00:00", "2026-03-03T00:00+00:00", "2026-03-05T00:00+00:00"),
+    ],
+)
+def test_runs_and_delays_go_by_the_days_of_the_calendar(calendar: str, now: str, runs_at: str, pays_from: str) -> None:
+    begun = datetime.fromisoformat(now)
+
+    found = schedule(Mode.DAILY, calendar=calendar, now=begun, delay_days=2)
+
+    assert found.next_run_at == datetime.fromisoformat(runs_at)
+    assert found.pays_from(begun) == datetime.fromisoformat(pays_from)
 
 
 @pytest.mark.parametrize(("available", "payable"), [(0, 0), (500, 0), (501, 1), (-3, 0)])

@@ -18,6 +18,7 @@ from chalicelib.core.calendars import (
     CalendarUnknown,
     Convention,
     add_business_days,
+    booked_instant,
     business_days,
     calendar,
     count_business_days,
@@ -54,6 +55,33 @@ def closed_weekdays(name: str, year: int) -> list[str]:
 @pytest.mark.parametrize("text", ["1999-04-04", "2000-04-23", "2008-03-23", "2024-03-31", "2025-04-20", "2038-04-25"])
 def test_easter_is_the_published_sunday(text: str) -> None:
     assert easter(int(text[:4])).isoformat() == text
+
+
+@pytest.mark.parametrize(
+    ("currency", "booked_on", "now", "expected"),
+    [
+        ("CNY", "2026-03-31", "2026-03-31T17:00+00:00", "2026-03-30T16:00+00:00"),
+        ("CNY", "2026-04-01", "2026-03-31T17:00+00:00", "2026-03-31T17:00+00:00"),
+        ("USD", "2026-03-07", "2026-03-10T00:00+00:00", "2026-03-07T05:00+00:00"),
+        ("USD", "2026-03-09", "2026-03-10T06:00+00:00", "2026-03-09T04:00+00:00"),
+        ("USD", "2026-11-02", "2026-11-03T06:00+00:00", "2026-11-02T05:00+00:00"),
+        ("USD", "2026-03-09", "2026-03-10T02:00+00:00", "2026-03-10T02:00+00:00"),
+        ("XAF", "2026-03-09", "2026-03-10T02:00+00:00", "2026-03-09T00:00+00:00"),
+        ("CNY", "0001-01-01", "2026-03-10T02:00+00:00", "0001-01-01T00:00+00:00"),
+    ],
+)
+def test_what_a_bank_dates_is_booked_as_its_day_begins_there(
+    currency: str, booked_on: str, now: str, expected: str
+) -> None:
+    found = booked_instant(currency, date.fromisoformat(booked_on), datetime.fromisoformat(now))
+
+    assert found == datetime.fromisoformat(expected)
+    assert booked_instant(currency, None, datetime.fromisoformat(now)) == datetime.fromisoformat(now)
+
+
+def test_the_ends_of_time_have_a_day() -> None:
+    assert today_in("USD", datetime.min.replace(tzinfo=UTC)) == date.min
+    assert today_in("CNY", datetime.max.replace(tzinfo=UTC)) == date.max
 
 
 # Source: European Central Bank, TARGET closing days.

@@ -154,7 +154,7 @@ def open_accounts(tenant: str, *accounts: Account) -> None:
     once(here, lambda _: Plan(journal_item(here, "accounts.opened"), writes))
 
 
-def callback(minor: int, bank_reference: str, *, tenant: str = TENANT, days: int = 0) -> Outcome:
+def callback(minor: int, bank_reference: str, *, tenant: str = TENANT, days: int = 0, hours: int = 0) -> Outcome:
     """What the callback worker does with a movement of no known reference: books it against suspense, once."""
     bank = purpose_account_id(tenant, Purpose.BANK, "CNY", IBAN)
     suspense = purpose_account_id(tenant, Purpose.SUSPENSE, "CNY")
@@ -164,7 +164,7 @@ def callback(minor: int, bank_reference: str, *, tenant: str = TENANT, days: int
         tenant=tenant,
         key=movement_key(bank, bank_reference),
         content=movement_content(amount),
-        now=MONDAY + timedelta(days=days),
+        now=MONDAY + timedelta(days=days, hours=hours),
         entropy=b"0123456789",
         actor="bank_test",
     )

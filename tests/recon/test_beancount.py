@@ -74,6 +74,24 @@ def test_an_entry_is_dated_when_it_took_effect_and_linked_by_its_id() -> None:
     assert "  Assets:Bank:Bank-bank  100.05 CNY\n  Liabilities:Party:Mill-mill  -100.05 CNY\n" in text
 
 
+@pytest.mark.parametrize(
+    ("currency", "took_effect", "day"),
+    [
+        ("CNY", "2026-03-31T16:00+00:00", "2026-04-01"),
+        ("CNY", "2026-03-31T15:59+00:00", "2026-03-31"),
+        ("USD", "2026-03-09T03:59+00:00", "2026-03-08"),
+        ("USD", "2026-03-09T04:00+00:00", "2026-03-09"),
+        ("USD", "2026-11-02T04:59+00:00", "2026-11-01"),
+        ("USD", "2026-11-02T05:00+00:00", "2026-11-02"),
+        ("XAF", "2026-03-31T23:59+00:00", "2026-03-31"),
+    ],
+)
+def test_an_entry_is_of_the_day_where_its_currency_is_settled(currency: str, took_effect: str, day: str) -> None:
+    legs = (("bank", Money(1, currency)), ("mill", Money(-1, currency)))
+
+    assert str(replace(DEPOSIT, occurred_at=datetime.fromisoformat(took_effect), legs=legs).day) == day
+
+
 HALF_CENTS = [
     ("-bank  100.05 CNY\n  Liab", "-bank  100.055 CNY\n  Liab", "Transaction does not balance"),
     (

@@ -101,7 +101,7 @@ def test_the_entry_took_effect_on_the_day_the_bank_booked_it(books: Tables) -> N
     item = load_entry(TENANT, found.resolution.entry_id)
 
     assert (item.kind, item.reference, item.subject) == ("break.booked", "R1", found.break_id)
-    assert item.occurred_at == datetime(2026, 3, 2, tzinfo=UTC)
+    assert item.occurred_at == datetime(2026, 3, 1, 16, tzinfo=UTC)
     assert item.recorded_at == call(days=2).now
 
 

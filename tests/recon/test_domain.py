@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
-from chalicelib.messages import model
+from chalicelib.messages import camt, model
 from chalicelib.messages.proof import prove
 from chalicelib.recon.chaining import chain
 from chalicelib.recon.domain import (
@@ -30,6 +30,7 @@ from chalicelib.recon.domain import (
     stored,
 )
 from tests.recon.build import FIRST_DAY, Line, Sheet
+from tests.recon.build import camt as file_of
 from tests.recon.values import NOW, UPLOAD, booking, line, outcome, statement_of, told
 
 amounts = st.integers(-(10**12), 10**12).filter(bool)
@@ -127,13 +128,25 @@ def test_an_entrys_only_detail_may_hold_the_banks_reference() -> None:
 
 def test_a_period_is_as_stated_or_by_balances_or_by_entries_or_the_day_of_upload() -> None:
     message = told(Sheet(lines=[Line(5)], day=date(2026, 2, 3)))
-    no_period = replace(message, starts_at=None, ends_at=None)
+    no_period = replace(message, starts_at=None, ends_at=None, starts_on=None, ends_on=None)
     no_days = replace(no_period, balances=tuple(replace(balance, on=None) for balance in message.balances))
     nothing = replace(no_days, entries=())
 
     ends = [made(each).ends_on for each in (message, no_period, no_days, nothing)]
 
     assert ends == [date(2026, 2, 3)] * 3 + [NOW.date()]
+
+
+@pytest.mark.parametrize("zone", ["+08:00", "-05:00", "Z", ""])
+def test_the_days_of_a_period_are_as_the_bank_wrote_them(zone: str) -> None:
+    written = file_of(Sheet(lines=[Line(5)], day=date(2026, 2, 3)))
+    for end in (b"</FrDtTm>", b"</ToDtTm>"):
+        written = written.replace(b"Z" + end, zone.encode() + end)
+
+    [message] = camt.read(written, "BkToCstmrStmt").statements
+
+    assert (message.starts_on, message.ends_on) == (date(2026, 2, 3), date(2026, 2, 3))
+    assert (made(message).starts_on, made(message).ends_on) == (date(2026, 2, 3), date(2026, 2, 3))
 
 
 # ---- the chain

@@ -167,6 +167,18 @@ def test_followers_side_by_side_count_each_entry_once(books: Tables) -> None:
     assert (found.open_entries.now, found.difference_minor) == (Tally(30, 30), 0)
 
 
+@pytest.mark.parametrize(("hours", "month"), [(6, "2026-03"), (7, "2026-04")])
+def test_an_entry_is_of_the_month_that_it_is_where_the_bank_is(books: Tables, hours: int, month: str) -> None:
+    """Midnight in Shanghai is 16:00 by UTC."""
+    callback(5, "R1", days=29, hours=hours)
+    project(books)
+    follow(TENANT, BANK, steps=20)
+
+    found = questions.reconciliation(TENANT, BANK, month, today=MONDAY.date())
+
+    assert found.entries == Tally(1, 5)
+
+
 def test_a_match_and_a_follower_at_once_clear_the_pair_once(books: Tables) -> None:
     upload(Sheet(lines=[Line(-10 - number, f"R{number}") for number in range(8)]))
     for number in range(8):

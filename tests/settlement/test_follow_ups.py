@@ -95,7 +95,7 @@ def test_payouts_are_left_until_each_is_made(place: Trading, session_tables: Tab
 
 
 def test_a_stop_is_left_until_no_payout_is_still_to_be_made(place: Trading, session_tables: Tables) -> None:
-    delayed = new_schedule(Mode.AT_ONCE, delay_days=30, weekday=None, minimums={}, today=MONDAY.date())
+    delayed = new_schedule(Mode.AT_ONCE, delay_days=30, weekday=None, minimums={}, now=MONDAY)
     set_schedule(place.call(), place.party("seller"), delayed)
     deal, outcome = released_of_payment(place)
     place.pay_out(outcome, days=THURSDAY)

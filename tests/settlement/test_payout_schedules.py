@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.settlement.goods import FREIGHT, PRICE, SELLERS, Trading, trading
 from tests.settlement.market import differences_of, kinds, picture, refusal, trial_balance
 from tests.settlement.test_races import at_once, done
 from tests.support.api import Api, signing, token_for
-from tests.support.calls import MONDAY, call
+from tests.support.calls import MONDAY, call, over
 from tests.support.dynamodb_local import Tables
 from tests.support.faults import crash_points
 
@@ -34,9 +34,13 @@ TUESDAY = date(2026, 3, 3)
 
 
 def scheduled(place: Trading, mode: Mode, *, role: str = "seller", key: str | None = None, **more: Any) -> Outcome:
-    usual: dict[str, Any] = {"delay_days": 0, "weekday": None, "minimums": {}, "today": MONDAY.date()}
+    usual: dict[str, Any] = {"delay_days": 0, "weekday": None, "minimums": {}, "now": MONDAY}
     schedule = new_schedule(mode, **usual | more)
     return payout_runs.set_schedule(place.call(key), place.party(role), schedule)
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def released(place: Trading) -> Outcome:
@@ -76,11 +80,11 @@ def test_with_a_delay_a_payout_waits_visibly_and_pays_what_is_left_on_its_day(
     scheduled(place, Mode.AT_ONCE, delay_days=3)
     deal = place.signed()
     [waiting] = _of(place, place.pay_out(place.release(deal)), "seller")
-    assert (waiting.state, waiting.due_at) == (State.RESERVED, place.call(days=6).now)
+    assert (waiting.state, waiting.due_at) == (State.RESERVED, over(6))
 
     place.take_back(deal, 100_000)
     early = follow_payout(place.tenant, waiting.payout_id, now=place.call(days=5).now)
-    paid = follow_payout(place.tenant, waiting.payout_id, now=place.call(days=6).now)
+    paid = follow_payout(place.tenant, waiting.payout_id, now=over(6))
 
     assert (early.state, paid.state) == (State.RESERVED, State.CREATED)
     assert paid.amount_minor == SELLERS - 94_000
@@ -155,7 +159,7 @@ def test_after_its_delay_a_release_is_paid_by_the_next_run(place: Trading) -> No
     scheduled(place, Mode.DAILY, delay_days=2)
     [waiting] = _of(place, place.pay_out(released(place)), "seller")
 
-    follow_payout(place.tenant, waiting.payout_id, now=place.call(days=5).now)
+    follow_payout(place.tenant, waiting.payout_id, now=over(5))
 
     assert (payouts(place), standing(place)) == ([("cancelled", 0)], (SELLERS, 0))
     run(place)
@@ -185,6 +189,20 @@ def test_a_run_that_is_refused_says_why_and_pays_the_next_day(place: Trading) ->
     assert payouts(place) == [("created", 70)]
 
 
+def test_a_run_begins_with_the_day_where_the_calendar_is(place: Trading) -> None:
+    scheduled(place, Mode.DAILY, calendar="CN", now=at("2026-03-02T23:30+08:00"))
+    place.owe("seller", 70)
+    due = partial(payout_runs.due_run, place.tenant, place.party("seller"))
+
+    assert due(now=at("2026-03-02T23:59+08:00")) is None
+    begins = at("2026-03-03T00:00+08:00")
+    assert due(now=begins) == TUESDAY
+    made = payout_runs.make_payouts(place.tenant, place.party("seller"), TUESDAY, now=begins)
+    payout_runs.end_run(place.tenant, made, now=begins)
+    assert due(now=at("2026-03-03T23:59+08:00")) is None
+    assert due(now=at("2026-03-04T00:00+08:00")) == date(2026, 3, 4)
+
+
 def test_runs_that_nobody_did_are_made_up_for_by_one(place: Trading) -> None:
     scheduled(place, Mode.DAILY)
     place.owe("seller", 70)
@@ -204,7 +222,7 @@ def test_money_that_waits_goes_by_the_schedule_of_its_day(place: Trading) -> Non
 
     scheduled(place, Mode.BY_HAND)
 
-    follow_payout(place.tenant, waiting.payout_id, now=place.call(days=6).now)
+    follow_payout(place.tenant, waiting.payout_id, now=over(6))
     assert (payouts(place), standing(place)) == ([("cancelled", 0)], (SELLERS, 0))
 
 
@@ -215,9 +233,9 @@ def test_a_longer_delay_holds_for_money_that_waits_and_a_shorter_one_does_not(pl
     scheduled(place, Mode.AT_ONCE, delay_days=1)
     shorter = follow_payout(place.tenant, waiting.payout_id, now=place.call(days=4).now)
     scheduled(place, Mode.AT_ONCE, delay_days=5)
-    longer = follow_payout(place.tenant, waiting.payout_id, now=place.call(days=6).now)
+    longer = follow_payout(place.tenant, waiting.payout_id, now=over(6))
 
-    assert (shorter.due_at, longer.due_at) == (place.call(days=6).now, place.call(days=8).now)
+    assert (shorter.due_at, longer.due_at) == (over(6), over(8))
     assert {shorter.state, longer.state} == {State.RESERVED}
 
 
@@ -239,7 +257,7 @@ def test_a_schedule_is_of_a_party_that_is_there(place: Trading) -> None:
 def test_the_schedule_of_what_is_due_has_a_run_done_and_its_file_sent(desk: Desk) -> None:
     place = desk.place
     day = timedelta(days=1)
-    schedule = new_schedule(Mode.DAILY, delay_days=0, weekday=None, minimums={}, today=MONDAY.date())
+    schedule = new_schedule(Mode.DAILY, delay_days=0, weekday=None, minimums={}, now=MONDAY)
     payout_runs.set_schedule(place.call(), place.party("seller"), schedule)
     place.owe("seller", 70)
 
@@ -373,6 +391,8 @@ def test_a_schedule_is_set_and_read(web: Web) -> None:
     assert first.body == web.api.get(web.path).body
     assert first.body["minimum_balances"] == [{"minor": 100, "currency": "CNY"}, {"minor": 500, "currency": "EUR"}]
     assert date.fromisoformat(first.body["next_run_on"]).isoweekday() == 3
+    assert first.body["calendar"] == "CN"
+    assert web.api.post(web.path, body | {"calendar": "NEW_YORK"}, key="other").body["calendar"] == "NEW_YORK"
 
 
 @pytest.mark.parametrize(
@@ -383,6 +403,8 @@ def test_a_schedule_is_set_and_read(web: Web) -> None:
         ({"mode": "weekly"}, "weekday_missing", "weekday"),
         ({"mode": "daily", "weekday": 1}, "weekday_not_wanted", "weekday"),
         ({"mode": "at_once", "delay_days": 400}, "invalid_delay", "delay_days"),
+        ({"mode": "daily", "calendar": "MARS"}, "unknown_calendar", "calendar"),
+        ({"mode": "daily", "calendar": ""}, "invalid_field", "calendar"),
         ({"mode": "daily", "minimum_balances": [{"minor": -1, "currency": "CNY"}]}, "amount_negative", None),
         (
             {"mode": "daily", "minimum_balances": [{"minor": 1, "currency": "CNY"}] * 2},

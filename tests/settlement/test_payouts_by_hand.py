@@ -23,7 +23,8 @@ from tests.support.calls import MONDAY
 from tests.support.events import queue_event, stream_event
 from tests.support.faults import crash_points
 
-FRIDAY = MONDAY.replace(hour=0) + timedelta(days=4)
+FRIDAY = MONDAY.replace(hour=0) + timedelta(days=4, hours=-8)
+"""As it begins in Shanghai."""
 
 
 def made(desk: Desk, minor: int = 500) -> str:

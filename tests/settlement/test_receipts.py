@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from chalicelib.core.calendars import today_in
 from chalicelib.ledger.domain import Kind, Purpose, credit, debit, purpose_account_id
 from chalicelib.ledger.service.accounts import OpenAccount, open_account
 from chalicelib.ledger.service.entries import PostEntry, post_entry
@@ -125,7 +126,7 @@ def test_a_repayment_counts_from_the_receipts_value_date(tables: Tables) -> None
 
     assert (steel.balance(Purpose.LOAN, line.line_id), left(steel)) == (0, {})
     assert steel.balance(Purpose.INTEREST_INCOME) == 200_000
-    assert item.occurred_at.date() == day(10)
+    assert today_in("CNY", item.occurred_at) == day(10)
 
 
 def test_a_repayment_of_an_older_day_counts_from_the_day_that_somebody_decides(tables: Tables) -> None:

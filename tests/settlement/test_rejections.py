@@ -26,7 +26,8 @@ PAID_IN = Line(MINOR, "MB-IN")
 LAST_DAY = FIRST_DAY + timedelta(days=7)
 """Five weekdays after the Monday of the payout."""
 
-PROVABLE = MONDAY.replace(hour=0) + timedelta(days=8)
+PROVABLE = MONDAY.replace(hour=0) + timedelta(days=8, hours=-8)
+"""As the day after the last one begins in Shanghai."""
 
 
 def unproved(desk: Desk) -> Payout:

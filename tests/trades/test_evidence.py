@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.core.calendars import FIRST_ZONE
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR
 from chalicelib.ledger.exchange import MOST_RATE
-from chalicelib.trades.domain.checks import FIRST_ZONE, MOST_FINDINGS, MOST_FIXINGS, check_document
+from chalicelib.trades.domain.checks import MOST_FINDINGS, MOST_FIXINGS, check_document
 from chalicelib.trades.domain.evidence import (
     SHAPES,
     Document,

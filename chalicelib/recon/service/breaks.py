@@ -8,10 +8,11 @@ each match is somebody's act, with a key and an instant.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 import msgspec
 
+from chalicelib.core.calendars import booked_instant
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, Defect, InvalidInput, NotFound
 from chalicelib.core.money import Money
@@ -107,7 +108,7 @@ def resolve_break(call: Call, command: ResolveBreak, receive: Receive | None = N
     def book(occurred_at: datetime) -> Outcome:
         return once(call, lambda found: decide(found, occurred_at), target.reads(call.tenant))
 
-    return in_open_period(book, _occurred_at(target.line, call.now), now=call.now)
+    return in_open_period(book, booked_instant(target.line.currency, target.line.booked_on, call.now), now=call.now)
 
 
 def rematch_break(call: Call, break_id: str) -> Outcome:
@@ -238,13 +239,6 @@ def _entry(line: StatementLine, account_id: str, amount: Money, occurred_at: dat
         subject=line_break_id(line.line_id),
         reference=line.bank_reference or None,
     )
-
-
-def _occurred_at(line: StatementLine, now: datetime) -> datetime:
-    """The start of the day it was booked at the bank where that is past, else now."""
-    if line.booked_on is None or line.booked_on >= now.date():
-        return now
-    return datetime.combine(line.booked_on, time.min, tzinfo=UTC)
 
 
 def _changes(

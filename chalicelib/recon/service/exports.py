@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from chalicelib.core.calendars import latest_day
 from chalicelib.core.call import Call
 from chalicelib.core.values import dataclass
 from chalicelib.recon.export_jobs import REQUESTED, Export, Kind, check_period, check_rerun, run_again
@@ -31,7 +32,7 @@ class RequestExport:
 
 def request_export(call: Call, command: RequestExport) -> Outcome:
     """Ask for an export. Facts: `export`. Raises InvalidInput `invalid_period`, `period_in_future`."""
-    check_period(command.from_on, command.to_on, today=call.now.date())
+    check_period(command.from_on, command.to_on, today=latest_day(call.now))
     export = Export(
         export_id=call.new_id("exp"),
         tenant=call.tenant,

@@ -18,6 +18,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import Busy, Defect
 from chalicelib.core.money import Money
 from chalicelib.ledger.domain import Account
@@ -110,7 +111,7 @@ class FeedSource:
             return Chunk()
         for told in _run(export.tenant, walk.carried.number, upto=export.feed_number):
             legs = [(leg.account_id, leg.amount) for leg in told.item.legs]
-            walk.carried = walk.carried.fold(told.number, month_of(told.item.occurred_at.date()), legs)
+            walk.carried = walk.carried.fold(told.number, month_of(_day_of(told.item)), legs)
         return Chunk()
 
     def _entries(self) -> Chunk:
@@ -127,7 +128,7 @@ class FeedSource:
 
     def _count(self, item: JournalItem) -> bool:
         """Add an entry to what accounts come to; whether the period shows it."""
-        day, export = item.occurred_at.date(), self._export
+        day, export = _day_of(item), self._export
         if not item.legs or day > export.to_on:
             return False
         if day < export.from_on:
@@ -211,10 +212,15 @@ def _booked(item: JournalItem) -> Booked:
 
 def _add(sums: dict[str, int], item: JournalItem, *, after: date) -> None:
     """Add what an entry moves, if it took effect on a day or after it."""
-    if item.occurred_at.date() < after:
+    if _day_of(item) < after:
         return
     for leg in item.legs:
         sums[leg.account_id] = sums.get(leg.account_id, 0) + leg.amount
+
+
+def _day_of(item: JournalItem) -> date:
+    """The day that an entry is of: where the currency of its first leg is settled, as the accounts' banks count it."""
+    return today_in(item.legs[0].currency, item.occurred_at) if item.legs else item.occurred_at.date()
 
 
 def _first_of_month(day: date) -> date:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.instants import parse_instant
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.lines import Line
@@ -155,7 +156,7 @@ def _next_lines(tenant: str, progress: Progress) -> list[Line]:
 
 
 def _item_of(line: Line, progress: Progress) -> OpenItem:
-    day = parse_instant(line.occurred.partition("#")[0]).date()
+    day = today_in(progress.currency, parse_instant(line.occurred.partition("#")[0]))
     return OpenItem("ledger", line.entry_id, progress.bank_account_id, line.amount, progress.currency, opened_on=day)
 
 

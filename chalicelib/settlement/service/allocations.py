@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, cast
 
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.references import reference_for
-from chalicelib.core.calendars import today_in
+from chalicelib.core.calendars import booked_instant, today_in
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, InvalidInput, NotFound
 from chalicelib.core.money import Money
@@ -272,11 +272,4 @@ def allocation_facts(after: Receipt, reason: str, parts: Sequence[Part]) -> dict
 def _booked_at(call: Call, receipt_id: str) -> datetime:
     """The start of the receipt's booking day where that is past, else now."""
     [*known] = receipts.find_receipts(call.tenant, (receipt_id,))
-    return booked_at(known[0].booked_on if known else None, call.now)
-
-
-def booked_at(booked_on: date | None, now: datetime) -> datetime:
-    """The start of a booking day where that is past, else now."""
-    if booked_on is None or booked_on >= now.date():
-        return now
-    return datetime.combine(booked_on, time.min, tzinfo=UTC)
+    return booked_instant(known[0].currency, known[0].booked_on, call.now) if known else call.now

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.banking.movements import Movement
+from chalicelib.core.calendars import booked_instant
 from chalicelib.core.call import Call, entry_id, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
@@ -29,7 +30,7 @@ from chalicelib.settlement.domain.receipts import (
     with_allocation,
 )
 from chalicelib.settlement.kinds import PAIRED, REVERSED
-from chalicelib.settlement.service.allocations import booked_at, lift_holds, new_allocation, without_holds
+from chalicelib.settlement.service.allocations import lift_holds, new_allocation, without_holds
 from chalicelib.settlement.service.placements import Part
 from chalicelib.settlement.service.reversals import TakenBack, has_standing, take_back
 from chalicelib.settlement.store import receipts
@@ -99,7 +100,7 @@ def book_reversal(call: Call, movement: Movement, kept: Receipt, original_id: st
         reads = (receipts.receipt_key(call.tenant, original_id),)
         return once(call, lambda found: decide(found, occurred_at), reads=reads)
 
-    outcome = in_open_period(book, booked_at(movement.booked_on, call.now), now=call.now)
+    outcome = in_open_period(book, booked_instant(movement.amount.currency, movement.booked_on, call.now), now=call.now)
     _take_back_rest(call, kept.receipt_id, original_id)
     return outcome
 

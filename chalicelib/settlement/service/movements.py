@@ -12,7 +12,7 @@ from typing import Any
 from chalicelib.banking import store as banking_store
 from chalicelib.banking.domain import BankAccount, ExpectedPayment
 from chalicelib.banking.movements import Movement
-from chalicelib.core.calendars import today_in
+from chalicelib.core.calendars import booked_instant, today_in
 from chalicelib.core.call import Call
 from chalicelib.core.errors import Conflict, KeyReused
 from chalicelib.core.masking import masked
@@ -25,7 +25,6 @@ from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, receipt_id
 from chalicelib.settlement.kinds import MOVEMENT
-from chalicelib.settlement.service.allocations import booked_at
 from chalicelib.settlement.service.bank_reversals import book_reversal, is_reversal, meet, original_of, waiting_for
 from chalicelib.settlement.service.placements import Payment, Placement, nothing_placed, place, placement_reads
 from chalicelib.settlement.service.repayments import value_day
@@ -90,7 +89,7 @@ def _book(call: Call, movement: Movement, aim: Aim) -> Outcome:
     def book(occurred_at: datetime) -> Outcome:
         return once(call, lambda found: _plan(call, movement, found, aim, occurred_at), reads=reads)
 
-    dated = booked_at(movement.booked_on, call.now)
+    dated = booked_instant(movement.amount.currency, movement.booked_on, call.now)
     return _differing(call, movement, lambda: in_open_period(book, dated, now=call.now))
 
 

@@ -11,6 +11,7 @@ from dataclasses import fields
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
+from chalicelib.core.calendars import latest_day
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.money import MAX_MINOR, exponent
 from chalicelib.ledger.exchange import Rate
@@ -34,8 +35,6 @@ T = TypeVar("T")
 MOST_FIXINGS = 100
 MOST_FINDINGS = 30
 FUTURE = timedelta(minutes=1)
-FIRST_ZONE = timedelta(hours=14)
-"""Where on earth a day begins first, ahead of UTC."""
 MAY_BE_EMPTY = frozenset({"lot"})
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -50,7 +49,7 @@ def check_document(document: Document, *, now: datetime) -> None:
     `finding_negative`; `sha256_invalid`.
     """
     _check_texts(document)
-    today = (now + FIRST_ZONE).date()
+    today = latest_day(now)
     if isinstance(document, IndexFixings):
         _check_fixings(document, today=today)
     elif isinstance(document, ExchangeRate):
