@@ -31,6 +31,7 @@ LIMITS = {
     "banking/payout_decisions.py": {"MAX_RESENDS": THING},
     "banking/payouts.py": {"MAX_ATTEMPTS": THING},
     "banking/payout_schedules.py": {"MAX_DELAY_DAYS": THING, "MAX_CURRENCIES": THING},
+    "banking/schedule_routes.py": {"MAX_NAME": REQUEST},
     "banking/references.py": {"MOST_REFERENCE": THING},
     "banking/store.py": {"MOST_ACCOUNT_TEXT": REQUEST},
     "core/calendars.py": {"MOST_CENTRES": THING, "MOST_DAYS": REQUEST},
