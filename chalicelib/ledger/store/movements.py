@@ -188,6 +188,13 @@ def read_known(tenant: str, wanted: Iterable[MovementFacts], *, by_line: bool = 
     return [_known(tenant, facts, cast("Found", found), Reader(listed, places)) for facts in all_facts]
 
 
+def keys_of_reference(tenant: str, account_id: str, reference: str) -> list[str]:
+    """The worker keys of the latest movements of an account that have a bank's reference."""
+    pk = record_key(tenant, derived_id("mvr", account_id, reference)).pk
+    page = query(RecordItem, pk=pk, limit=MOST_OF_REFERENCE, newest_first=True)
+    return [_held(cast("RecordItem", item)).movement.key for item in page.items]
+
+
 def _complete(known: Known, match: KnownMovement, facts: MovementFacts) -> KnownMovement:
     """The movement with what the later word adds to it. Where another completes it at the same time, that is as good.
 

@@ -1,8 +1,8 @@
 """A debit by which the bank takes a receipt back (or a credit that undoes a debit), and the pairing of two by hand.
 
-Which receipt it undoes is said by the bank's reference of it, by UETR or end-to-end id, or by a payment reference if
-exactly one receipt of that fits. One that fits nothing waits in suspense, and keeps its amount on hold on the trades it
-quotes; if the receipt that it undoes becomes known later, the two meet then.
+Which receipt it undoes is said by the bank's reference of it, by UETR or end-to-end id (see `undone_receipt`), or by a
+payment reference if exactly one receipt of that fits. One that fits nothing waits in suspense, and keeps its amount on
+hold on the trades it quotes; if the receipt that it undoes becomes known later, the two meet then.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any
 
 from chalicelib.banking.movements import Movement
 from chalicelib.core.calendars import booked_instant
-from chalicelib.core.call import Call, entry_id, worker_call
+from chalicelib.core.call import WORKER, Call, entry_id, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput
 from chalicelib.core.money import Money
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Purpose, credit, entry_of, movement_key, purpose_account_id
 from chalicelib.ledger.store.entries import entry_item
+from chalicelib.ledger.store.movements import keys_of_reference
 from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted
 from chalicelib.settlement.domain.receipts import (
@@ -28,6 +29,13 @@ from chalicelib.settlement.domain.receipts import (
     part_to_allocate,
     receipt_id,
     with_allocation,
+)
+from chalicelib.settlement.domain.undoing import (
+    can_undo,
+    is_reversal,
+    undone_receipt,
+    undone_reference,
+    waits_for,
 )
 from chalicelib.settlement.kinds import PAIRED, REVERSED
 from chalicelib.settlement.service.allocations import lift_holds, new_allocation, without_holds
@@ -42,35 +50,14 @@ from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Versioned
 
 
-def is_reversal(movement: Movement) -> bool:
-    """Whether the bank says that a movement undoes another one."""
-    return bool(movement.reversal or movement.return_reason or movement.original_reference)
-
-
 def original_of(tenant: str, movement: Movement) -> str | None:
-    """The id of the one receipt that a movement undoes, or None: the bank named none, or more than one fits.
-
-    One that no bank calls a reversal undoes a payment of the very amount only: charges quote the payment's ids too.
-    """
-    account_id = movement.account.account_id
-    reference = receipts.undone_reference(movement.original_reference, movement.bank_reference)
-    if is_reversal(movement) and reference:
-        own = entry_id(tenant, f"w:{movement_key(account_id, reference)}")
-        named = receipts.find_receipts(tenant, (receipt_id(tenant, own),))
-        if [receipt for receipt in named if _undone_by(receipt, movement)]:
-            return named[0].receipt_id
-    for value in filter(None, (movement.uetr, movement.end_to_end_id)):
-        fitting = _fitting(tenant, receipts.alike_ids(tenant, account_id, value), movement)
-        if len(fitting) == 1 and (is_reversal(movement) or fitting[0].amount_minor == -movement.amount.minor):
-            return fitting[0].receipt_id
-    if not is_reversal(movement):
-        return None
-    quoted = find_expectations(tenant, movement.references)
-    fitting = _fitting(tenant, quoted[0].receipts, movement) if len(quoted) == 1 else ()
-    if movement.original_reference:
-        # The bank has named a movement that is not known (yet): another one of the trade is it only by the very amount.
-        fitting = tuple(one for one in fitting if one.amount_minor == -movement.amount.minor)
-    return fitting[0].receipt_id if len(fitting) == 1 else None
+    """The id of the one receipt that a movement undoes, or None: the bank named none, or more than one fits."""
+    quoted = _quoted(tenant, movement)
+    known = receipts.find_receipts(tenant, tuple(dict.fromkeys((*_named(tenant, movement), *_alike(tenant, movement)))))
+    found = undone_receipt(known, movement, quoted=quoted)
+    if found is None and is_reversal(movement) and not any(can_undo(one, movement) for one in known):
+        found = undone_receipt(_of_quoted(tenant, movement, quoted), movement)
+    return found.receipt_id if found else None
 
 
 def book_reversal(call: Call, movement: Movement, kept: Receipt, original_id: str) -> Outcome:
@@ -150,7 +137,7 @@ def waiting_for(tenant: str, movement: Movement) -> Versioned[Receipt] | None:
     account_id = movement.account.account_id
     named = (receipts.reversal_of(movement.bank_reference), movement.uetr, movement.end_to_end_id)
     ids = [one for value in filter(None, named) for one in receipts.alike_ids(tenant, account_id, value)]
-    waiting = [one for one in receipts.versioned(tenant, tuple(dict.fromkeys(ids))) if _waits(one.value, movement)]
+    waiting = [one for one in receipts.versioned(tenant, tuple(dict.fromkeys(ids))) if waits_for(one.value, movement)]
     return waiting[0] if len(waiting) == 1 else None
 
 
@@ -215,23 +202,34 @@ def _check_opposite(mine: Receipt, other: Receipt) -> None:
         raise InvalidInput("receipts_not_opposite", "a credit undoes a debit, and a debit a credit", field="id")
 
 
-def _fitting(tenant: str, ids: tuple[str, ...], movement: Movement) -> tuple[Receipt, ...]:
-    """The receipts that a movement can undo: of the opposite sign, with as much left that was not taken back; those of
-    the very amount before others."""
-    known = [one for one in receipts.find_receipts(tenant, ids) if _undone_by(one, movement)]
-    whole = [one for one in known if one.amount_minor - one.reversed_minor >= abs(movement.amount.minor)] or known
-    exact = [one for one in whole if one.amount_minor == -movement.amount.minor]
-    return tuple(exact or whole)
+def _named(tenant: str, movement: Movement) -> list[str]:
+    """The receipts of all movements that have the bank's reference which a reversal names, or its own."""
+    account_id = movement.account.account_id
+    reference = undone_reference(movement.original_reference, movement.bank_reference)
+    if not is_reversal(movement) or not reference:
+        return []
+    keys = (movement_key(account_id, reference), *keys_of_reference(tenant, account_id, reference))
+    return [receipt_id(tenant, entry_id(tenant, f"{WORKER}:{key}")) for key in dict.fromkeys(keys)]
 
 
-def _undone_by(receipt: Receipt, movement: Movement) -> bool:
-    opposite = receipt.amount_minor * movement.amount.minor < 0
-    return opposite and receipt.currency == movement.amount.currency and receipt.reversed_minor != receipt.amount_minor
+def _alike(tenant: str, movement: Movement) -> list[str]:
+    """The receipts that have its UETR or end-to-end id."""
+    values = filter(None, (movement.uetr, movement.end_to_end_id))
+    return [one for value in values for one in receipts.alike_ids(tenant, movement.account.account_id, value)]
 
 
-def _waits(receipt: Receipt, movement: Movement) -> bool:
-    opposite = receipt.unallocated_minor * movement.amount.minor < 0
-    return opposite and receipt.is_reversal and receipt.currency == movement.amount.currency
+def _quoted(tenant: str, movement: Movement) -> tuple[str, ...]:
+    """The receipts of the one payment that it quotes."""
+    quoted = find_expectations(tenant, movement.references)
+    return quoted[0].receipts if len(quoted) == 1 else ()
+
+
+def _of_quoted(tenant: str, movement: Movement, quoted: tuple[str, ...]) -> list[Receipt]:
+    """Those that a reversal which names nothing known may undo. Where the bank has named a movement that is not known
+    (yet), another one of the trade is it only by the very amount."""
+    known = receipts.find_receipts(tenant, quoted)
+    exact = bool(movement.original_reference)
+    return [one for one in known if not exact or one.amount_minor == -movement.amount.minor]
 
 
 def _facts(movement: Movement, own: Receipt) -> dict[str, Any]:

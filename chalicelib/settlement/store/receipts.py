@@ -19,6 +19,7 @@ from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.security.sealing import Sealed, seal
 from chalicelib.settlement.domain.receipts import Receipt
+from chalicelib.settlement.domain.undoing import undone_reference
 from chalicelib.storage.commit import Stale, Write, update
 from chalicelib.storage.reads import Found, fetch, index_page, query
 from chalicelib.storage.records import Listing, Versioned, create, listing, load, replace, require, take
@@ -122,11 +123,6 @@ def versioned(tenant: str, receipt_ids: tuple[str, ...]) -> tuple[Versioned[Rece
     keys = [receipt_key(tenant, receipt_id) for receipt_id in receipt_ids]
     found = fetch(keys)
     return tuple(record for key in keys if (record := take(found, key, Receipt)) is not None)
-
-
-def undone_reference(original_reference: str, bank_reference: str) -> str:
-    """The bank's reference of what a reversal undoes: the one it names, or its own, which some banks give again."""
-    return original_reference or bank_reference
 
 
 def reversal_of(bank_reference: str) -> str:
