@@ -23,6 +23,7 @@ from chalicelib.trades.domain.template import (
     QuantityRule,
     RetentionRule,
     Role,
+    SetOffRule,
     ShareRule,
     Template,
 )
@@ -52,6 +53,7 @@ class TemplateBody(Body):
     dispute: DisputeRule | None = None
     expiry: ExpiryRule = ExpiryRule()
     funding: FundingRule = FundingRule()
+    set_off: SetOffRule | None = None
 
 
 class PreviewBody(Body):

@@ -127,6 +127,7 @@ LIMITS = {
     "settlement/service/repayments.py": {"MAX_FORWARD_DAYS": REQUEST},
     "settlement/service/undone.py": {"MAX_FEED_PAGES": RUN, "MAX_WAITING_PAGES": RUN},
     "settlement/store/expected.py": {"MOST_REFERENCES": REQUEST},
+    "settlement/store/set_offs.py": {"MAX_CLAIMS": REQUEST, "MAX_PAGES": REQUEST},
     "settlement/store/receipts.py": {"MAX_ALIKE": REQUEST},
     "settlement/worker/bank_messages.py": {"MOST_READ_SECONDS": REQUEST, "MOST_SHARE_SECONDS": RUN},
     "settlement/worker/due.py": {"MOST_SECONDS": RUN, "MOST_ACTS": RUN, "MOST_ROUNDS": RUN, "MOST_LOAD_SECONDS": RUN},

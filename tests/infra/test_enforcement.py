@@ -68,6 +68,7 @@ ALLOWED = [
     ("due", "dynamodb", "Query", index("records", "by_due", "due_key")),
     ("api", "dynamodb", "Query", index("records", "by_due", "due_key")),
     ("operate", "dynamodb", "Query", index("records", "by_due", "due_key")),
+    ("due", "dynamodb", "Query", index("records", "by_list", "list_key")),
     ("due", "dynamodb", "TransactWriteItems", transaction("records")),
     ("calendars", "dynamodb", "Query", index("records", "by_due", "due_key")),
     ("calendars", "dynamodb", "TransactWriteItems", transaction("records")),

@@ -56,6 +56,7 @@ def test_a_claim_shows_who_owes_whom_how_much_and_why(desk: Desk) -> None:
         "currency": "CNY",
         "amount_minor": OWED,
         "settled_minor": 0,
+        "set_off_minor": 0,
         "waived_minor": 0,
         "open_minor": OWED,
         "reason": "refund_not_covered",

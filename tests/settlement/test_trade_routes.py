@@ -144,6 +144,7 @@ def test_a_milestone_is_signed_and_released(desk: Desk) -> None:
         "shares_minor": SHARES,
         "lines": [],
         **NOTHING,
+        "set_offs": [],
     }
 
 

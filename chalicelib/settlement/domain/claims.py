@@ -53,7 +53,8 @@ class Ending(Enum):
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What `debtor` owes `creditor` (None: the marketplace), in minor units of `currency`, for a trade or (None) for
-    none. `opened_by` is the entry that opened it. What is neither settled nor waived is still owed."""
+    none. `opened_by` is the entry that opened it. What is neither settled nor waived is still owed. Of what is
+    settled `set_off_minor` was kept of what trades paid the debtor."""
 
     claim_id: str
     debtor: str
@@ -67,6 +68,7 @@ class Claim:
     opened_at: datetime
     settled_minor: int = 0
     waived_minor: int = 0
+    set_off_minor: int = 0
 
     def __post_init__(self) -> None:
         if min(self.amount_minor, self.settled_minor, self.waived_minor, self.open_minor) < 0:
@@ -159,9 +161,15 @@ def end_part(claim: Claim, ending: Ending, amount: Money) -> Claim:
     return _changed(claim, ending, amount.minor)
 
 
-def undo_part(claim: Claim, ending: Ending, amount: Money) -> Claim:
-    """The claim after a settlement or waiver of `amount` was undone: as much is owed again."""
-    return _changed(claim, ending, -amount.minor)
+def settle_by_set_off(claim: Claim, amount: Money) -> Claim:
+    """The claim after a part of it was set off against what a trade pays its debtor. Raises as `end_part`."""
+    return replace(end_part(claim, Ending.SETTLED, amount), set_off_minor=claim.set_off_minor + amount.minor)
+
+
+def undo_part(claim: Claim, ending: Ending, amount: Money, *, was_set_off: bool = False) -> Claim:
+    """The claim after a settlement, set-off or waiver of `amount` was undone: as much is owed again."""
+    set_off_minor = claim.set_off_minor - amount.minor if was_set_off else claim.set_off_minor
+    return replace(_changed(claim, ending, -amount.minor), set_off_minor=set_off_minor)
 
 
 def check_amount(claim: Claim, amount: Money) -> None:
@@ -220,6 +228,7 @@ def claim_facts(claim: Claim) -> dict[str, Any]:
         "currency": claim.currency,
         "amount_minor": claim.amount_minor,
         "settled_minor": claim.settled_minor,
+        "set_off_minor": claim.set_off_minor,
         "waived_minor": claim.waived_minor,
         "open_minor": claim.open_minor,
         "reason": claim.reason.value,

@@ -11,9 +11,18 @@ from chalicelib.storage.once import Outcome
 from chalicelib.web.endpoint import Answer, replayable
 
 
+class SetOffView(msgspec.Struct, frozen=True):
+    """What of a claim on a party was paid by what it got."""
+
+    claim_id: str
+    party_id: str
+    minor: int
+
+
 class DivisionView(msgspec.Struct, frozen=True, kw_only=True):
     """What left an escrow, in minor units: the shares by role, the refund and where it went, with the computed lines.
-    Of the seller's share, `upstream_minor` went on into the escrow of the trade that this one funds."""
+    Of the seller's share, `upstream_minor` went on into the escrow of the trade that this one funds. Of what parties
+    got, `set_offs` went to whom they owed it, where the trade's terms have agreed to that."""
 
     entry_id: str
     trade_id: str
@@ -26,6 +35,7 @@ class DivisionView(msgspec.Struct, frozen=True, kw_only=True):
     refund_to_interest_minor: int
     refund_to_principal_minor: int
     refund_to_buyer_minor: int
+    set_offs: list[SetOffView]
     lines: list[dict[str, Any]]
 
 

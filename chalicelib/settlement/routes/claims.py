@@ -39,7 +39,8 @@ class ClaimUndoBody(Body):
 
 class ClaimView(msgspec.Struct, frozen=True, kw_only=True):
     """What a party owes another or (creditor null) the marketplace, in minor units. `status` is open, settled,
-    waived where any of it was, or withdrawn. `opened_by` is the entry that opened it."""
+    waived where any of it was, or withdrawn; of what is settled `set_off_minor` was kept of what trades paid the
+    debtor. `opened_by` is the entry that opened it."""
 
     claim_id: str
     status: str
@@ -49,6 +50,7 @@ class ClaimView(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount_minor: int
     settled_minor: int
+    set_off_minor: int
     waived_minor: int
     open_minor: int
     reason: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -17,10 +17,8 @@ from chalicelib.ledger.reservations import held_facts, reserving_facts
 from chalicelib.ledger.store.accounts import load_account
 from chalicelib.ledger.store.entries import plan_entry
 from chalicelib.settlement.domain.claims import (
-    OF_TRADE,
     Claim,
     Ending,
-    as_parts,
     check_amount,
     claim_facts,
     creditor_account_id,
@@ -33,17 +31,16 @@ from chalicelib.settlement.domain.claims import (
 from chalicelib.settlement.kinds import CLAIM_ENDED, CLAIM_SETTLED, CLAIM_UNDONE
 from chalicelib.settlement.store import claims as store
 from chalicelib.settlement.store.reserved import reservations_of
+from chalicelib.settlement.store.trade_claims import follow_claim
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, from_row, journal_item
 from chalicelib.storage.once import Outcome, Plan, once
-from chalicelib.storage.reads import Found, fetch
+from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Listing, Versioned
 from chalicelib.storage.tables import Item, JournalRow, journal_key
-from chalicelib.trades import store as trades_store
-from chalicelib.trades.domain.claims import ClaimParts, owe_again
+from chalicelib.trades.domain.claims import owe_again
 from chalicelib.trades.domain.claims import settle_claim as settle_on_trade
 from chalicelib.trades.domain.claims import waive_claim as waive_on_trade
-from chalicelib.trades.domain.trade import Trade
 
 
 def settle_claim(call: Call, claim_id: str, amount: Money, *, up_to: bool = False) -> Outcome:
@@ -58,7 +55,7 @@ def settle_claim(call: Call, claim_id: str, amount: Money, *, up_to: bool = Fals
         part, read = _affordable(call.tenant, before.value, amount) if up_to else (amount, {})
         after = end_part(before.value, Ending.SETTLED, part)
         postings = ending_postings(call.tenant, after, Ending.SETTLED, part)
-        writes = (*store.replace_claim(call.tenant, before, after), *_on_trade(call, after, part, settle_on_trade))
+        writes = (*store.replace_claim(call.tenant, before, after), *follow_claim(call, after, part, settle_on_trade))
         paid_out = () if after.creditor is None else (creditor_account_id(call.tenant, after),)
         facts = _facts(after, part) | reserving_facts(postings, paid_out)
         return _plan(call, CLAIM_ENDED[Ending.SETTLED], postings, facts, writes, read)
@@ -74,7 +71,7 @@ def waive_claim(call: Call, claim_id: str, amount: Money, reason: str) -> Outcom
         before = store.take_claim(found, call.tenant, claim_id)
         after = end_part(before.value, Ending.WAIVED, amount)
         postings = ending_postings(call.tenant, after, Ending.WAIVED, amount)
-        writes = (*store.replace_claim(call.tenant, before, after), *_on_trade(call, after, amount, waive_on_trade))
+        writes = (*store.replace_claim(call.tenant, before, after), *follow_claim(call, after, amount, waive_on_trade))
         facts = _facts(after, amount) | {"comment": reason}
         return _plan(call, CLAIM_ENDED[Ending.WAIVED], postings, facts, writes)
 
@@ -82,8 +79,8 @@ def waive_claim(call: Call, claim_id: str, amount: Money, reason: str) -> Outcom
 
 
 def undo_claim_part(call: Call, claim_id: str, entry_id: str, reason: str) -> Outcome:
-    """Undo a settlement or waiver of a claim, named by its entry: as much is owed again. A payment that was not paid
-    out to the creditor yet is taken back from that payout.
+    """Undo a settlement, set-off or waiver of a claim, named by its entry: as much is owed again. A payment that was not
+    paid out to the creditor yet is taken back from that payout.
 
     Raises NotFound `claim_not_found`, `claim_part_not_found`; Conflict `claim_part_undone`, and what `owe_again`
     raises; from the write Conflict `insufficient_funds` where a creditor has spent what it was paid.
@@ -93,13 +90,14 @@ def undo_claim_part(call: Call, claim_id: str, entry_id: str, reason: str) -> Ou
         before = store.take_claim(found, call.tenant, claim_id)
         made_by = _made_by(found, call.tenant, before.value, entry_id)
         ending, amount = _part_of(made_by, before.value)
-        after = undo_part(before.value, ending, amount)
+        was_set_off = made_by.kind not in {CLAIM_SETTLED, *CLAIM_ENDED.values()}
+        after = undo_part(before.value, ending, amount, was_set_off=was_set_off)
         again = partial(owe_again, paid=ending is Ending.SETTLED)
         let_go, lowered = _taken_from_payout(made_by, after, amount.minor)
         writes = (
             store.mark_undone(call.tenant, claim_id, entry_id, by=call.entry_id),
             *store.replace_claim(call.tenant, before, after),
-            *_on_trade(call, after, amount, again),
+            *follow_claim(call, after, amount, again),
             *lowered,
         )
         held = {creditor_account_id(call.tenant, after): -let_go}
@@ -135,19 +133,6 @@ def _affordable(tenant: str, claim: Claim, wanted: Money) -> tuple[Money, dict[s
     return wanted.of(minor), {account.account_id: account.version}
 
 
-def _on_trade(
-    call: Call, claim: Claim, amount: Money, change: Callable[[Trade, ClaimParts], Trade]
-) -> tuple[Write, ...]:
-    """The write of the trade's state where the claim is its own. Who changes that changes the claim in the same commit,
-    so that the claim's version, read before, decides."""
-    if claim.reason not in OF_TRADE or claim.trade_id is None:
-        return ()
-    found = fetch((trades_store.state_key(call.tenant, claim.trade_id),))
-    trade = trades_store.take_trade(found, call.tenant, claim.trade_id)
-    after = change(trade.value, as_parts(claim.reason, amount.minor))
-    return (trades_store.save_trade(call.tenant, after, version=trade.version),)
-
-
 def _made_by(found: Found, tenant: str, claim: Claim, entry_id: str) -> JournalItem:
     """The entry that ended a part of a claim, which was not undone yet."""
     row = found.get(journal_key(tenant, entry_id))
@@ -162,16 +147,23 @@ def _made_by(found: Found, tenant: str, claim: Claim, entry_id: str) -> JournalI
 
 
 def _ended(item: JournalItem, claim: Claim) -> bool:
-    """Whether an entry ended a part of a claim: named by itself, or with the others of its trade."""
+    """Whether an entry ended a part of a claim: named by itself, with the others of its trade, or set off."""
     if item.kind == CLAIM_SETTLED:
         return item.subject == claim.trade_id and claim.reason.value in item.data["parts_minor"]
-    return item.kind in CLAIM_ENDED.values() and item.subject == claim.claim_id
+    return (item.kind in CLAIM_ENDED.values() and item.subject == claim.claim_id) or _set_off(item, claim) > 0
+
+
+def _set_off(item: JournalItem, claim: Claim) -> int:
+    """What of a claim an entry has set off, in minor units."""
+    return sum(one["minor"] for one in item.data.get("set_offs", ()) if one["claim_id"] == claim.claim_id)
 
 
 def _part_of(item: JournalItem, claim: Claim) -> tuple[Ending, Money]:
     """How, and how much of a claim an entry ended."""
     if item.kind == CLAIM_SETTLED:
         return Ending.SETTLED, Money(item.data["parts_minor"][claim.reason.value], claim.currency)
+    if minor := _set_off(item, claim):
+        return Ending.SETTLED, Money(minor, claim.currency)
     [ending] = (one for one, kind in CLAIM_ENDED.items() if kind == item.kind)
     return ending, Money(item.data["minor"], claim.currency)
 

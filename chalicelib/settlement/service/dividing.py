@@ -1,9 +1,9 @@
 """The one way in which money leaves an escrow: decided by a rule of the trade, booked in one commit with all that
 follows.
 
-Shares go to the roles' accounts; a refund to the line that funded the trade, then to the buyer; of a trade that funds
-another one, the seller's share goes into that escrow first. What parties get is reserved for the payouts that follow. A
-rule that asks the buyer for more lets nothing go.
+Shares go to the roles' accounts, less the claims that the terms have set off; a refund to the line that funded the
+trade, then to the buyer; of a trade that funds another one, the seller's share goes into that escrow first. What parties
+get is reserved for the payouts that follow. A rule that asks the buyer for more lets nothing go.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from chalicelib.settlement.domain.division import Refund, refund, refund_posting
 from chalicelib.settlement.kinds import FUNDED_BY_TRADE, TOP_UP_DUE
 from chalicelib.settlement.store.credit import later_events, line_behind
 from chalicelib.settlement.store.expected import follow_trade, follow_trade_read, take_expected
+from chalicelib.settlement.store.set_offs import set_off_claims
 from chalicelib.settlement.store.trade_claims import follow_trade_claims
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem, journal_item
@@ -103,7 +104,7 @@ def divide_escrow(call: Call, trade_id: str, way: Way) -> Outcome:
 def division_facts(item: JournalItem) -> dict[str, Any]:
     """What a division let go, in full: the item says nothing twice and leaves out what is nothing, since the one of a
     release must stay below a kilobyte. Amounts in minor units."""
-    nothing: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0) | {"shares_minor": {}, "lines": [], "lot": ""}
+    nothing: dict[str, Any] = dict.fromkeys(_AMOUNTS, 0) | {"shares_minor": {}, "lines": [], "lot": "", "set_offs": []}
     facts = nothing | item.data
     currency = item.data.get("currency") or item.legs[0].currency
     released = sum(facts["shares_minor"].values())
@@ -137,15 +138,17 @@ def _plan(call: Call, way: Way, terms: Terms, trade: Versioned[Trade], division:
     fed = _feed(call, way, terms, division)
     shares = share_postings(tenant, terms, division)
     postings = netted((*shares, *refund_postings(tenant, terms, refunded), *fed.postings))
+    set_offs = set_off_claims(call, terms, trade.value, postings)
+    postings = netted((*postings, *set_offs.postings))
     if line is not None and refunded.repayment is not None:
         writes += credit_store.save_line(refunded.repayment.line, refunded.repayment.events, version=line.version)
     data = _facts(way, division, refunded, fed, moves=bool(postings))
-    data |= reserving_facts(postings, party_accounts(tenant, terms))
+    data |= set_offs.facts | reserving_facts(postings, party_accounts(tenant, terms))
     about = {"subject": terms.trade_id, "reference": terms.reference}
     if not postings:
         return Plan(journal_item(call, way.kind, data=data, **about), tuple(writes))
     entry = entry_of(way.kind, postings, occurred_at=call.now, **about)
-    return plan_entry(call, entry, *writes, *fed.writes, data=data)
+    return plan_entry(call, entry, *writes, *fed.writes, *set_offs.writes, data=data)
 
 
 def _feed(call: Call, way: Way, terms: Terms, division: Division) -> Fed:

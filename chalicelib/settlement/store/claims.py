@@ -8,11 +8,13 @@ by-trade    those of one trade, open or ended             the same
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from chalicelib.core.ids import derived_id
 from chalicelib.core.instants import instant_text
 from chalicelib.settlement.domain.claims import Claim
 from chalicelib.storage.commit import Stale, Write, update
-from chalicelib.storage.reads import Found, fetch, get, index_page
+from chalicelib.storage.reads import BATCH, Found, fetch, get, index_page
 from chalicelib.storage.records import Listing, Versioned, create, replace, require, take
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
@@ -79,11 +81,20 @@ def list_claims(
         after=after,
         limit=limit,
     )
-    keys = [Key(RecordItem, key.pk, PART) for key in page.keys]
-    found = fetch(keys)
-    claims = (record.value for key in keys if (record := take(found, key, Claim)) is not None)
-    wanted = (claim for claim in claims if claim.is_open == is_open and debtor in ("", claim.debtor))
-    return Listing(tuple(wanted), page.last_key)
+    wanted = (record.value for record in _read(page.keys) if record.value.is_open == is_open)
+    return Listing(tuple(claim for claim in wanted if debtor in ("", claim.debtor)), page.last_key)
+
+
+def open_claims_on(tenant: str, debtor: str, *, pages: int) -> Iterator[Versioned[Claim]]:
+    """The open claims on a party, those due first ahead, of so many pages of its list at most. Eventual as that."""
+    after: Item | None = None
+    for _ in range(pages):
+        listed = _list(tenant, is_open=True, debtor=debtor)
+        page = index_page(RecordItem, "by_list", hash_name="list_key", hash_value=listed, after=after, limit=BATCH)
+        yield from (record for record in _read(page.keys) if record.value.is_open)
+        after = page.last_key
+        if after is None:
+            return
 
 
 def undone_key(tenant: str, claim_id: str, entry_id: str) -> Key:
@@ -95,6 +106,13 @@ def mark_undone(tenant: str, claim_id: str, entry_id: str, *, by: str) -> Write:
     """Write by which entry a settlement or waiver was undone; Conflict `claim_part_undone` where it was before."""
     facts = {"claim_id": claim_id, "entry_id": entry_id, "undone_by": by}
     return create(undone_key(tenant, claim_id, entry_id), facts, exists="claim_part_undone")
+
+
+def _read(places: Sequence[Key]) -> tuple[Versioned[Claim], ...]:
+    """The claims whose places these are, read strongly, in that order."""
+    keys = [Key(RecordItem, key.pk, PART) for key in places]
+    found = fetch(keys)
+    return tuple(record for key in keys if (record := take(found, key, Claim)) is not None)
 
 
 def _lists(tenant: str, claim: Claim) -> dict[str, str]:

@@ -266,6 +266,12 @@ def _retention(template: Template) -> Problems:
     yield Problem("template_retention_over_last_milestone", rule.bps > last, "retention.bps", facts)
 
 
+def _set_off(template: Template) -> Problems:
+    rule = template.set_off
+    sound = rule is None or 1 <= rule.max_bps <= WHOLE_BPS
+    yield Problem("template_set_off_invalid", not sound, "set_off.max_bps", {"maximum": WHOLE_BPS})
+
+
 def _dispute(template: Template) -> Problems:
     rule = template.dispute
     if rule is None:
@@ -308,6 +314,7 @@ _SECTIONS: tuple[Callable[[Template], Problems], ...] = (
     milestone_problems,
     _deposit,
     _retention,
+    _set_off,
     _dispute,
     _times,
 )

@@ -307,6 +307,14 @@ class FundingRule:
 
 
 @dataclass(frozen=True, slots=True)
+class SetOffRule:
+    """That claims on a party may be set off against what a release pays it: those of the marketplace and of the buyer,
+    once due, the oldest first, up to `max_bps` of it."""
+
+    max_bps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """A version of a template. `calendar` names the business days that deadlines count (those of the price are its own
     rule's), and the zone in which days begin and end; `accepts` the documents that no
@@ -331,6 +339,7 @@ class Template:
     dispute: DisputeRule | None = None
     expiry: ExpiryRule = ExpiryRule()
     funding: FundingRule = FundingRule()
+    set_off: SetOffRule | None = None
 
     @property
     def quotation_calendar(self) -> str:
