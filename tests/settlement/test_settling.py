@@ -78,6 +78,7 @@ def test_without_a_line_the_refund_is_the_buyers(tables: Tables) -> None:
         "upstream_minor": 0,
         "shares_minor": SHARES,
         "lines": [],
+        "set_offs": [],
     }
     assert set(trial_balance(tables, steel.tenant).values()) == {0}
 

@@ -79,8 +79,8 @@ def waive_claim(call: Call, claim_id: str, amount: Money, reason: str) -> Outcom
 
 
 def undo_claim_part(call: Call, claim_id: str, entry_id: str, reason: str) -> Outcome:
-    """Undo a settlement, set-off or waiver of a claim, named by its entry: as much is owed again. A payment that was not
-    paid out to the creditor yet is taken back from that payout.
+    """Undo a settlement, set-off or waiver of a claim, named by its entry: as much is owed again. A payment that was
+    not paid out to the creditor yet is taken back from that payout.
 
     Raises NotFound `claim_not_found`, `claim_part_not_found`; Conflict `claim_part_undone`, and what `owe_again`
     raises; from the write Conflict `insufficient_funds` where a creditor has spent what it was paid.

@@ -2,8 +2,8 @@
 follows.
 
 Shares go to the roles' accounts, less the claims that the terms have set off; a refund to the line that funded the
-trade, then to the buyer; of a trade that funds another one, the seller's share goes into that escrow first. What parties
-get is reserved for the payouts that follow. A rule that asks the buyer for more lets nothing go.
+trade, then to the buyer; of a trade that funds another one, the seller's share goes into that escrow first. What
+parties get is reserved for the payouts that follow. A rule that asks the buyer for more lets nothing go.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The claims that a release sets off: read, chosen, and written in its commit, each under the version it was read at."""
+"""The claims that a release sets off: chosen, and written in its commit, each under the version it was read at."""
 
 from __future__ import annotations
 
