@@ -125,4 +125,4 @@ def _callback(place: Market) -> None:
 
 def _accrue(place: Market, line_id: str, day: date) -> None:
     line = load_line(place.tenant, line_id)
-    accrue_line(accrual_call(line, day, now=MONDAY + timedelta(days=THURSDAY)), line_id, day)
+    accrue_line(accrual_call(line, day, now=MONDAY + timedelta(days=THURSDAY)), line, day)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 
-from chalicelib.core.calendars import today_in
+from chalicelib.core.calendars import home_calendar, today_in
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, code_of
 from chalicelib.core.runs import attempt_each
@@ -79,21 +79,21 @@ def accrual_call(line: CreditLine, day: date, *, now: datetime) -> Call:
     return worker_call(tenant=line.tenant, key=key, content=None, now=now, entropy=entropy, actor=ACTOR)
 
 
-def accrue_line(call: Call, line_id: str, day: date) -> Outcome:
-    """Accrue a line through a day, booked at the start of that day (UTC), or now where the books are closed up to it. A
-    day without interest books no entry.
+def accrue_line(call: Call, line: CreditLine, day: date) -> Outcome:
+    """Accrue a line through a day, booked at the start of that day where its currency is settled, or now where the
+    books are closed up to it. A day without interest books no entry.
 
     Raises Conflict `already_accrued` where something else, a draw perhaps, has brought the line to that day or past it.
     """
 
     def decide(found: Found, occurred_at: datetime) -> Plan:
-        stored = store.take_line(found, call.tenant, line_id)
+        stored = store.take_line(found, call.tenant, line.line_id)
         return _plan(call, accrue(stored.value, day), stored.version, occurred_at)
 
     def book(occurred_at: datetime) -> Outcome:
-        return once(call, lambda found: decide(found, occurred_at), reads=(store.line_key(call.tenant, line_id),))
+        return once(call, lambda found: decide(found, occurred_at), reads=(store.line_key(call.tenant, line.line_id),))
 
-    return in_open_period(book, datetime.combine(day, time(), UTC), now=call.now)
+    return in_open_period(book, home_calendar(line.currency).begins(day), now=call.now)
 
 
 def accrue_due(
@@ -169,7 +169,7 @@ def _put_off(failure: LineFailure, *, now: datetime) -> int:
 def _accrue_day(line: CreditLine, day: date, now: datetime) -> bool:
     """Accrue one day. Whether this call did it: another run, a draw or a repayment may have been first."""
     try:
-        return not accrue_line(accrual_call(line, day, now=now), line.line_id, day).replayed
+        return not accrue_line(accrual_call(line, day, now=now), line, day).replayed
     except Conflict as refusal:
         if refusal.code != "already_accrued":
             raise
@@ -177,9 +177,8 @@ def _accrue_day(line: CreditLine, day: date, now: datetime) -> bool:
 
 
 def _accrued_through(line: CreditLine, now: datetime) -> date:
-    """The last day that may be accrued: it has begun where the line's currency is settled, and by UTC, by which it is
-    booked."""
-    return min(today_in(line.currency, now), now.astimezone(UTC).date())
+    """The last day that may be accrued: it has begun where the line's currency is settled."""
+    return today_in(line.currency, now)
 
 
 def _missed_days(line: CreditLine, today: date) -> list[date]:

@@ -78,12 +78,12 @@ def test_a_day_is_booked_at_its_start_under_a_key_of_its_own(tables: Tables) -> 
     open_books()
     line = drawn()
 
-    outcome = accrue_line(accrual_call(line, day(1), now=at(1)), line.line_id, day(1))
+    outcome = accrue_line(accrual_call(line, day(1), now=at(1)), line, day(1))
 
     item = load_entry(TENANT, entry_id(TENANT, "w:accrue:crl_one:2026-03-03"))
     assert item == outcome.item
     assert (item.kind, item.subject, item.reference) == ("interest.accrued", "crl_one", "QT-crl_one")
-    assert item.occurred_at == datetime(2026, 3, 3, tzinfo=UTC)
+    assert item.occurred_at == datetime(2026, 3, 2, 16, tzinfo=UTC)
     assert [leg.amount for leg in item.legs] == [13_750, -13_750]
     assert item.data == {
         "line_id": "crl_one",
@@ -97,9 +97,9 @@ def test_a_day_is_booked_at_its_start_under_a_key_of_its_own(tables: Tables) -> 
 def test_the_same_day_again_is_a_replay(tables: Tables) -> None:
     open_books()
     line = drawn()
-    accrue_line(accrual_call(line, day(1), now=at(1)), line.line_id, day(1))
+    accrue_line(accrual_call(line, day(1), now=at(1)), line, day(1))
 
-    again = accrue_line(accrual_call(line, day(1), now=at(2)), line.line_id, day(1))
+    again = accrue_line(accrual_call(line, day(1), now=at(2)), line, day(1))
 
     assert (again.replayed, interest_booked(line)) == (True, 13_750)
 
@@ -110,7 +110,7 @@ def test_a_day_that_a_draw_has_passed_is_refused(tables: Tables) -> None:
     draw_stored(line, 100, by=call(days=3))
 
     with pytest.raises(Conflict) as refused:
-        accrue_line(accrual_call(line, day(2), now=at(3)), line.line_id, day(2))
+        accrue_line(accrual_call(line, day(2), now=at(3)), line, day(2))
 
     assert refused.value.code == "already_accrued"
 
@@ -119,7 +119,7 @@ def test_a_day_without_interest_books_no_entry_and_moves_on(tables: Tables) -> N
     open_books()
     line = drawn(minor=1)
 
-    outcome = accrue_line(accrual_call(line, day(1), now=at(1)), line.line_id, day(1))
+    outcome = accrue_line(accrual_call(line, day(1), now=at(1)), line, day(1))
 
     assert (outcome.item.legs, interest_booked(line), accrued_through(line)) == ((), 0, day(1))
 
@@ -398,7 +398,7 @@ def test_a_lines_item_and_its_accruals_stay_within_a_kilobyte(tables: Tables) ->
     line = drawn(line_of(tenant=tenant, line_id=line_id))
 
     with watching() as calls:
-        outcome = accrue_line(accrual_call(line, day(1), now=at(1)), line_id, day(1))
+        outcome = accrue_line(accrual_call(line, day(1), now=at(1)), line, day(1))
 
     assert calls.operations == ["dynamodb.BatchGetItem", "dynamodb.TransactWriteItems"]
     assert item_bytes(store.line_key(tenant, line_id)) < 1024

@@ -33,7 +33,7 @@ def test_a_line_is_drawn_on_by_the_day_it_is_where_its_currency_is_settled(table
     assert drawn_at(market(), NIGHT) == date(2026, 3, 3)
 
 
-def test_a_day_is_accrued_once_it_has_begun_there_and_by_the_books_clock(tables: Tables) -> None:
+def test_a_day_is_accrued_once_it_has_begun_where_the_currency_is_settled(tables: Tables) -> None:
     """Drawn on the 3rd in Shanghai, by UTC on the 2nd."""
     place = market()
     place.lend(LENT)
@@ -43,7 +43,7 @@ def test_a_day_is_accrued_once_it_has_begun_there_and_by_the_books_clock(tables:
     lending.draw_into_escrow(call, lending.DrawIntoEscrow(line.line_id, deal.trade_id, None))
 
     through = []
-    for now in (NIGHT, datetime(2026, 3, 3, 17, tzinfo=UTC), datetime(2026, 3, 4, 0, tzinfo=UTC)):
+    for now in (NIGHT, datetime(2026, 3, 3, 15, 59, tzinfo=UTC), datetime(2026, 3, 3, 16, tzinfo=UTC)):
         accrue_due(now)
         through.append(place.credit_line(line).accrued_through)
 

@@ -150,7 +150,7 @@ class Story:
 
     def _accrue(self, days: int) -> None:
         self.days += days
-        accrue_line(self.place.call(), self.line.line_id, day(self.days))
+        accrue_line(self.place.call(), self.place.credit_line(self.line), day(self.days))
 
     def _settle(self, _: int) -> None:
         self.place.settle(self.deal, days=self.days)

@@ -161,7 +161,7 @@ def closed_facts(
     """What an adjustment names: the value date, how far interest was accrued, and of closed days how far they go and
     what of the difference is theirs. `events` are those behind the value date, before and after."""
     income = cast("AccountItem | None", found.get(income_key(before.tenant, before.currency)))
-    closed = parse_instant(income.closed_until).date() if income else date.min
+    closed = today_in(before.currency, parse_instant(income.closed_until)) if income else date.min
     through = min(closed, before.accrued_through)
     of_closed = 0
     if through >= on:
