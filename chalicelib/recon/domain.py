@@ -24,8 +24,8 @@ from chalicelib.messages import model
 from chalicelib.messages.proof import Proof, ProofStatus, closing_balance, opening_balance
 
 Status = Literal["loading", "loaded", "quarantined"]
-Rule = Literal["bank_reference_and_amount", "moves_nothing", "resolution"]
-Reason = Literal["no_entry", "amount_differs", "no_bank_reference", "duplicate_line", "no_line"]
+Rule = Literal["bank_reference_and_amount", "moves_nothing", "resolution", "correction"]
+Reason = Literal["no_entry", "amount_differs", "no_bank_reference", "duplicate_line", "line_withdrawn", "no_line"]
 Facts = dict[str, str | int]
 
 MOST_DESCRIPTION = 140
@@ -40,7 +40,7 @@ class Statement:
 
     `loading`: some lines are still to be stored. `quarantined`: its figures do not hold (`reason`), its lines count for
     nothing. `matched` and `open_breaks` count lines as they stand now, `counted` those that are in the account's
-    positions.
+    positions. `corrections` counts how often the bank stated it anew, `corrected_from` its lines before the last time.
     """
 
     statement_id: str
@@ -68,6 +68,8 @@ class Statement:
     open_breaks: int = 0
     counted: int = 0
     counted_minor: int = 0
+    corrections: int = 0
+    corrected_from: int = 0
 
     @property
     def holds(self) -> bool:
@@ -90,7 +92,10 @@ class Statement:
 class StatementLine:
     """One booked movement as a statement lists it. `reference` is the payer's, `description` what else was written; the
     counterparty is the payer of money in, the payee of money out. `movement_key` is the worker key under which its
-    movement is, or would be, booked; it is empty before the line is stored."""
+    movement is, or would be, booked; it is empty before the line is stored.
+
+    `withdraws`: the line that it takes back, since the bank states that no more; `is_set_off`: the two explain one
+    another, so that neither has a movement of its own."""
 
     line_id: str
     statement_id: str
@@ -108,6 +113,8 @@ class StatementLine:
     counterparty_name: str = ""
     counterparty_account: str = ""
     movement_key: str = ""
+    withdraws: str = ""
+    is_set_off: bool = False
 
     @property
     def movement_facts(self) -> MovementFacts:
@@ -126,8 +133,9 @@ class StatementLine:
 
     @property
     def tells_of_money(self) -> bool:
-        """Whether it moves anything: a line of zero explains nothing and needs no entry."""
-        return self.amount_minor != 0
+        """Whether it moves anything: a line of zero, or one set off with another, explains nothing and needs no
+        entry."""
+        return self.amount_minor != 0 and not self.is_set_off
 
 
 @dataclass(frozen=True, slots=True)

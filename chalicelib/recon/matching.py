@@ -49,6 +49,8 @@ class Known:
 
 def reconcile_line(line: StatementLine, known: Known, *, now: datetime) -> Reconciled:
     """The line with its match, or as an open break."""
+    if line.is_set_off:
+        return Reconciled(line, Match(line.line_id, "", "correction", {"line_id": line.withdraws}), None)
     if not line.tells_of_money:
         return Reconciled(line, Match(line.line_id, "", "moves_nothing", {}), None)
     if problem := _problem(line, known):
@@ -80,6 +82,22 @@ def resolve(before: Reconciled, resolution: Resolution) -> Reconciled:
     return replace(before, match=match, found_break=replace(before.found_break, resolution=resolution))
 
 
+def set_off(before: Reconciled, other_line_id: str, *, by: str, now: datetime) -> Reconciled:
+    """An open break that a line of a corrected statement takes back: the two explain one another."""
+    if before.found_break is None:
+        return before
+    match = Match(before.line.line_id, "", "correction", {"line_id": other_line_id})
+    resolution = Resolution("matched", "", "", "corrected by the bank", resolved_by=by, resolved_at=now)
+    return replace(before, match=match, found_break=replace(before.found_break, resolution=resolution))
+
+
+def stands_again(before: Reconciled) -> Reconciled:
+    """A line that was set off and is stated again: an open break, as it was."""
+    if before.found_break is None:
+        return before
+    return replace(before, match=None, found_break=replace(before.found_break, resolution=None))
+
+
 def ledger_break(booking: Booking, bank_account_id: str) -> Break:
     """The break that an entry on a bank account is while no line tells of it. It opens when the entry took effect."""
     return Break(
@@ -99,6 +117,8 @@ def _problem(line: StatementLine, known: Known) -> tuple[Reason, Facts] | None:
     """Why no entry can explain the line, in the order people should look at it."""
     if known.booking is not None and known.booking.amount_minor == line.amount_minor:
         return None
+    if line.withdraws:
+        return "line_withdrawn", {"line_id": line.withdraws}
     if known.stated_by is not None:
         return "duplicate_line", {"bank_reference": line.bank_reference, "first_line_id": known.stated_by}
     if not line.bank_reference and known.booking is None:

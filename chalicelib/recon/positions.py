@@ -154,10 +154,16 @@ def added(changes: Iterable[tuple[str, MonthTotals]]) -> dict[str, MonthTotals]:
     return months
 
 
-def line_added(month: str, amount_minor: int) -> tuple[str, MonthTotals]:
-    """A line is counted. One of zero needs no entry and is explained at once."""
+def line_added(month: str, amount_minor: int, *, is_explained: bool) -> tuple[str, MonthTotals]:
+    """A line is counted. One that needs no entry (of zero, or set off with another) is explained at once."""
     one = Tally(1, amount_minor)
-    return month, MonthTotals(lines=one, matched_lines=NONE if amount_minor else one)
+    return month, MonthTotals(lines=one, matched_lines=one if is_explained else NONE)
+
+
+def line_set_off(item: OpenItem, *, again: bool = False) -> tuple[str, MonthTotals]:
+    """An open line is set off with another one of its month; `again`: it is open once more."""
+    amount = NONE.less(item.amount) if again else item.amount
+    return item.opened_in, MonthTotals(matched_lines=amount)
 
 
 def entry_added(month: str, amount_minor: int) -> tuple[str, MonthTotals]:

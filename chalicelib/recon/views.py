@@ -90,6 +90,32 @@ class StatementView(msgspec.Struct, frozen=True):
     open_breaks: int
     file_sha256: str
     uploaded_at: str
+    corrections: int
+
+
+class StatementCorrectionBody(Body, frozen=True, kw_only=True):
+    """Which kept file has the corrected statement, and why it is taken."""
+
+    file_id: Id
+    comment: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_COMMENT)]
+
+
+class StatementCorrectionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement after its correction: `added` lines are behind the earlier ones, those that take lines back among
+    them; `corrections` counts the versions since the first."""
+
+    statement_id: str
+    file_id: str
+    comment: str
+    corrections: int
+    added: int
+    status: str
+    opening_minor: int | None
+    booked_minor: int
+    closing_minor: int | None
+    lines: int
+    matched: int
+    open_breaks: int
 
 
 class StatementPage(msgspec.Struct, frozen=True):
@@ -176,7 +202,8 @@ class BreakPage(msgspec.Struct, frozen=True):
 
 
 class StatementLineView(msgspec.Struct, frozen=True):
-    """A line with its match, its break, or both: a break that was resolved."""
+    """A line with its match, its break, or both: a break that was resolved. `withdraws`: the line that it takes back,
+    since the bank has corrected the statement."""
 
     line_id: str
     number: int
@@ -189,6 +216,7 @@ class StatementLineView(msgspec.Struct, frozen=True):
     description: str
     counterparty_name: str | None
     counterparty_account: str | None
+    withdraws: str | None
     match: MatchView | None
     found_break: BreakView | None = msgspec.field(name="break")
 
@@ -227,6 +255,7 @@ def statement_view(statement: Statement, link: Link | None) -> StatementView:
         open_breaks=statement.open_breaks,
         file_sha256=statement.file_sha256,
         uploaded_at=instant_text(statement.uploaded_at),
+        corrections=statement.corrections,
     )
 
 
@@ -272,6 +301,7 @@ def line_view(reconciled: Reconciled, now: datetime) -> StatementLineView:
         description=line.description,
         counterparty_name=line.counterparty_name or None,
         counterparty_account=masked(line.counterparty_account) if line.counterparty_account else None,
+        withdraws=line.withdraws or None,
         match=_match_view(reconciled.match),
         found_break=None if reconciled.found_break is None else break_view(reconciled.found_break, now),
     )

@@ -105,6 +105,7 @@ LIMITS = {
     "recon/beancount.py": {"MOST_NAME": THING},
     "recon/domain.py": {"MOST_COMMENT": THING, "MOST_DESCRIPTION": THING, "MOST_REFERENCE": THING},
     "recon/formats.py": {"MOST_BYTES": REQUEST, "MOST_LINES": REQUEST, "MOST_STATEMENTS": REQUEST},
+    "recon/service/corrections.py": {"MOST_ADDED": REQUEST},
     "recon/service/following.py": {"MOST_TURNS": RUN},
     "recon/service/loading.py": {"MOST_NOTED": RUN},
     "recon/service/uploads.py": {"MOST_AT_ONCE": REQUEST},

@@ -44,6 +44,7 @@ def prepare(market: Market, dynamodb: Any) -> None:
     _weigh(market)
     for number in (1, 2):
         ids[f"break_{number}"] = _break(market, number)
+    _correct(market)
     market.doubt("doubt_1", "doubt_2", "doubt_3")
     web.made(f"/v1/possible-duplicates/{ids['doubt_3']}/dismiss", {"comment": "told twice"})
     prepare_ledger(market)
@@ -117,6 +118,11 @@ def commands(market: Market) -> dict[str, Command]:
             f"/v1/breaks/{ids['break_1']}/resolutions", resolution, resolution | {"comment": "something else"}
         ),
         **_decisions(ids),
+        "POST /v1/statements/{statement_id}/corrections": Command(
+            f"/v1/statements/{ids['corrected']}/corrections",
+            {"file_id": ids["correction"], "comment": "sent anew"},
+            {"file_id": ids["correction"], "comment": "another comment"},
+        ),
         "POST /v1/breaks/{break_id}/rematch": Command(
             f"/v1/breaks/{ids['break_2']}/rematch", {}, other_path=f"/v1/breaks/{ids['break_1']}/rematch"
         ),
@@ -164,6 +170,20 @@ def _weigh(market: Market) -> None:
     fixings = [{"date": "2026-03-02", "minor": 9_000}]
     index = {"type": "index_fixings", "index": "SMM rebar", "currency": CURRENCY, "fixings": fixings}
     web.made(f"{path}/evidence", {"document": index})
+
+
+def _correct(market: Market) -> None:
+    """A statement, and a file with another version of it, which is refused and kept."""
+    headers = {"Content-Type": XML}
+    versions = [statement(market.iban, "S-7", Line("RIGHT", minor), opening=90, number=7) for minor in (5, 6)]
+    first, refused = (
+        market.web.send("POST", "/v1/statements", content, headers | {"Idempotency-Key": f"v-{number}"})
+        for number, content in enumerate(versions)
+    )
+    assert (first.status, refused.status, refused.json["code"]) == (201, 409, "statement_differs")
+    market.ids["corrected"] = first.json["statements"][0]["statement_id"]
+    files = market.listed("/v1/statement-files", "files")
+    market.ids["correction"] = next(file["file_id"] for file in files if file["reason"] == "statement_differs")
 
 
 def _break(market: Market, number: int) -> str:

@@ -61,7 +61,7 @@ def totals(movements: Sequence[Movement]) -> dict[str, MonthTotals]:
         line = None if m.listed is None else (MONTHS[m.listed], Tally(1, m.minor))
         entry = None if m.booked is None else (MONTHS[m.booked], Tally(1, m.minor))
         if line is not None:
-            changes.append(line_added(line[0], m.minor))
+            changes.append(line_added(line[0], m.minor, is_explained=not m.minor))
         if entry is not None:
             changes.append(entry_added(entry[0], m.minor))
         if line is not None and entry is not None:
@@ -134,7 +134,7 @@ def test_a_balance_that_its_entries_do_not_make_is_the_difference() -> None:
 
 
 def test_a_line_of_zero_is_explained_by_itself() -> None:
-    found = added([line_added("2026-03", 0)])["2026-03"]
+    found = added([line_added("2026-03", 0, is_explained=True)])["2026-03"]
 
     assert (found.lines, found.matched_lines) == (Tally(1, 0), Tally(1, 0))
 

@@ -70,7 +70,7 @@ def test_a_month_of_a_bank_account_is_one_row_from_opening_to_difference() -> No
     statement = statement_of(Sheet(opening=1000, lines=[Line(-305, "R1")]))
     statement = replace(statement, counted=1, counted_minor=-305)
     books = Books(replace(bank_account(), balance=200, version=1), 1, 200)
-    totals = added([line_added("2026-03", -305), entry_added("2026-03", 200)])
+    totals = added([line_added("2026-03", -305, is_explained=False), entry_added("2026-03", 200)])
 
     found = reconcile_month(books, Statements(chain([statement]), 0), totals, "2026-03")
     (shown,) = rows(head(RECONCILIATION) + reconciliation_rows([found]))

@@ -8,11 +8,13 @@ import msgspec
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.recon.formats import MOST_BYTES
-from chalicelib.recon.service import breaks, questions, uploads
+from chalicelib.recon.service import breaks, corrections, questions, uploads
 from chalicelib.recon.views import (
     BreakPage,
     BreakView,
     RematchBody,
+    StatementCorrectionBody,
+    StatementCorrectionView,
     StatementDetail,
     StatementFileDetail,
     StatementFilePage,
@@ -91,6 +93,22 @@ def get_statement(request: Request, statement_id: str) -> StatementDetail:
     )
     lines = [line_view(reconciled, now) for reconciled in page.values]
     return StatementDetail(statement_view(placed.statement, placed.link), lines, cursor_for(name, page.last_key))
+
+
+@router.endpoint(
+    "POST",
+    "/v1/statements/{statement_id}/corrections",
+    scope="recon:write",
+    body=StatementCorrectionBody,
+    answer=StatementCorrectionView,
+    writes=True,
+)
+def correct_statement(request: Request, statement_id: str) -> Answer:
+    """Take a corrected version of a statement, from a file that is kept. By an earlier version's file it is undone."""
+    body: StatementCorrectionBody = request.body
+    command = corrections.CorrectStatement(statement_id, body.file_id, body.comment)
+    outcome = corrections.correct_statement(request.call, command)
+    return replayable(outcome, msgspec.convert(outcome.item.data, StatementCorrectionView))
 
 
 @router.endpoint("GET", "/v1/breaks", scope="recon:read", answer=BreakPage, parameters=("status", *PAGED))

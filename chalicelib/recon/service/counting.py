@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from chalicelib.recon.domain import Reconciled, Statement
-from chalicelib.recon.positions import MonthTotals, OpenItem, added, line_added, month_of, pair_cleared
+from chalicelib.recon.positions import MonthTotals, OpenItem, added, line_added, line_set_off, month_of, pair_cleared
 from chalicelib.recon.store import positions as store
 from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import Found
@@ -39,11 +39,12 @@ def count_lines(
 
 
 def count_next(
-    tenant: str, found: Found, statement: Statement, lines: Sequence[Reconciled]
+    tenant: str, found: Found, statement: Statement, lines: Sequence[Reconciled], *, also: Sequence[Change] = ()
 ) -> tuple[Statement, tuple[Write, ...]]:
-    """Count the lines behind those that are counted. `found` has the open items of their entries."""
+    """Count the lines behind those that are counted, and what else changes. `found` has the open items of their
+    entries."""
     writes: list[Write] = []
-    changes: list[Change] = []
+    changes: list[Change] = [*also]
     for reconciled in lines:
         counted, line_writes = _count_line(tenant, found, statement, reconciled)
         changes += counted
@@ -77,13 +78,29 @@ def count_match(tenant: str, found: Found, account_id: str, *, line_id: str, ent
     )
 
 
+def count_set_off(
+    tenant: str, found: Found, statement: Statement, new: Reconciled, other: Versioned[OpenItem] | None, *, again: bool
+) -> tuple[Statement, tuple[Write, ...]]:
+    """Count a line that is being stored and set off with an open one, or (`again`) has that one stand open once more.
+    `other` is that one's item; None: it is not counted yet."""
+    if statement.counted != statement.stored:
+        return statement, ()
+    if other is None:
+        return count_next(tenant, found, statement, [new])
+    change = line_set_off(other.value, again=again)
+    after, writes = count_next(tenant, found, statement, [new], also=[change])
+    moved = store.reopen_item(tenant, other) if again else store.clear_item(tenant, other, change[0])
+    return after, (*writes, moved)
+
+
 def _count_line(
     tenant: str, found: Found, statement: Statement, reconciled: Reconciled
 ) -> tuple[list[Change], list[Write]]:
     line, match = reconciled.line, reconciled.match
     month = month_of(statement.ends_on)
-    changes = [line_added(month, line.amount_minor)]
-    if not line.amount_minor:
+    needs_no_entry = match is not None and not match.entry_id
+    changes = [line_added(month, line.amount_minor, is_explained=needs_no_entry)]
+    if needs_no_entry:
         return changes, []
     item = OpenItem(
         "line", line.line_id, line.bank_account_id, line.amount_minor, line.currency, opened_on=statement.ends_on

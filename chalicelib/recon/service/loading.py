@@ -49,8 +49,14 @@ class Told:
 
     @property
     def left(self) -> int:
-        """How many lines are still to be stored."""
-        return len(self.lines) - self.statement.stored if self.lines else 0
+        """How many lines are still to be stored; none of one that was corrected since: that goes on by its command."""
+        return 0 if self.is_whole or not self.lines else len(self.lines) - self.statement.stored
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of it is to be stored here."""
+        known = self.is_known and (self.statement.status == "loaded" or bool(self.statement.corrections))
+        return known or (self.is_known and self.statement.stored == len(self.lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def store_statement(caller: Call, told: Told, *, is_over: Callable[[], bool] = l
     """
     statement, start = told.statement, told.statement.stored
     track(Progress(statement.bank_account_id, caller.tenant, statement.iban, statement.currency))
-    is_whole = told.is_known and start == len(told.lines)
+    is_whole = told.is_whole
     for _ in range(MOST_LINES):
         if is_whole:
             return True
@@ -98,6 +104,12 @@ def store_statement(caller: Call, told: Told, *, is_over: Callable[[], bool] = l
         if is_over():
             return is_whole
     raise Defect(f"{told.statement.statement_id} is never stored whole")
+
+
+def store_lines(caller: Call, told: Told, start: int) -> None:
+    """Store the lines of a known statement from `start` on. Raises as `store_statement`."""
+    while start < len(told.lines):
+        start = _take(caller, told, start)
 
 
 def check_same(statement: Statement, content_sha256: str) -> None:

@@ -223,6 +223,16 @@ def take_line(found: Found, key: Key, break_id: str) -> Versioned[Reconciled]:
     return record
 
 
+def take_reconciled(found: Found, key: Key) -> Versioned[Reconciled] | None:
+    """The line a batch found at a key, or None."""
+    return take(found, key, Reconciled)
+
+
+def load_line(tenant: str, statement_id: str, number: int) -> Versioned[Reconciled]:
+    """A statement's line by its number. Raises NotFound `line_not_found`."""
+    return records.load(reconciled_key(tenant, statement_id, number), Reconciled, "line_not_found", number=number)
+
+
 def booking_of(item: JournalItem, bank_account_id: str) -> Booking:
     """What an entry moved on a bank account."""
     legs = [leg for leg in item.legs if leg.account_id == bank_account_id]
@@ -353,7 +363,7 @@ def _mark(reconciled: Reconciled) -> Mark:
         number=line.number,
         entry_id=match.entry_id if match else "",
         amount_minor=line.amount_minor,
-        state="matched" if match else "open",
+        state="matched" if match and (match.entry_id or not line.movement_key) else "open",
     )
 
 

@@ -86,6 +86,15 @@ def clear_item(tenant: str, item: Versioned[OpenItem], month: str) -> Write:
     return records.replace(item_key(tenant, cleared), cleared, version=item.version, listed=_listed(tenant, cleared))
 
 
+def reopen_item(tenant: str, item: Versioned[OpenItem]) -> Write:
+    """Make a cleared item open once more.
+
+    condition: version = the version that was read; else decide again
+    """
+    opened = replace(item.value, cleared_in=None)
+    return records.replace(item_key(tenant, opened), opened, version=item.version, listed=_listed(tenant, opened))
+
+
 def check_absent(key: Key) -> Write:
     """Let a commit stand only while nothing is kept at a key; else decide again.
 
@@ -136,6 +145,11 @@ def find_progress(tenant: str, account_id: str) -> Versioned[Progress] | None:
 def take_line_item(found: Found, tenant: str, account_id: str, line_id: str) -> Versioned[OpenItem] | None:
     """The open item of a line that a batch found, or None."""
     return _open(take(found, line_item_key(tenant, account_id, line_id), OpenItem))
+
+
+def take_any_line_item(found: Found, tenant: str, account_id: str, line_id: str) -> Versioned[OpenItem] | None:
+    """The item of a line that a batch found, open or cleared, or None."""
+    return take(found, line_item_key(tenant, account_id, line_id), OpenItem)
 
 
 def take_entry_item(found: Found, tenant: str, account_id: str, entry_id: str) -> Versioned[OpenItem] | None:
