@@ -14,8 +14,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from chalicelib.messages import xml
-from chalicelib.messages.camt_detail import read_charges, read_detail
-from chalicelib.messages.camt_once import standing_twice
+from chalicelib.messages.camt_detail import detail_direction, read_charges, read_detail
 from chalicelib.messages.errors import MessageUnreadable, check_size
 from chalicelib.messages.model import (
     AccountId,
@@ -27,6 +26,7 @@ from chalicelib.messages.model import (
     Statement,
     Status,
 )
+from chalicelib.messages.said_once import standing_twice
 from chalicelib.messages.values import count, day, instant, minor_units, reference
 from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, Outer, children, find, text
@@ -50,11 +50,14 @@ class _Reading:
     """What was met since the last statement ended."""
 
     kind: Kind
+    container: str
+    wrapper: str
     message_id: str = ""
     created_at: datetime | None = None
     balances: list[Balance] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     details: list[Detail] = field(default_factory=list)
+    directions: list[int | None] = field(default_factory=list)
     detail_warnings: set[str] = field(default_factory=set)
     warnings: set[str] = field(default_factory=set)
     statements: list[Statement] = field(default_factory=list)
@@ -63,6 +66,7 @@ class _Reading:
     twice: str = ""
     problem: tuple[str, str] = ("", "")
     entry_twice: str = ""
+    misplaced: str = ""
 
 
 def read(body: bytes, container: str, watch: Watch = unwatched) -> AccountReport:
@@ -71,7 +75,7 @@ def read(body: bytes, container: str, watch: Watch = unwatched) -> AccountReport
     One pass; no more than one transaction's elements are in memory at a time.
     """
     kind, wrapper = CONTAINERS[container]
-    reading = _Reading(kind)
+    reading = _Reading(kind, container, wrapper)
     steps = {"GrpHdr": _header, "Bal": _balance, "TxDtls": _detail, "Ntry": _entry, wrapper: _statement}
     for node, outer in xml.stream(body, frozenset(steps), watch):
         steps[node.name](node, outer, reading)
@@ -81,12 +85,17 @@ def read(body: bytes, container: str, watch: Watch = unwatched) -> AccountReport
 
 
 def _header(node: Node, outer: Outer, reading: _Reading) -> None:
+    _check_place(node, outer, reading.container)
     _note_twice(node, reading)
     reading.message_id = reference(text(node, "MsgId"))
     reading.created_at = instant(text(node, "CreDtTm"))
 
 
 def _balance(node: Node, outer: Outer, reading: _Reading) -> None:
+    if outer.within("Ntry"):
+        reading.misplaced = reading.misplaced or "Ntry/Bal"
+        return
+    _check_place(node, outer, reading.wrapper)
     _note_twice(node, reading)
     choice = find(node, "Tp", "CdOrPrtry")
     sign_text = text(node, "CdtDbtInd")
@@ -107,12 +116,14 @@ def _detail(node: Node, outer: Outer, reading: _Reading) -> None:
     reading.details_read += 1
     check_size("details", reading.details_read, MAX_DETAILS)
     entry = outer.outer
-    if entry.name != "Ntry":
+    if outer.name != "NtryDtls" or entry.name != "Ntry":
+        reading.misplaced = reading.misplaced or f"{outer.name}/TxDtls"
         return
     reading.entry_twice = reading.entry_twice or standing_twice(node)
     sign = _SIGNS.get(entry.text("CdtDbtInd").upper(), 1)
     detail, warnings = read_detail(node, credit=sign > 0, reversal=_is_true(entry.text("RvslInd")))
     reading.details.append(detail)
+    reading.directions.append(detail_direction(node))
     reading.detail_warnings |= warnings
 
 
@@ -122,11 +133,19 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
     if outer.within("Ntry"):
         reading.entry_twice = "Ntry/Ntry"
         return
+    _check_place(node, outer, reading.wrapper)
     faults: list[tuple[str, str]] = []
+    if reading.misplaced:
+        faults.append(("element_misplaced", reading.misplaced))
     if twice := reading.entry_twice or standing_twice(node):
         faults.append(("element_twice", twice))
     amount, currency = _noting(faults, lambda: _amount(node, outer, reading), (0, ""))
-    amount *= _noting(faults, lambda: _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd"), 0)
+    sign = _noting(faults, lambda: _sign(text(node, "CdtDbtInd"), "Ntry/CdtDbtInd"), 0)
+    amount *= sign
+    if sign and _turned(sign, reading.directions):
+        if reading.kind == "notification":
+            faults.append(("invalid_direction", "TxDtls/CdtDbtInd"))
+        reading.detail_warnings.add("detail_in_another_direction")
     booked_on = _noting(faults, lambda: _day_of(node, "BookgDt"), None)
     valued_on = _noting(faults, lambda: _day_of(node, "ValDt"), None)
     is_reversal = _noting(faults, lambda: _flag(text(node, "RvslInd"), "Ntry/RvslInd"), False)
@@ -148,11 +167,26 @@ def _entry(node: Node, outer: Outer, reading: _Reading) -> None:
         problem_at=problem_at,
     )
     reading.details.clear()
-    reading.entry_twice = ""
+    reading.directions.clear()
+    reading.entry_twice = reading.misplaced = ""
     reading.entries.append(entry)
     if not faults:
         reading.warnings |= _entry_warnings(entry) | reading.detail_warnings
     reading.detail_warnings.clear()
+
+
+def _turned(sign: int, directions: list[int | None]) -> bool:
+    """Whether an entry's transactions all state the other direction, or one states none that there is (0). Those that
+    go either way are a sum, and those that state none are the entry's. Real statements have such entries, and their
+    balances prove the entry's direction; of a notification nothing does."""
+    return 0 in directions or (bool(directions) and all(direction == -sign for direction in directions))
+
+
+def _check_place(node: Node, outer: Outer, expected: str) -> None:
+    """Whose an element is that stands in another place cannot be said. Raises MessageUnreadable `element_misplaced`."""
+    if outer.name != expected:
+        place = f"{outer.name}/{node.name}"
+        raise MessageUnreadable("element_misplaced", "an element stands where it cannot", element=place)
 
 
 def _noting(faults: list[tuple[str, str]], read: Callable[[], T], instead: T) -> T:
@@ -192,8 +226,12 @@ def _entry_warnings(entry: Entry) -> set[str]:
 
 def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
     check_size("statements", len(reading.statements) + 1, MAX_STATEMENTS)
+    _check_place(node, outer, reading.container)
     _check_summary(node, reading)
     _note_twice(node, reading)
+    reading.twice = reading.twice or _balance_twice(reading)
+    if reading.misplaced:
+        reading.warnings.add("detail_misplaced")
     reading.statements.append(
         Statement(
             kind=reading.kind,
@@ -215,10 +253,19 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
             problem_at=reading.problem[1],
         )
     )
-    reading.twice, reading.problem = "", ("", "")
+    reading.twice, reading.problem, reading.misplaced = "", ("", ""), ""
     reading.balances.clear()
     reading.entries.clear()
     reading.warnings.clear()
+
+
+def _balance_twice(reading: _Reading) -> str:
+    """Where the balance that a statement opens or closes with stands twice, with different figures."""
+    for codes in (("OPBD", "PRCD"), ("CLBD",)):
+        stated = {(each.amount_minor, each.currency) for each in reading.balances if each.code in codes}
+        if len(stated) > 1:
+            return f"{reading.wrapper}/Bal"
+    return ""
 
 
 def _account(node: Node, reading: _Reading) -> AccountId:

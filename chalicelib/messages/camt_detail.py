@@ -44,23 +44,39 @@ def read_detail(node: Node, *, credit: bool, reversal: bool) -> tuple[Detail, se
     return detail, warnings
 
 
+def detail_direction(node: Node) -> int | None:
+    """The direction that a transaction states itself: 1 in, -1 out, 0 neither of the two; None: it states none."""
+    stated = text(node, "CdtDbtInd").upper()
+    return {"": None, "CRDT": 1, "CREDIT": 1, "DBIT": -1, "DEBIT": -1}.get(stated, 0)
+
+
 def _amount(node: Node) -> tuple[int | None, str, set[str]]:
     """What was booked: Amt, in older versions AmtDtls/TxAmt. The instructed amount is another matter and not read."""
-    found = find(node, "Amt")
-    if found is None:
-        found = find(node, "AmtDtls", "TxAmt", "Amt")
+    own, older = find(node, "Amt"), find(node, "AmtDtls", "TxAmt", "Amt")
+    found = older if own is None else own
     if found is None:
         return None, "", set()
+    warnings = {"detail_amounts_differ"} if _differ(own, older) else set()
     try:
-        return minor_units(found.text, found.currency, element="TxDtls/Amt"), found.currency, set()
+        return minor_units(found.text, found.currency, element="TxDtls/Amt"), found.currency, warnings
     except MessageUnreadable:
         return None, found.currency, {"detail_amount_unreadable"}
+
+
+def _differ(first: Node | None, second: Node | None) -> bool:
+    """Whether two amounts in one currency are written with different figures."""
+    if first is None or second is None or first.currency != second.currency:
+        return False
+    return first.text.rstrip("0").rstrip(".") != second.text.rstrip("0").rstrip(".")
 
 
 def read_charges(node: Node, currency: str) -> int:
     """What a bank states to have kept of an entry or a transaction, in its currency. What cannot be read is left out:
     a charge explains an amount and moves none."""
-    charges = find(node, "Chrgs")
+    return sum(_charged(charges, currency) for charges in children(node, "Chrgs"))
+
+
+def _charged(charges: Node, currency: str) -> int:
     stated = [each for each in children(charges, "Rcrd") if text(each, "CdtDbtInd").upper() != "CRDT"]
     found = [find(each, "Amt") for each in stated] or [find(charges, "TtlChrgsAndTaxAmt")]
     return sum(_charge(amount, currency) for amount in found if amount is not None)

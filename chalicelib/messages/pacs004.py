@@ -7,6 +7,7 @@ from datetime import datetime
 from chalicelib.messages import xml
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import PaymentReturn, ReturnReport
+from chalicelib.messages.said_once import standing_twice
 from chalicelib.messages.values import day, instant, minor_units, reference
 from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, find, text
@@ -34,6 +35,7 @@ def read(body: bytes, watch: Watch = unwatched) -> ReturnReport:
 
 def _return(node: Node, original: str, settled: str) -> PaymentReturn:
     minor, currency, problem = _amount(find(node, AMOUNT))
+    twice = standing_twice(node)
     reason = find(node, "RtrRsnInf", "Rsn")
     return PaymentReturn(
         return_id=reference(text(node, "RtrId")),
@@ -44,8 +46,8 @@ def _return(node: Node, original: str, settled: str) -> PaymentReturn:
         currency=currency,
         reason=text(reason, "Cd") or text(reason, "Prtry"),
         settled_on=day(text(node, "IntrBkSttlmDt") or settled),
-        problem=problem,
-        problem_at=AMOUNT if problem else "",
+        problem="element_twice" if twice else problem,
+        problem_at=twice or (AMOUNT if problem else ""),
     )
 
 

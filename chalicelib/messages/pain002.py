@@ -8,6 +8,7 @@ from datetime import datetime
 from chalicelib.messages import xml
 from chalicelib.messages.errors import MessageUnreadable
 from chalicelib.messages.model import BatchStatus, PaymentStatus, StatusReport
+from chalicelib.messages.said_once import standing_twice
 from chalicelib.messages.values import instant, reference
 from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, Outer, children, find, text
@@ -48,12 +49,22 @@ def read(body: bytes, watch: Watch = unwatched) -> StatusReport:
     )
 
 
+def _check_once(node: Node) -> None:
+    """What is said of the whole file, or of a batch, is not guessed at. Raises MessageUnreadable `element_twice`."""
+    if twice := standing_twice(node):
+        raise MessageUnreadable("element_twice", "one thing is said twice", element=twice)
+
+
 def _header(node: Node, outer: Outer, reading: _Reading) -> None:
+    _check_once(node)
     reading.message_id = reference(text(node, "MsgId"))
     reading.created_at = instant(text(node, "CreDtTm"))
 
 
 def _group(node: Node, outer: Outer, reading: _Reading) -> None:
+    _check_once(node)
+    if reading.original_message_id:
+        raise MessageUnreadable("element_twice", "one thing is said twice", element="OrgnlGrpInfAndSts")
     reading.original_message_id = reference(text(node, "OrgnlMsgId"))
     reading.group_status = text(node, "GrpSts")
     reading.group_reason, _ = _reason(node)
@@ -61,6 +72,7 @@ def _group(node: Node, outer: Outer, reading: _Reading) -> None:
 
 def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
     reason, info = _reason(node)
+    twice = standing_twice(node)
     reading.payments.append(
         PaymentStatus(
             end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
@@ -69,11 +81,14 @@ def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
             status=text(node, "TxSts") or outer.text("PmtInfSts") or reading.group_status,
             reason=reason,
             info=info,
+            problem="element_twice" if twice else "",
+            problem_at=twice,
         )
     )
 
 
 def _batch(node: Node, outer: Outer, reading: _Reading) -> None:
+    _check_once(node)
     reason, _ = _reason(node)
     reading.batches.append(BatchStatus(reference(text(node, "OrgnlPmtInfId")), text(node, "PmtInfSts"), reason))
 

@@ -20,10 +20,21 @@ PLACEHOLDERS = frozenset(
     NA NAP NAV NONE NULL NIL NAN BLANK EMPTY MISSING NOID NOE2E NOENDTOENDID NOREMITTANCE
     NR NOTREPORTED NOTPRVD NONEPROVIDED NOREFERENCEAVAILABLE NOREFERENCEGIVEN NOTSTATED NOTDISCLOSED UNDISCLOSED TBA TBC
     TBD KEINE KEINEREFERENZ NICHTANGEGEBEN SANSREFERENCE SANSREF SINREFERENCIA GEENREFERENTIE NONFOURNI
-    无 空 未提供 未知 不详
+    NOTFOUND NOINFO NOINFORMATION NODATA ND NOTREQUIRED NOTDETERMINED UNBEKANNT OHNE OHNEREFERENZ OHNEANGABE SINREF
+    AUCUN AUCUNE NEANT NESSUNO NESSUNA NIHIL GEEN DESCONOCIDO INCONNU SCONOSCIUTO REF REFERENCE ENDTOENDID
+    ZZZ ZZ 无 無 空 未提供 未知 不详 不適用 不适用 暂无 暫無 没有 沒有 未填 未填写 无参考 无附言
     """.split()
 )
 """What banks write where they have no reference, in capitals and without what is neither letter nor digit."""
+
+STEMS = ("NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NOREFERENCE", "UNKNOWN", "未提供", "不适用")
+"""What stands for no reference also inside of other words: `ENDTOENDID NOTPROVIDED`."""
+
+MOST_CHARACTERS = 70
+"""A longer text is no placeholder, but what somebody wrote."""
+
+LEAST_ALIKE = 4
+"""So many of one character are no reference: 99999999."""
 
 
 def minor_units(text: str, currency: str, *, element: str) -> int:
@@ -76,10 +87,25 @@ def count(text: str) -> int | None:
 def reference(text: str) -> str:
     """An identification without surrounding space; empty for a placeholder.
 
-    A placeholder is one of PLACEHOLDERS in any case and with any punctuation, or nothing but punctuation, zeros or X.
+    A placeholder is one of PLACEHOLDERS in any case and with any punctuation, once or repeated; one of STEMS among
+    words; or nothing but punctuation, zeros, X, or one character over and over.
     """
     kept = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).upper()))
-    return "" if kept in PLACEHOLDERS or not kept.strip("0") or not kept.strip("X") else text.strip()
+    return "" if _is_placeholder(kept) else text.strip()
+
+
+def _is_placeholder(kept: str) -> bool:
+    if not kept.strip("0") or not kept.strip("X") or kept in PLACEHOLDERS:
+        return True
+    if len(kept) >= LEAST_ALIKE and kept == kept[0] * len(kept):
+        return True
+    if len(kept) > MOST_CHARACTERS:
+        return False
+    starts = (kept[:size] for size in range(2, len(kept) // 2 + 1))
+    if any(kept == start * (len(kept) // len(start)) for start in starts if start in PLACEHOLDERS):
+        return True
+    rest = next((kept.replace(stem, "") for stem in STEMS if stem in kept), None)
+    return rest is not None and not any(letter.isdigit() and letter != "0" for letter in rest)
 
 
 def account_number(*texts: str) -> str:

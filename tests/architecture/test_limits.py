@@ -90,7 +90,7 @@ LIMITS = {
         "MAX_ACCOUNT": THING,
     },
     "messages/strict_json.py": {"MAX_ITEMS": REQUEST, "MAX_BYTES": REQUEST, "MAX_TEXT": REQUEST, "MAX_DIGITS": REQUEST},
-    "messages/values.py": {"MAX_AMOUNT_TEXT": REQUEST},
+    "messages/values.py": {"MAX_AMOUNT_TEXT": REQUEST, "MOST_CHARACTERS": THING, "LEAST_ALIKE": THING},
     "messages/xml.py": {
         "MAX_DEPTH": REQUEST,
         "MAX_HEAD_ELEMENTS": REQUEST,

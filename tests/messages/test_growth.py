@@ -29,6 +29,12 @@ INSIDE_A_STATEMENT: dict[str, Callable[[int], str]] = {
     "many details in one": lambda n: f"<Ntry><NtryDtls>{'<TxDtls/>' * n}</NtryDtls></Ntry>",
     "details behind what nobody reads": lambda n: f"<Ntry>{'<X/>' * n}<NtryDtls>{'<TxDtls/>' * n}</NtryDtls></Ntry>",
     "entries in entries": lambda n: ("<Ntry>" * 40 + "</Ntry>" * 40) * (n // 40),
+    "references in one": lambda n: entry(
+        details=f"<TxDtls><RmtInf><Strd><CdtrRefInf>{'<Ref>RF18</Ref>' * n}</CdtrRefInf></Strd></RmtInf></TxDtls>"
+    ),
+    "details in details": lambda n: f"<Ntry><NtryDtls>{'<TxDtls><TxDtls/></TxDtls>' * n}</NtryDtls></Ntry>",
+    "balances in an entry": lambda n: f"<Ntry>{balance() * n}</Ntry>",
+    "charges": lambda n: entry(details=f"<TxDtls>{'<Chrgs><Rcrd/></Chrgs>' * n}</TxDtls>"),
     "lines of remittance": lambda n: entry(
         details=f"<TxDtls><RmtInf>{'<Ustrd>RF18 5390 0754</Ustrd>' * n}</RmtInf></TxDtls>"
     ),

@@ -99,7 +99,8 @@ def test_a_count_is_a_plain_whole_number() -> None:
 PLACEHOLDERS = """
 NONREF NOTPROVIDED notprovided NotProvided Not_Provided NOT-PROVIDED NOTAVAILABLE UNKNOWN unknown. N/A n/a NA n.a. NONE
 none NULL null - -- . / // //NONREF * 0 0000 000-000 0000000000000000 X xxx NOREF NO-REF ＮＯＮＲＥＦ 无 [NONE]
-N/R NR NOTPRVD TBA Undisclosed
+N/R NR NOTPRVD TBA Undisclosed 不适用 暂无 没有 未填 無 未提供参考 NOTFOUND nd N/D UNBEKANNT OHNE AUCUNE NESSUNA NIHIL
+REFNOTPROVIDED NOTPROVIDED0 NONREF//NONREF NOTPROVIDED/NOTPROVIDED NANA 11111111 99999999 ZZZ
 """
 
 
@@ -115,13 +116,20 @@ N/R NR NOTPRVD TBA Undisclosed
         "NO REFERENCE",
         "0 0 0",
         "None provided",
+        "NO INFO",
+        "SIN REF",
+        "EndToEndId NOTPROVIDED",
+        "NOT PROVIDED BY BANK",
     ],
 )
 def test_a_placeholder_is_a_missing_reference(text: str) -> None:
     assert reference(text) == ""
 
 
-@pytest.mark.parametrize("text", ["E2E-1", "0001", "NONREF-1", "N-1", "NA12", "X1", "000010", "无锡-1", "NULLE", "a b"])
+REFERENCES = ["E2E-1", "0001", "NONREF-1", "N-1", "NA12", "X1", "000010", "无锡-1", "NULLE", "a b", "111"]
+
+
+@pytest.mark.parametrize("text", [*REFERENCES, "NOTPROVIDED INV-2026-7"])
 def test_what_a_placeholder_is_only_a_part_of_is_a_reference(text: str) -> None:
     assert reference(text) == text
 
