@@ -49,7 +49,7 @@ def difference(before: Snapshot, after: Snapshot) -> dict[str, str]:
     return gone | new | {name: "changed" for name in before.keys() & after.keys() if before[name] != after[name]}
 
 
-FOLLOWING = ("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan", "follow")
+FOLLOWING = ("checkpoint", "fold", "hld_", "totals", "proof", "proved", "journal-scan", "follow", "undone")
 """How the ids of records begin that follow the journal by themselves."""
 POSITIONS = ("item#", "month#", "positions")
 """How the sort keys begin of what a bank account's months are counted in."""
