@@ -17,7 +17,7 @@ import msgspec
 
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.values import dataclass
-from chalicelib.storage.commit import Stale, Write, write_if
+from chalicelib.storage.commit import Stale, Write, check, write_if
 from chalicelib.storage.due import later_keys
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import (
@@ -173,6 +173,20 @@ def create_trade(tenant: str, terms: Terms, trade: Trade) -> tuple[Write, Write,
 def save_trade(tenant: str, trade: Trade, *, version: int) -> Write:
     """Write a trade's next state over the version that was read, and when time will do something to it."""
     return replace(state_key(tenant, trade.trade_id), trade, version=version, due=Due(next_at(trade)))
+
+
+def check_trade(tenant: str, trade: Versioned[Trade]) -> Write:
+    """Let a commit stand only while a trade is as it was read; else decide again.
+
+    condition: version = the version that was read
+    """
+    return check(
+        f"unchanged {trade.value.trade_id}",
+        state_key(tenant, trade.value.trade_id),
+        condition="version = :read",
+        values={":read": {"N": str(trade.version)}},
+        refuse=lambda _: Stale(),
+    )
 
 
 def save_evidence(tenant: str, trade_id: str, pieces: Sequence[Evidence], *, version: int) -> Write:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from chalicelib.banking.payout_states import State
-from chalicelib.settlement.domain.claims import Reason
+from chalicelib.settlement.domain.claims import Claim, Reason
+from chalicelib.settlement.service import claims
+from chalicelib.settlement.service.pairings import undo_part
 from chalicelib.settlement.service.payouts import follow_payout, payouts_due, resume_payout
 from chalicelib.settlement.worker.payments import stop
+from chalicelib.storage.once import Outcome
 from tests.settlement.goods import PRICE, RETAINED, SELLERS, Trading
-from tests.settlement.market import THURSDAY, refusal
+from tests.settlement.market import THURSDAY, Deal, refusal
 from tests.settlement.stopping import released_by_lot, released_of_payment, stopped, taken_by_bank
-from tests.settlement.test_reserved import open_claims, payouts_of, sound, standing
+from tests.settlement.test_reserved import STARTED, open_claims, payouts_of, sound, standing
 from tests.support.dynamodb_local import Tables
+from tests.trades.papers import weight_note
 
 
 def test_payouts_of_a_trade_whose_money_the_bank_takes_back_are_stopped(place: Trading, session_tables: Tables) -> None:
@@ -90,4 +94,106 @@ def test_a_payout_of_a_trade_that_is_funded_again_goes_on_by_itself(place: Tradi
     assert seller.due_at is not None
     paid = follow_payout(place.tenant, seller.payout_id, now=seller.due_at)
     assert (paid.state, paid.amount_minor) == (State.CREATED, seller.amount_minor)
+    assert sound(place, session_tables)
+
+
+# ---- what the buyer may get back of money that it has not paid for good ----------------------------------------------
+
+
+def taken_after_the_payouts(place: Trading) -> Deal:
+    """A deal that is paid out, and whose payment the bank takes back then: the buyer owes it."""
+    deal, outcome = released_of_payment(place)
+    place.pay_out(outcome, days=THURSDAY)
+    taken_by_bank(place, deal)
+    return deal
+
+
+def reversal_claim(place: Trading) -> Claim:
+    [claim] = [one for one in open_claims(place) if one.reason is Reason.REVERSED_BY_BANK]
+    return claim
+
+
+def pay_claim(place: Trading, claim: Claim, minor: int) -> Outcome:
+    """Money comes to the debtor, and it pays."""
+    place.owe({place.party(role): role for role in ("buyer", "seller", "carrier")}[claim.debtor], minor)
+    return claims.settle_claim(place.call(), claim.claim_id, place.money(minor))
+
+
+def test_a_buyer_gets_nothing_back_from_receivers_that_its_bank_has_taken_back(
+    place: Trading, session_tables: Tables
+) -> None:
+    deal = taken_after_the_payouts(place)
+
+    refused = refusal(lambda: place.take_back(deal, 1))
+
+    assert (refused.code, refused.facts["left"]) == ("refund_exceeds_paid", 0)
+    assert refused.facts["owed_for_reversals"] == PRICE
+    assert sound(place, session_tables)
+
+
+def test_what_the_buyer_pays_of_the_claim_can_be_refunded_and_no_more_when_that_is_undone(
+    place: Trading, session_tables: Tables
+) -> None:
+    deal = taken_after_the_payouts(place)
+    claim = reversal_claim(place)
+
+    paid = pay_claim(place, claim, 1_000)
+    assert refusal(lambda: place.take_back(deal, 1_001)).facts["left"] == 1_000
+    claims.undo_claim_part(place.call(), claim.claim_id, paid.item.entry_id, "in error")
+
+    assert refusal(lambda: place.take_back(deal, 1)).facts["left"] == 0
+    pay_claim(place, reversal_claim(place), 2_000)
+    place.take_back(deal, 2_000)
+    assert place.trade(deal).uncovered_minor == PRICE - 2_000
+    assert sound(place, session_tables)
+
+
+def test_a_waiver_of_the_claim_is_no_payment(place: Trading) -> None:
+    deal = taken_after_the_payouts(place)
+    claim = reversal_claim(place)
+
+    claims.waive_claim(place.call(), claim.claim_id, place.money(claim.open_minor), "as agreed")
+
+    assert refusal(lambda: place.take_back(deal, 1)).code == "refund_exceeds_paid"
+
+
+def test_a_refund_that_is_still_owed_is_not_paid_to_a_buyer_whose_bank_took_the_payment_back(
+    place: Trading, session_tables: Tables
+) -> None:
+    deal, outcome = released_of_payment(place)
+    place.pay_out(outcome, days=THURSDAY)
+    place.take_back(deal, 100_000)
+    taken_by_bank(place, deal)
+    [owed] = [one for one in open_claims(place) if one.debtor == place.party("seller")]
+
+    refused = refusal(lambda: pay_claim(place, owed, 1_000))
+
+    assert (refused.code, refused.facts["owed_for_reversals"]) == ("claim_exceeds_paid", PRICE)
+    pay_claim(place, reversal_claim(place), PRICE)
+    pay_claim(place, owed, 1_000)
+    assert sound(place, session_tables)
+
+
+def test_a_trades_own_claim_is_not_paid_to_such_a_buyer_either(place: Trading) -> None:
+    deal = place.under(STARTED)
+    place.pay(deal.reference, PRICE, bank_reference=f"RCV-{deal.trade_id}")
+    place.sign(deal, "start")
+    place.pay_out(place.release(deal, milestone="start"))
+    place.told_of(deal, weight_note(5_000, unit="unit"))
+    place.sign(deal)
+    place.pay_out(place.settle(deal, days=0))
+    taken_by_bank(place, deal)
+    place.owe("seller", PRICE)
+
+    assert refusal(lambda: place.claim(deal, 1)).code == "claim_exceeds_paid"
+
+
+def test_parting_a_reversal_from_its_receipt_has_the_buyer_owe_nothing(place: Trading, session_tables: Tables) -> None:
+    deal = taken_after_the_payouts(place)
+    [reversal] = [one for one in place.receipts() if one.is_reversal]
+
+    undo_part(place.call(), reversal.receipt_id, reversal.allocations[0].number, "not that one")
+
+    assert (place.trade(deal).uncovered_minor, open_claims(place)) == (0, [])
+    place.take_back(deal, 1)
     assert sound(place, session_tables)

@@ -43,6 +43,10 @@ OF_TRADE = (Reason.OVERPAID, Reason.DEPOSIT_DOUBLED)
 """The reasons of a trade's own claims: the trade's state has the same open amounts (`claim_minor`)."""
 
 
+TOUCHING = (*OF_TRADE, Reason.REVERSED_BY_BANK)
+"""The reasons of claims whose payment changes the state of their trade."""
+
+
 class Ending(Enum):
     """How a part of a claim ended."""
 

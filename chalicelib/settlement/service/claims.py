@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, cast
 
 from chalicelib.banking.payout_store import load_reserved, save_reserved
@@ -38,9 +37,6 @@ from chalicelib.storage.once import Outcome, Plan, once
 from chalicelib.storage.reads import Found
 from chalicelib.storage.records import Listing, Versioned
 from chalicelib.storage.tables import Item, JournalRow, journal_key
-from chalicelib.trades.domain.claims import owe_again
-from chalicelib.trades.domain.claims import settle_claim as settle_on_trade
-from chalicelib.trades.domain.claims import waive_claim as waive_on_trade
 
 
 def settle_claim(call: Call, claim_id: str, amount: Money, *, up_to: bool = False) -> Outcome:
@@ -55,7 +51,7 @@ def settle_claim(call: Call, claim_id: str, amount: Money, *, up_to: bool = Fals
         part, read = _affordable(call.tenant, before.value, amount) if up_to else (amount, {})
         after = end_part(before.value, Ending.SETTLED, part)
         postings = ending_postings(call.tenant, after, Ending.SETTLED, part)
-        writes = (*store.replace_claim(call.tenant, before, after), *follow_claim(call, after, part, settle_on_trade))
+        writes = (*store.replace_claim(call.tenant, before, after), *follow_claim(call, after, part, Ending.SETTLED))
         paid_out = () if after.creditor is None else (creditor_account_id(call.tenant, after),)
         facts = _facts(after, part) | reserving_facts(postings, paid_out)
         return _plan(call, CLAIM_ENDED[Ending.SETTLED], postings, facts, writes, read)
@@ -71,7 +67,7 @@ def waive_claim(call: Call, claim_id: str, amount: Money, reason: str) -> Outcom
         before = store.take_claim(found, call.tenant, claim_id)
         after = end_part(before.value, Ending.WAIVED, amount)
         postings = ending_postings(call.tenant, after, Ending.WAIVED, amount)
-        writes = (*store.replace_claim(call.tenant, before, after), *follow_claim(call, after, amount, waive_on_trade))
+        writes = (*store.replace_claim(call.tenant, before, after), *follow_claim(call, after, amount, Ending.WAIVED))
         facts = _facts(after, amount) | {"comment": reason}
         return _plan(call, CLAIM_ENDED[Ending.WAIVED], postings, facts, writes)
 
@@ -92,12 +88,11 @@ def undo_claim_part(call: Call, claim_id: str, entry_id: str, reason: str) -> Ou
         ending, amount = _part_of(made_by, before.value)
         was_set_off = made_by.kind not in {CLAIM_SETTLED, *CLAIM_ENDED.values()}
         after = undo_part(before.value, ending, amount, was_set_off=was_set_off)
-        again = partial(owe_again, paid=ending is Ending.SETTLED)
         let_go, lowered = _taken_from_payout(made_by, after, amount.minor)
         writes = (
             store.mark_undone(call.tenant, claim_id, entry_id, by=call.entry_id),
             *store.replace_claim(call.tenant, before, after),
-            *follow_claim(call, after, amount, again),
+            *follow_claim(call, after, amount, ending, undone=True),
             *lowered,
         )
         held = {creditor_account_id(call.tenant, after): -let_go}

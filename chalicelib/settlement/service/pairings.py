@@ -28,6 +28,7 @@ from chalicelib.settlement.domain.receipts import (
 from chalicelib.settlement.kinds import ALLOCATION_UNDONE
 from chalicelib.settlement.service.allocations import allocation_facts, check_standing, undo_allocation
 from chalicelib.settlement.store import claims, receipts
+from chalicelib.settlement.store.trade_claims import forget_reversals
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
@@ -80,6 +81,7 @@ def _undo_pairing(call: Call, reversal: Receipt, part: Allocation, other_id: str
             *receipts.save_receipt(tenant, own, after),
             *receipts.save_receipt(tenant, other, others),
             *(write for one in opened for write in claims.replace_claim(tenant, one, claim_anew(one.value, 0))),
+            *forget_reversals(tenant, [one.value for one in opened]),
         )
         facts = {"reason": reason, "allocation": part.number, "other_receipt_id": other_id}
         return _plan(call, after, uncovered, writes, allocation_facts(after, reason, ()) | facts)

@@ -96,6 +96,7 @@ def take_back(
         withdrawn = withdraw(call, receipt, part, minor, by_bank=True, holds=holds or {})
         if withdrawn.owed_by in debtors:
             minor = 0 if withdrawn.forgone_by else withdrawn.covered.minor
+            withdrawn = withdraw(call, receipt, part, minor, by_bank=True, holds=holds or {}) if minor else withdrawn
         if minor:
             losses = _losses(call, withdrawn, amount.of(minor - withdrawn.covered.minor))
             debtors |= {withdrawn.owed_by} if losses.claims else set()

@@ -26,6 +26,7 @@ from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target
 from chalicelib.settlement.service.repayments import adjust, closed_facts, income_key
 from chalicelib.settlement.store.expected import follow_trade, take_expected
+from chalicelib.settlement.store.trade_claims import reversal_carrier
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
@@ -90,13 +91,13 @@ def _from_trade(call: Call, part: Allocation, amount: Money, hold: int, *, by_ba
     key = banking_store.expected_key(tenant, reference_for(tenant, trade_id))
     found = fetch((*trades_store.deal_keys(tenant, trade_id), key))
     terms, trade = trades_store.take_terms(found, tenant, trade_id), trades_store.take_trade(found, tenant, trade_id)
-    carrier = terms.parties.get(terms.template.funding.reversal_carrier)
-    owed: dict[str, Any] = {"owed_by": terms.buyer, "trade_id": trade_id}
-    owed["carrier"] = carrier if carrier != terms.buyer else None
+    owed: dict[str, Any] = {"owed_by": terms.buyer, "trade_id": trade_id, "carrier": reversal_carrier(terms)}
     held = unreleased_minor(trade.value, part.stake.units, part.stake.round) if part.stake else 0
     covered = min(held, amount.minor)
     before = lifted(trade.value, hold)
-    before = with_payouts_stopped(before, call.now) if by_bank else before
+    if by_bank:
+        uncovered = before.uncovered_minor + amount.minor - covered
+        before = replace(with_payouts_stopped(before, call.now), uncovered_minor=uncovered)
     if not covered:
         writes = (trades_store.save_trade(tenant, before, version=trade.version),)
         return Withdrawal(amount.of(0), (), writes, facts=trade_facts(before, 0), **owed)

@@ -13,14 +13,13 @@ from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting
 from chalicelib.settlement.domain.accounts import party_accounts
-from chalicelib.settlement.domain.claims import OF_TRADE, Claim, Ending, ending_postings, settle_by_set_off
+from chalicelib.settlement.domain.claims import OF_TRADE, TOUCHING, Claim, Ending, ending_postings, settle_by_set_off
 from chalicelib.settlement.domain.set_off import may_be_set_off, set_off
 from chalicelib.settlement.store.claims import open_claims_on, replace_claim
 from chalicelib.settlement.store.trade_claims import follow_claim
 from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import fetch
 from chalicelib.storage.records import Versioned
-from chalicelib.trades.domain.claims import settle_claim
 from chalicelib.trades.domain.states import TRANSITIONS, Command
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
@@ -79,7 +78,7 @@ class _Booked:
         after = settle_by_set_off(before.value, amount)
         self.postings += ending_postings(tenant, after, Ending.SETTLED, amount)
         self.writes += replace_claim(tenant, before, after)
-        self.writes += follow_claim(self.call, after, amount, settle_claim)
+        self.writes += follow_claim(self.call, after, amount, Ending.SETTLED)
         self.parts.append({"claim_id": after.claim_id, "party_id": after.debtor, "minor": minor})
 
     def whole(self) -> SetOffs:
@@ -89,12 +88,12 @@ class _Booked:
 
 
 def _payable(call: Call, terms: Terms, trade: Trade, debtor: str, amount: Money) -> list[Versioned[Claim]]:
-    """The claims on a party that may be set off now, at most one of another trade's own: that changes its trade."""
+    """The claims on a party that may be set off now, at most one of another trade whose state that changes."""
     today, changed = today_in(amount.currency, call.now), {trade.trade_id, trade.funds}
     claims: list[Versioned[Claim]] = []
     for record in open_claims_on(call.tenant, debtor, pages=MAX_PAGES):
         claim = record.value
-        of_trade = {claim.trade_id} if claim.reason in OF_TRADE else set()
+        of_trade = {claim.trade_id} if claim.reason in TOUCHING else set()
         is_due = may_be_set_off(claim, payer=terms.buyer, currency=amount.currency, today=today)
         if not is_due or of_trade & changed or not _is_undisputed(call.tenant, claim):
             continue
@@ -106,10 +105,12 @@ def _payable(call: Call, terms: Terms, trade: Trade, debtor: str, amount: Money)
 
 
 def _is_undisputed(tenant: str, claim: Claim) -> bool:
-    """Whether the trade that a claim is of, if any, has no open dispute; and, where the claim is its own, ends it."""
+    """Whether the trade that a claim is of, if any, has no open dispute; where the claim is its own, ends it; and where
+    it is its buyer's, is paid for good."""
     if claim.trade_id is None:
         return True
     found = fetch((state_key(tenant, claim.trade_id),))
     trade = take_trade(found, tenant, claim.trade_id).value
     is_final = claim.reason not in OF_TRADE or Command.SETTLE_CLAIM in TRANSITIONS[trade.state]
-    return trade.dispute is None and is_final
+    is_covered = claim.creditor is None or not trade.uncovered_minor
+    return trade.dispute is None and is_final and is_covered

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Sequence
 
 from chalicelib.core.call import Call
 from chalicelib.core.money import Money
 from chalicelib.settlement.domain.claims import (
     OF_TRADE,
     Claim,
+    Ending,
+    Reason,
     as_parts,
     claim_anew,
     new_trade_claim,
@@ -20,10 +23,10 @@ from chalicelib.storage.commit import Write
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import Versioned, take
 from chalicelib.storage.tables import Key
-from chalicelib.trades.domain.claims import ClaimParts
+from chalicelib.trades.domain.claims import check_left, owe_again, reversal_paid, settle_claim, waive_claim
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Trade
-from chalicelib.trades.store import save_trade, state_key, take_trade
+from chalicelib.trades.store import check_trade, deal_keys, save_trade, take_terms, take_trade
 
 
 def trade_claim_keys(tenant: str, trade_id: str) -> tuple[Key, ...]:
@@ -37,17 +40,54 @@ def take_trade_claims(found: Found, tenant: str, trade_id: str) -> tuple[Version
     return tuple(one for one in claims if one is not None)
 
 
-def follow_claim(
-    call: Call, claim: Claim, amount: Money, change: Callable[[Trade, ClaimParts], Trade]
-) -> tuple[Write, ...]:
-    """The write of the trade's state where the claim is its own. Who changes that changes the claim in the same commit,
-    so that the claim's version, read before, decides."""
-    if claim.reason not in OF_TRADE or claim.trade_id is None:
+def follow_claim(call: Call, claim: Claim, amount: Money, ending: Ending, *, undone: bool = False) -> tuple[Write, ...]:
+    """What the end of a part of a claim, or its undoing, changes of its trade: the state that has its own claims, or
+    what the buyer owes for a payment that its bank has taken back. Who changes a trade's own claim changes the claim in
+    the same commit, so that the claim's version, read before, decides.
+
+    Raises Conflict `trade_state`, `claim_exceeds_paid` (the buyer would get what it has not paid for good).
+    """
+    if claim.trade_id is None or (claim.reason not in OF_TRADE and ending is not Ending.SETTLED):
         return ()
-    found = fetch((state_key(call.tenant, claim.trade_id),))
+    found = fetch(deal_keys(call.tenant, claim.trade_id))
     trade = take_trade(found, call.tenant, claim.trade_id)
-    after = change(trade.value, as_parts(claim.reason, amount.minor))
-    return (save_trade(call.tenant, after, version=trade.version),)
+    terms = take_terms(found, call.tenant, claim.trade_id)
+    if claim.reason in OF_TRADE:
+        parts = as_parts(claim.reason, amount.minor)
+        if undone:
+            after = owe_again(trade.value, parts, paid=ending is Ending.SETTLED)
+        else:
+            after = (settle_claim if ending is Ending.SETTLED else waive_claim)(trade.value, parts)
+        return (save_trade(call.tenant, after, version=trade.version),)
+    if claim.reason is Reason.REVERSED_BY_BANK:
+        if claim.creditor != reversal_carrier(terms):
+            return ()
+        after = reversal_paid(trade.value, -amount.minor if undone else amount.minor)
+        return (save_trade(call.tenant, after, version=trade.version),)
+    if claim.creditor != terms.buyer or undone:
+        return ()
+    check_left(trade.value, 0)
+    return (check_trade(call.tenant, trade),)
+
+
+def forget_reversals(tenant: str, claims: Sequence[Claim]) -> tuple[Write, ...]:
+    """What it changes of their trades that claims for payments taken back by a bank are withdrawn: the buyers owe that
+    no more."""
+    found = fetch(key for claim in claims if claim.trade_id for key in deal_keys(tenant, claim.trade_id))
+    minors: dict[str, int] = defaultdict(int)
+    for claim in claims:
+        if claim.trade_id and claim.creditor == reversal_carrier(take_terms(found, tenant, claim.trade_id)):
+            minors[claim.trade_id] += claim.amount_minor
+    trades = ((take_trade(found, tenant, trade_id), minor) for trade_id, minor in minors.items())
+    return tuple(
+        save_trade(tenant, reversal_paid(trade.value, minor), version=trade.version) for trade, minor in trades
+    )
+
+
+def reversal_carrier(terms: Terms) -> str | None:
+    """Who carries a payment that a bank takes back when it is not there any more; None: the marketplace."""
+    carrier = terms.parties.get(terms.template.funding.reversal_carrier)
+    return carrier if carrier != terms.buyer else None
 
 
 def follow_trade_claims(call: Call, terms: Terms, before: Trade, after: Trade) -> tuple[Write, ...]:

@@ -6,13 +6,15 @@ receivers gave back to it; a deposit owed once more comes on top.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.trades.domain.endings import check_amount
 from chalicelib.trades.domain.states import Command
 from chalicelib.trades.domain.trade import Trade, check_state, move
-from chalicelib.trades.domain.worth import paid_minor
+from chalicelib.trades.domain.worth import left_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ def parts_of(trade: Trade, amount: Money) -> ClaimParts:
 
 
 def settle_claim(trade: Trade, parts: ClaimParts) -> Trade:
-    """The trade after parts of its claims were paid. Raises Conflict `trade_state`."""
+    """The trade after parts of its claims were paid. Raises Conflict `trade_state`, `claim_exceeds_paid` where the bank
+    has taken back what the buyer would get."""
+    check_left(trade, parts.overpaid)
     return _owing(trade, parts, -1, paid=parts.overpaid)
 
 
@@ -59,11 +63,25 @@ def owe_again(trade: Trade, parts: ClaimParts, *, paid: bool) -> Trade:
     would claim again.
     """
     after = _owing(trade, parts, 1, paid=-parts.overpaid if paid else 0)
-    left = paid_minor(after) - after.given_back_minor - after.claims_paid_minor
+    left = left_minor(after) + after.uncovered_minor
     if after.overpaid_claim_minor > left:
         facts = {"requested": parts.overpaid, "left": left}
         raise Conflict("claim_exceeds_paid", "the buyer has got back too much of what it paid", **facts)
     return after
+
+
+def check_left(trade: Trade, minor: int) -> None:
+    """Let the buyer be paid so much more than it has got or is owed for refunds. Raises Conflict `claim_exceeds_paid`
+    where it has not paid that for good: its bank took money back that had been let go, and it owes it."""
+    left = left_minor(trade)
+    if trade.uncovered_minor and minor > left:
+        facts = {"requested": minor, "left": max(left, 0), "owed_for_reversals": trade.uncovered_minor}
+        raise Conflict("claim_exceeds_paid", "the buyer owes what its bank has taken back", **facts)
+
+
+def reversal_paid(trade: Trade, minor: int) -> Trade:
+    """The trade after the buyer paid so much of what its bank had taken back; below nothing: that was undone."""
+    return replace(trade, uncovered_minor=max(trade.uncovered_minor - minor, 0))
 
 
 def _owing(trade: Trade, parts: ClaimParts, sign: int, *, paid: int) -> Trade:

@@ -24,7 +24,7 @@ from chalicelib.trades.domain.states import IN_FULL, Command, State
 from chalicelib.trades.domain.template import DepositKind, Fault
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Division, Trade, check_state, let_go, move
-from chalicelib.trades.domain.worth import paid_minor
+from chalicelib.trades.domain.worth import left_minor, paid_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
 
     Raises InvalidInput `amount_not_positive`, `currency_mismatch`; Conflict `trade_state`, `refund_in_two_currencies`
     where a role was paid in another currency, `refund_exceeds_received`, `refund_exceeds_paid` where the buyer would
-    get more than it paid, with what it was paid of its claim. What it gets lowers what it may still claim.
+    get more than it paid for good, with what it was paid of its claim. What it gets lowers what it may still claim.
     """
     check_amount(trade, amount)
     check_state(trade, Command.UNWIND)
@@ -65,9 +65,10 @@ def unwind(terms: Terms, trade: Trade, amount: Money) -> Unwound:
     received = tuple((role, one.minor) for role, one in trade.got.items())
     given_back = {role: one.back_minor for role, one in trade.got.items()}
     parts = unwind_shares(received, given_back, amount)
-    left = paid_minor(trade) - trade.given_back_minor - trade.claims_paid_minor
+    left = left_minor(trade)
     if amount.minor > left:
-        raise Conflict("refund_exceeds_paid", "the buyer has paid less than that", requested=amount.minor, left=left)
+        facts = {"requested": amount.minor, "left": max(left, 0), "owed_for_reversals": trade.uncovered_minor}
+        raise Conflict("refund_exceeds_paid", "the buyer has paid less than that", **facts)
     overpaid = min(trade.overpaid_claim_minor, left - amount.minor)
     got = {role: replace(trade.got[role], back_minor=trade.got[role].back_minor + part.minor) for role, part in parts}
     claim = overpaid + trade.deposit_claim_minor

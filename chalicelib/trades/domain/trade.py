@@ -86,7 +86,8 @@ class Trade:
     `retention_ends_at`, counted by `retention_calendar` (None: that does not know the day yet). `releases` are
     the entries that gave roles something: by them their payouts are found. How much of what
     is held came from which payment is for `funding_units` to say (see `lineage.py`); `reversal_hold_minor` does not
-    leave while it is not clear which payment the bank has taken back. `reversed_minor` was put in and taken back.
+    leave while it is not clear which payment the bank has taken back. `reversed_minor` was put in and taken back,
+    `uncovered_minor` when it was not there any more: it counts as paid, and the buyer owes it.
     `payouts_stopped_at`: the instant at which a bank last took money of it back; what it had let go by then (the first
     `releases_stopped` of its `releases`) is not paid out until all that is due is there again.
     """
@@ -126,13 +127,14 @@ class Trade:
     funding_round: int = 0
     reversal_hold_minor: int = 0
     reversed_minor: int = 0
+    uncovered_minor: int = 0
     payouts_stopped_at: datetime | None = None
     releases_stopped: int = 0
 
     def __post_init__(self) -> None:
         amounts = (self.funded_minor, self.released_minor, self.refunded_minor, self.retained_minor, self.claim_minor)
         rules = (
-            ("nothing is negative", min(*amounts, self.charged_minor, self.conceded_minor) >= 0),
+            ("nothing is negative", min(*amounts, self.charged_minor, self.conceded_minor, self.uncovered_minor) >= 0),
             ("funded = released + refunded + held, held >= 0", self.held_minor >= 0),
             ("frozen and retained money is held", self.free_minor >= 0),
             ("funded is at most what is due", self.funded_minor <= self.due_minor),

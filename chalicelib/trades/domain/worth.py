@@ -48,6 +48,12 @@ def paid_minor(trade: Trade) -> int:
     return trade.funded_minor - trade.refunded_minor
 
 
+def left_minor(trade: Trade) -> int:
+    """What of the buyer's own money could still go back to it from those who were paid: what it has paid for good, less
+    what they gave it back, owe it for a refund, or paid of its claim. Below nothing, it has got more than it paid."""
+    return paid_minor(trade) - trade.uncovered_minor - trade.given_back_minor - trade.claims_paid_minor
+
+
 def overpaid(terms: Terms, trade: Trade) -> tuple[int, int]:
     """What the buyer has paid beyond what it owes: the part that is free to go back, and the part that is not there any
     more, which is a claim on the seller."""
