@@ -259,13 +259,13 @@ def opened(place: Trading) -> Act:
 
 
 def settled(place: Trading) -> Act:
-    claim = claimed(place, trade_id="trd_1")
+    claim = claimed(place)
     place.owe("seller", OWED)
     return partial(settle, place, claim, OWED, key="act")
 
 
 def waived(place: Trading) -> Act:
-    return partial(waive, place, claimed(place, creditor=None), OWED, key="act")
+    return partial(waive, place, claimed(place, creditor=None, trade_id="trd_1"), OWED, key="act")
 
 
 def settlement_undone(place: Trading) -> Act:

@@ -411,6 +411,9 @@ def test_a_stopped_payout_can_be_given_up_and_its_money_is_free(place: Trading, 
 
 def test_a_refund_lowers_stopped_payouts_too(place: Trading, session_tables: Tables) -> None:
     deal, _, _ = stopped(place)
+    [claim] = open_claims(place)
+    place.owe("buyer", 100_000)
+    claims.settle_claim(place.call(), claim.claim_id, place.money(100_000))
 
     place.take_back(deal, 100_000)
 

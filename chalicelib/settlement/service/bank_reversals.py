@@ -52,8 +52,10 @@ from chalicelib.storage.records import Versioned
 
 def original_of(tenant: str, movement: Movement) -> str | None:
     """The id of the one receipt that a movement undoes, or None: the bank named none, or more than one fits."""
-    quoted = _quoted(tenant, movement)
-    known = receipts.find_receipts(tenant, tuple(dict.fromkeys((*_named(tenant, movement), *_alike(tenant, movement)))))
+    ids = tuple(dict.fromkeys((*_named(tenant, movement), *_alike(tenant, movement))))
+    if not (ids or is_reversal(movement)):
+        return None
+    known, quoted = receipts.find_receipts(tenant, ids), _quoted(tenant, movement)
     found = undone_receipt(known, movement, quoted=quoted)
     if found is None and is_reversal(movement) and not any(can_undo(one, movement) for one in known):
         found = undone_receipt(_of_quoted(tenant, movement, quoted), movement)
