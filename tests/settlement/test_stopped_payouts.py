@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from chalicelib.banking.payout_states import State
+from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.domain.claims import Claim, Reason
 from chalicelib.settlement.service import claims
 from chalicelib.settlement.service.pairings import undo_part
-from chalicelib.settlement.service.payouts import follow_payout, payouts_due, resume_payout
+from chalicelib.settlement.service.payouts import follow_payout, follow_reserved, payouts_due, resume_payout
 from chalicelib.settlement.worker.payments import stop
 from chalicelib.storage.once import Outcome
 from tests.settlement.goods import PRICE, RETAINED, SELLERS, Trading
 from tests.settlement.market import THURSDAY, Deal, refusal
 from tests.settlement.stopping import released_by_lot, released_of_payment, stopped, taken_by_bank
+from tests.settlement.test_races import at_once
 from tests.settlement.test_reserved import STARTED, open_claims, payouts_of, sound, standing
 from tests.support.dynamodb_local import Tables
 from tests.trades.papers import weight_note
@@ -197,3 +201,65 @@ def test_parting_a_reversal_from_its_receipt_has_the_buyer_owe_nothing(place: Tr
     assert (place.trade(deal).uncovered_minor, open_claims(place)) == (0, [])
     place.take_back(deal, 1)
     assert sound(place, session_tables)
+
+
+# ---- what was to be paid back to the payer ---------------------------------------------------------------------------
+
+
+def late(place: Trading, minor: int = 500) -> Outcome:
+    """Money for a deal that is over: it is to go back to its buyer by bank."""
+    deal = place.under()
+    place.cancel(deal)
+    return place.pay(deal.reference, minor, bank_reference="LATE")
+
+
+def take_late_back(place: Trading, minor: int) -> None:
+    place.pay("", -minor, days=THURSDAY, reversal=True, original_reference="LATE", bank_reference=f"BACK-{minor}")
+
+
+def test_what_the_bank_takes_back_is_not_paid_back_as_well(place: Trading, session_tables: Tables) -> None:
+    outcome = late(place)
+
+    take_late_back(place, 500)
+
+    assert (place.bank, standing(place, "buyer"), open_claims(place)) == (0, (0, 0, 0), [])
+    assert [(one.state, one.amount_minor) for one in place.pay_out(outcome)] == [(State.CANCELLED, 0)]
+    assert sound(place, session_tables)
+
+
+def test_what_the_bank_takes_back_in_part_is_paid_back_in_part(place: Trading, session_tables: Tables) -> None:
+    outcome = late(place)
+
+    take_late_back(place, 200)
+
+    assert [(one.state, one.amount_minor) for one in place.pay_out(outcome)] == [(State.CREATED, 300)]
+    assert (place.bank, standing(place, "buyer"), open_claims(place)) == (300, (0, 0, 0), [])
+    assert sound(place, session_tables)
+
+
+def test_what_was_paid_back_before_the_bank_takes_it_back_is_a_claim(place: Trading, session_tables: Tables) -> None:
+    outcome = late(place)
+    place.pay_out(outcome)
+
+    take_late_back(place, 500)
+
+    assert [(one.debtor, one.open_minor) for one in open_claims(place)] == [(place.party("buyer"), 500)]
+    assert sound(place, session_tables)
+
+
+def test_a_return_is_taken_back_and_paid_once_whoever_comes_first(place: Trading, session_tables: Tables) -> None:
+    for number in range(3):
+        deal = place.under()
+        place.cancel(deal)
+        outcome = place.pay(deal.reference, 500, bank_reference=f"LATE-{number}")
+        [due] = payouts_due(place.tenant, outcome.item.entry_id)
+        back = partial(
+            place.pay, "", -500, reversal=True, original_reference=f"LATE-{number}", bank_reference=f"B{number}"
+        )
+
+        at_once(*(partial(follow_reserved, due, now=place.call().now) for _ in range(6)), back)
+
+        paid = [one.amount_minor for one in place.pay_out(outcome) if one.state is State.CREATED]
+        claimed = [one.open_minor for one in open_claims(place)]
+        assert sum(claimed) == place.balance(Purpose.PAYOUTS_IN_TRANSIT), (paid, claimed)
+        assert sound(place, session_tables)

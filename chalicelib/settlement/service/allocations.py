@@ -20,6 +20,7 @@ from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.account_life import in_open_period
 from chalicelib.ledger.domain import Entry, Purpose, credit, debit, entry_of, purpose_account_id
+from chalicelib.ledger.reservations import held_facts
 from chalicelib.ledger.store.entries import balance_writes, entry_item
 from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted, party_account_id
@@ -234,7 +235,7 @@ def _undoing_plan(call: Call, before: Versioned[Receipt], part: Allocation, take
         subject=part.target_id,
         reference=before.value.bank_reference or None,
     )
-    facts = {"reason": reason, "allocation": part.number, **taken.facts}
+    facts = {"reason": reason, "allocation": part.number, **taken.facts, **held_facts(taken.held)}
     item = entry_item(call, entry, data=allocation_facts(after, reason, ()) | facts)
     writes = (*taken.writes, *receipts.save_receipt(call.tenant, before, after))
     if taken.adjustment is not None:

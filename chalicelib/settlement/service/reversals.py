@@ -16,6 +16,7 @@ from chalicelib.core.errors import Defect
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.ledger.domain import Posting, Purpose, debit, purpose_account_id
+from chalicelib.ledger.reservations import held_facts
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.claims import Claim, Reason, new_claim, opening_postings
 from chalicelib.settlement.domain.receipts import (
@@ -41,7 +42,7 @@ _PAIRED = frozenset({Target.RECEIPT, Target.REVERSED})
 class TakenBack:
     """What was taken back of a receipt: `taken` of it, the debits of where it was, the entries booked with it, and the
     trades that have lost money. `left` is what the receipt could not give; `uncovered` what its targets could not, by
-    part, with the account of who carries it."""
+    part, with the account of who carries it; `held` how much less is reserved of accounts."""
 
     receipt: Receipt
     taken: Money
@@ -53,6 +54,7 @@ class TakenBack:
     trades: tuple[Mapping[str, Any], ...] = ()
     claims: tuple[Claim, ...] = ()
     uncovered: tuple[Mapping[str, Any], ...] = ()
+    held: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -63,6 +65,7 @@ class TakenBack:
             "trades": [dict(facts) for facts in self.trades],
             "claims": [{"claim_id": claim.claim_id, "amount_minor": claim.amount_minor} for claim in self.claims],
             "uncovered": [dict(facts) for facts in self.uncovered],
+            **held_facts(self.held),
         }
 
 
@@ -125,6 +128,7 @@ def take_back(
         tuple(one.facts for one, _ in taken if "trade_id" in one.facts),
         opened,
         tuple(uncovered),
+        {account_id: change for one, _ in taken for account_id, change in one.held.items()},
     )
 
 

@@ -11,7 +11,10 @@ from dataclasses import field, replace
 from typing import Any, cast
 
 from chalicelib.banking import store as banking_store
+from chalicelib.banking.payout_store import load_reserved, save_reserved
+from chalicelib.banking.payouts import Payout
 from chalicelib.banking.references import reference_for
+from chalicelib.banking.reservations import WAITING, lower
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
 from chalicelib.core.money import Money
@@ -22,14 +25,17 @@ from chalicelib.credit.domain import OwedFrom
 from chalicelib.credit.postings import bounce_postings
 from chalicelib.ledger.domain import Posting, Purpose, debit, purpose_account_id
 from chalicelib.ledger.store.accounts import to_account
+from chalicelib.ledger.store.entries import find_entry
 from chalicelib.settlement.domain.accounts import party_account_id
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target
 from chalicelib.settlement.service.repayments import adjust, closed_facts, income_key
 from chalicelib.settlement.store.expected import follow_trade, take_expected
+from chalicelib.settlement.store.reserved import reservations_of
 from chalicelib.settlement.store.trade_claims import reversal_carrier
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.reads import fetch
+from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import AccountItem, account_key
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.lineage import unreleased_minor
@@ -43,7 +49,7 @@ class Withdrawal:
     """What comes back of a part: the debits of its target for `covered`, the writes and the entry that go with them.
     `owed_by` is the party that owes what is not covered (None: nobody does, all is), for a trade where it is of one.
     `forgone_by` is the party that would have got what is covered, and that nobody pays in again: the trade is over.
-    `read` has the versions of the accounts that this was decided from."""
+    `read` has the versions of the accounts that this was decided from, `held` how much less is reserved of them."""
 
     covered: Money
     postings: tuple[Posting, ...]
@@ -54,6 +60,7 @@ class Withdrawal:
     carrier: str | None = None
     forgone_by: str = ""
     read: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -78,8 +85,7 @@ def withdraw(
         case Target.LENDER:
             return _from_lender(call, part, amount)
         case Target.PARTY:
-            account_id = party_account_id(call.tenant, part.target_id, receipt.currency)
-            return _from_account(call, account_id, amount, owed_by=part.target_id)
+            return _from_party(call, receipt, part.target_id, amount)
         case _:
             return Withdrawal(amount, (debit(part.target_id, amount),))
 
@@ -166,6 +172,32 @@ def _from_lender(call: Call, part: Allocation, amount: Money) -> Withdrawal:
     less = replace(expected.value, received_minor=max(expected.value.received_minor - amount.minor, 0))
     save = banking_store.replace_expected(tenant, less, version=expected.version)
     return replace(taken, writes=(save,), facts={"lender_party_id": part.target_id})
+
+
+def _from_party(call: Call, receipt: Receipt, party_id: str, amount: Money) -> Withdrawal:
+    """Out of a party's account: first what the receipt was to be paid back by, where that payout is not made yet, then
+    what is available. So what the bank has taken back is not paid back as well."""
+    account_id = party_account_id(call.tenant, party_id, receipt.currency)
+    payout = _paying_back(call.tenant, receipt, account_id, party_id) if amount.minor > 0 else None
+    lowered = min(amount.minor, payout.value.amount_minor) if payout else 0
+    rest = _from_account(call, account_id, amount.of(amount.minor - lowered), owed_by=party_id)
+    if payout is None or not lowered:
+        return rest
+    covered = amount.of(rest.covered.minor + lowered)
+    return replace(
+        rest,
+        covered=covered,
+        postings=(debit(account_id, covered),),
+        writes=save_reserved(payout, lower(payout.value, lowered)),
+        held={account_id: -lowered},
+    )
+
+
+def _paying_back(tenant: str, receipt: Receipt, account_id: str, party_id: str) -> Versioned[Payout] | None:
+    """The payout by which a receipt goes back to who paid it, while its money is only reserved."""
+    item = find_entry(tenant, receipt.entry_id)
+    stored = [load_reserved(reserved) for reserved in reservations_of(item, {account_id: party_id})] if item else []
+    return next((one for one in stored if one.value.state in WAITING), None)
 
 
 def _from_account(call: Call, account_id: str, amount: Money, *, owed_by: str) -> Withdrawal:
