@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.domain.receipts import Target
 from chalicelib.settlement.service.allocations import Allocate, allocate
 from chalicelib.settlement.service.movements import book_movement
@@ -69,4 +70,27 @@ def test_an_id_that_many_payments_have_names_none_of_them(tables: Tables, others
     taken_back(steel, 700, original_reference="", end_to_end_id="RENT")
 
     assert steel.owed("buyer") == left
+    assert sound(tables, steel)
+
+
+@pytest.mark.parametrize("minor", [1_000, 650, 100])
+def test_all_repayments_that_a_receipt_made_are_owed_again_the_latest_first(tables: Tables, minor: int) -> None:
+    steel = market()
+    steel.lend()
+    lines = [steel.line(limit=1_000), steel.line(limit=1_000)]
+    for line in lines:
+        steel.draw(line, steel.deal(), 1_000)
+    receipt_id = paid(steel, "", 1_000)
+    for number, part in enumerate((300, 200, 400, 100)):
+        allocate(steel.call(), Allocate(receipt_id, Target.CREDIT_LINE, lines[number % 2].line_id, steel.money(part)))
+
+    taken_back(steel, minor)
+
+    owed = [steel.balance(Purpose.LOAN, line.line_id) for line in lines]
+    parts, expected = [(0, 300), (1, 200), (0, 400), (1, 100)], [300, 700]
+    left = minor
+    for which, part in reversed(parts):
+        expected[which] += min(part, left)
+        left -= min(part, left)
+    assert (owed, steel.suspense, steel.receipt(receipt_id).reversed_minor) == (expected, 0, minor)
     assert sound(tables, steel)
