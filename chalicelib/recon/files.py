@@ -12,10 +12,18 @@ from chalicelib.recon.domain import Facts
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedStatement:
+    """A statement of a file that was not taken, while others were: its place, from 1, and why."""
+
+    statement: int
+    code: str
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
 class File:
     """An uploaded file as it was taken. `loading`: some of its `lines` are still to be stored. `quarantined`: refused
-    with `reason`, kept in the bucket all the same. `skipped`: the places, from 1, of statements that are of no bank
-    account of the tenant's, and are not loaded.
+    with `reason`, kept in the bucket all the same. `refused`: those of its statements that were not taken.
     """
 
     file_id: str
@@ -28,7 +36,7 @@ class File:
     uploaded_at: datetime
     facts: Facts = field(default_factory=dict)
     lines: int = 0
-    skipped: tuple[int, ...] = ()
+    refused: tuple[RefusedStatement, ...] = ()
 
 
 def file_id(tenant: str, digest: str) -> str:

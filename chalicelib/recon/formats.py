@@ -13,11 +13,10 @@ UNKNOWN_STATUS = frozenset({"status_unknown", "status_missing"})
 
 
 def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
-    """The statements in a file.
+    """The statements in a file, those too that cannot be taken (see `fault_of`).
 
-    Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, `account_missing`, `currency_missing`,
-    `element_twice`, `currency_mismatch`, the code of a balance or entry that cannot be read (with its place), and
-    TooLarge `too_many_statements`, `too_many_lines`.
+    Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, TooLarge `too_many_statements`,
+    `too_many_lines`.
     """
     # The parsers and the XML library below them are for those who upload: no other cold start loads them.
     from chalicelib.messages import detect  # noqa: PLC0415
@@ -29,10 +28,21 @@ def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
         raise TooLarge("too_many_statements", f"at most {MOST_STATEMENTS} statements a file", maximum=MOST_STATEMENTS)
     if sum(len(statement.entries) for statement in message.statements) > MOST_LINES:
         raise TooLarge("too_many_lines", f"at most {MOST_LINES} lines a file", maximum=MOST_LINES)
-    for number, statement in enumerate(message.statements, start=1):
+    return message.statements
+
+
+def fault_of(statement: model.Statement, number: int) -> InvalidInput | None:
+    """Why the statement of this place in its file, from 1, cannot be taken, or None.
+
+    `account_missing`, `currency_missing`, `element_twice`, `currency_mismatch`, or the code of a balance or entry that
+    cannot be read, with its place. It is refused by itself: the others of its file are taken.
+    """
+    try:
         _check_account(statement, number)
         _check_unambiguous(statement, number)
-    return message.statements
+    except InvalidInput as fault:
+        return fault
+    return None
 
 
 def _check_unambiguous(statement: model.Statement, number: int) -> None:

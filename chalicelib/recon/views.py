@@ -47,10 +47,12 @@ class StatementReceipt(msgspec.Struct, frozen=True):
 
 
 class UploadWarning(msgspec.Struct, frozen=True):
-    """The place, from 1, of a statement that was not loaded, and why: `unknown_bank_account`, no account of yours."""
+    """The place, from 1, of a statement that was not taken, and why: `unknown_bank_account` (no account of yours),
+    `statement_differs`, or what in it cannot be read, with its place in `facts`."""
 
     code: str
     statement: int
+    facts: dict[str, Any]
 
 
 class UploadReceipt(msgspec.Struct, frozen=True):
@@ -272,7 +274,7 @@ def file_view(file: File) -> StatementFileView:
         uploaded_by=file.uploaded_by,
         uploaded_at=instant_text(file.uploaded_at),
         lines=file.lines,
-        warnings=[UploadWarning("unknown_bank_account", place) for place in file.skipped],
+        warnings=[UploadWarning(each.code, each.statement, _facts(each.facts)) for each in file.refused],
     )
 
 

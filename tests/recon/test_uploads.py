@@ -19,6 +19,7 @@ from chalicelib.recon.domain import Reconciled, Upload, lines_of, new_statement
 from chalicelib.recon.files import File, file_id
 from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
 from chalicelib.recon.service import questions
+from chalicelib.recon.service.corrections import CorrectStatement, correct_statement
 from chalicelib.recon.service.loading import CHUNK, Told, store_statement
 from chalicelib.recon.service.uploads import upload_statement
 from chalicelib.recon.store import months
@@ -541,6 +542,48 @@ def test_a_statement_with_an_entry_that_cannot_be_read_is_refused_with_its_place
 
     assert (refusal.code, refusal.facts) == (code, {"element": element, "statement": 1, "entry": 2})
     assert files() == [("quarantined", code)]
+
+
+BENT = {
+    "an element twice": (b"<Ntry>", b"<Ntry><Amt Ccy='CNY'>1.00</Amt>", "element_twice"),
+    "no account": (b"<IBAN>NL62MOCK0000000011</IBAN>", b"", "account_missing"),
+    "an amount that is none": (b"0.05</Amt><CdtDbtInd>CRDT", b"ten</Amt><CdtDbtInd>CRDT", "invalid_amount"),
+    "another currency": (b"<Amt Ccy='CNY'>", b"<Amt Ccy='EUR'>", "currency_mismatch"),
+    "balances that differ": (b"<Bal>", b"<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp>", "element_twice"),
+}
+
+
+@pytest.mark.parametrize("place", [1, 2, 3])
+@pytest.mark.parametrize("bent", BENT)
+def test_a_statement_that_cannot_be_read_holds_up_no_other_of_its_file(books: Tables, bent: str, place: int) -> None:
+    old, new, code = BENT[bent]
+    first = Sheet(lines=[Line(5, "R1")])
+    second = first.next(Line(5, "R2"))
+    parts = [camt(each) for each in (first, second, second.next(Line(5, "R3")))]
+    inside = [part[part.index(b"<Stmt>") : part.index(b"</Stmt>") + len(b"</Stmt>")] for part in parts]
+    inside[place - 1] = inside[place - 1].replace(old, new)
+    whole = parts[0].replace(parts[0][parts[0].index(b"<Stmt>") : parts[0].index(b"</Stmt>") + 7], b"".join(inside))
+
+    data = send(whole).item.data
+
+    assert [(each["statement"], each["code"]) for each in data["warnings"]] == [(place, code)]
+    assert [each["status"] for each in data["statements"]] == ["loaded", "loaded"]
+    assert files() == [("accepted", "")]
+
+
+def test_a_statement_that_differs_holds_up_no_other_of_its_file_and_can_be_taken_from_there(books: Tables) -> None:
+    first = Sheet(lines=[Line(5, "R1")])
+    (stored,) = upload(first)
+    right = Sheet(lines=[Line(7, "R1")])
+
+    data = send(camt(right, right.next(Line(1, "R2")))).item.data
+
+    (warning,) = data["warnings"]
+    assert (warning["code"], warning["statement"]) == ("statement_differs", 1)
+    assert warning["facts"]["statement_id"] == stored["statement_id"]
+    command = CorrectStatement(stored["statement_id"], data["file_id"], "sent anew")
+    assert correct_statement(call(), command).item.data["closing_minor"] == 7
+    assert [file.refused for file in questions.list_files(TENANT, after=None, limit=9).values] == [(), ()]
 
 
 def test_an_entry_of_an_unknown_status_is_a_warning_of_the_statement(books: Tables) -> None:

@@ -39,7 +39,7 @@ from chalicelib.recon.domain import (
     stored,
 )
 from chalicelib.recon.files import File
-from chalicelib.recon.formats import read_statements
+from chalicelib.recon.formats import fault_of, read_statements
 from chalicelib.recon.matching import Known as KnownOfLine
 from chalicelib.recon.matching import reconcile_line, set_off, stands_again
 from chalicelib.recon.service.counting import count_set_off
@@ -115,7 +115,8 @@ def _stated(tenant: str, statement: Statement, file: File) -> tuple[Statement, t
     """The statement in a file that corrects one, with its lines as that one's."""
     upload = Upload(tenant, statement.bank_account_id, file.sha256, file.uploaded_at)
     found = []
-    for told in read_statements(blobs.read(f"statements/{tenant}/{file.sha256}")):
+    statements = read_statements(blobs.read(f"statements/{tenant}/{file.sha256}"))
+    for told in (one for place, one in enumerate(statements, start=1) if fault_of(one, place) is None):
         each = new_statement(told, prove(told), upload)
         if (each.iban, each.currency, each.days) == (statement.iban, statement.currency, statement.days):
             found.append((each, told))
@@ -274,14 +275,20 @@ def _end(call: Call, command: CorrectStatement, statement: Statement, comment: s
             "added": held.lines - held.corrected_from if held.corrections else 0,
             **_figures(held),
         }
-        writes: tuple[Write, ...] = ()
-        if before is not None and before.value.status == "quarantined":
-            ids = (held.statement_id,)
-            after = replace(before.value, status="accepted", reason="", facts={}, statement_ids=ids)
-            writes = (store.save_file(call.tenant, after, before),)
+        after = before and _accepted(before.value, held.statement_id)
+        writes = (store.save_file(call.tenant, after, before),) if before and after and after != before.value else ()
         return Plan(journal_item(call, CORRECTED, subject=held.statement_id, data=facts), writes)
 
     return once(call, decide, [store.statement_key(call.tenant, place), store.file_key(call.tenant, command.file_id)])
+
+
+def _accepted(file: File, statement_id: str) -> File:
+    """The file of which a statement was taken as a correction: that one is not refused any more."""
+    if file.status == "loading":
+        return file
+    left = tuple(each for each in file.refused if each.facts.get("statement_id") != statement_id)
+    ids = tuple(dict.fromkeys((*file.statement_ids, statement_id)))
+    return replace(file, status="accepted", reason="", facts={}, statement_ids=ids, refused=left)
 
 
 def _call(call: Call, key: str, content: str) -> Call:

@@ -8,10 +8,12 @@ key. A line books nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
+
+import msgspec
 
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, InvalidInput, KeyReused, NotFound, Refusal, TooLarge
@@ -23,8 +25,8 @@ from chalicelib.messages.proof import prove
 from chalicelib.recon import store
 from chalicelib.recon.chaining import Link
 from chalicelib.recon.domain import Statement, Upload, lines_of, new_statement
-from chalicelib.recon.files import File, file_id
-from chalicelib.recon.formats import MOST_BYTES, read_statements
+from chalicelib.recon.files import File, RefusedStatement, file_id
+from chalicelib.recon.formats import MOST_BYTES, fault_of, read_statements
 from chalicelib.recon.service.linking import link_of
 from chalicelib.recon.service.loading import Told, check_same, store_statement
 from chalicelib.storage import blobs
@@ -37,19 +39,19 @@ ACCEPTED = "statement_file.accepted"
 MOST_AT_ONCE = 500
 """Lines of one file that are stored before it is answered."""
 
-SKIPPED = "unknown_bank_account"
+UNKNOWN_ACCOUNT = "unknown_bank_account"
 
 
 def upload_statement(call: Call, raw: bytes) -> Outcome:
     """Take in a file of one or several statements. Facts: `file_id` and, for each statement, its figures.
 
     The file is kept as it came. Statements are proved, stored and matched; one that is known already is answered as it
-    stands, one that does not foot is kept in quarantine, one of an account that is not the tenant's is left out and its
-    place in the file is a warning. Of more than 500 lines the file is `loading`: they are stored within minutes. Where
-    the file as a whole is refused it is kept in quarantine too, and nothing else of it: see `read_statements` for those
-    refusals, and NotFound `unknown_bank_account` (each of its statements is of an account that is not the tenant's),
-    Conflict `statement_differs` (the account has a statement of this id that says something else). Only a file beyond
-    the limit of bytes, TooLarge `file_too_large`, is not kept.
+    stands, one that does not foot is kept in quarantine. One that cannot be taken is left out, with its place and the
+    reason as a warning: what `fault_of` says, `unknown_bank_account` (no account of the tenant's), `statement_differs`
+    (the account has a statement of this id that says something else). Of more than 500 lines the file is `loading`:
+    they are stored within minutes. Where none of its statements can be taken the first one's refusal is the file's, and
+    it is kept in quarantine too: see also `read_statements`. Only a file beyond the limit of bytes, TooLarge
+    `file_too_large`, is not kept.
     """
     if len(raw) > MOST_BYTES:
         raise TooLarge("file_too_large", f"a file has at most {MOST_BYTES} bytes", maximum=MOST_BYTES)
@@ -110,36 +112,66 @@ def _file(call: Call, raw: bytes) -> File:
 
 
 def _judge(tenant: str, raw: bytes, file: File) -> tuple[File, list[Told]]:
-    """The file with what is known of it once it is read, and its statements, each once; or the refusal of the whole
-    file. Nothing is written yet."""
-    statements = read_statements(raw)
-    told: dict[str, Told] = {}
-    accounts = _bank_accounts(tenant, statements)
-    for statement, account_id in zip(statements, accounts, strict=True):
+    """The file with what is known of it once it is read, and its statements, each once. Nothing is written yet. Raises
+    the first statement's refusal where none can be taken."""
+    statements = dict(enumerate(read_statements(raw), start=1))
+    refused: dict[int, Refusal] = {
+        place: fault for place, each in statements.items() if (fault := fault_of(each, place)) is not None
+    }
+    sound = {place: each for place, each in statements.items() if place not in refused}
+    told: dict[int, Told] = {}
+    for place, account_id in _bank_accounts(tenant, sound).items():
         if account_id is None:
+            account = sound[place].account
+            facts = {"iban": account.number, "currency": account.currency}
+            refused[place] = NotFound(UNKNOWN_ACCOUNT, "no bank account of yours", **facts)
+        else:
+            upload = Upload(tenant, account_id, file.sha256, file.uploaded_at)
+            told[place] = _told(sound[place], upload)
+    taken = _agreeing(tenant, told, refused)
+    if not taken:
+        raise refused[min(refused)]
+    lines = sum(len(each.lines) for each in taken.values())
+    kept = tuple(_refused(place, refused[place]) for place in sorted(refused))
+    return replace(file, statement_ids=tuple(taken), lines=lines, refused=kept), list(taken.values())
+
+
+def _agreeing(tenant: str, told: Mapping[int, Told], refused: dict[int, Refusal]) -> dict[str, Told]:
+    """The statements of a file by id, each once, as they are known; those that say something else than another of their
+    id, in the file or stored, are refused."""
+    known = {each.statement_id: each for each in store.find_statements(tenant, _ids(told.values()))}
+    by_id: dict[str, Told] = {}
+    for place, each in told.items():
+        statement_id = each.statement.statement_id
+        alike = [one.statement for one in told.values() if one.statement.statement_id == statement_id]
+        held = known.get(statement_id)
+        try:
+            for other in (*alike, *([held] if held else ())):
+                check_same(other, each.statement.content_sha256)
+        except Conflict as differs:
+            refused[place] = differs
             continue
-        each = _told(statement, Upload(tenant, account_id, file.sha256, file.uploaded_at))
-        first = told.setdefault(each.statement.statement_id, each)
-        check_same(first.statement, each.statement.content_sha256)
-    for held in store.find_statements(tenant, list(told)):
-        check_same(held, told[held.statement_id].statement.content_sha256)
-        told[held.statement_id] = replace(told[held.statement_id], statement=held, is_known=True)
-    skipped = tuple(place for place, account_id in enumerate(accounts, start=1) if account_id is None)
-    lines = sum(len(each.lines) for each in told.values())
-    return replace(file, statement_ids=tuple(told), lines=lines, skipped=skipped), list(told.values())
+        by_id.setdefault(statement_id, replace(each, statement=held, is_known=True) if held else each)
+    return by_id
 
 
-def _bank_accounts(tenant: str, statements: Sequence[model.Statement]) -> list[str | None]:
-    """The account in the books that each statement is about; None of one that is no bank account of the tenant's. If
-    that is each of them, the file is refused."""
-    wanted = [
-        purpose_account_id(tenant, Purpose.BANK, each.account.currency, each.account.number) for each in statements
-    ]
-    known = load_accounts(tenant, wanted)
-    if not known:
-        facts = {"iban": statements[0].account.number, "currency": statements[0].account.currency}
-        raise NotFound("unknown_bank_account", "no bank account of yours", **facts)
-    return [account_id if account_id in known else None for account_id in wanted]
+def _ids(told: Iterable[Told]) -> list[str]:
+    return list(dict.fromkeys(each.statement.statement_id for each in told))
+
+
+def _refused(place: int, refusal: Refusal) -> RefusedStatement:
+    facts = {name: value for name, value in refusal.facts.items() if isinstance(value, str | int)}
+    return RefusedStatement(place, refusal.code, {} if refusal.code == UNKNOWN_ACCOUNT else facts)
+
+
+def _bank_accounts(tenant: str, statements: Mapping[int, model.Statement]) -> dict[int, str | None]:
+    """The account in the books that each statement is about; None of one that is no bank account of the tenant's."""
+    wanted = {
+        place: purpose_account_id(tenant, Purpose.BANK, each.account.currency, each.account.number)
+        for place, each in statements.items()
+    }
+    known = load_accounts(tenant, list(wanted.values()))
+    return {place: account_id if account_id in known else None for place, account_id in wanted.items()}
 
 
 def _told(told: model.Statement, upload: Upload) -> Told:
@@ -158,7 +190,7 @@ def _accept(call: Call, file: File, statements: Sequence[Statement]) -> Outcome:
         facts = [_facts(statement, link) for statement, link in zip(held, links, strict=True)]
         item = journal_item(call, ACCEPTED, subject=file.file_id, data=_answer(file, facts))
         before = store.take_file(found, call.tenant, file.file_id)
-        is_known = before is not None and before.value.status == "accepted" and before.value.skipped == file.skipped
+        is_known = before is not None and before.value.status == "accepted" and before.value.refused == file.refused
         return Plan(item, () if is_known else (store.save_file(call.tenant, file, before),))
 
     statement_keys = [store.statement_key(call.tenant, place) for place in places]
@@ -181,7 +213,7 @@ def _accept_later(call: Call, file: File, told: Sequence[Told]) -> Outcome:
 
 
 def _answer(file: File, statements: list[dict[str, object]]) -> dict[str, object]:
-    warnings = [{"code": SKIPPED, "statement": place} for place in file.skipped]
+    warnings = [msgspec.to_builtins(each) for each in file.refused]
     return {"file_id": file.file_id, "status": file.status, "statements": statements, "warnings": warnings}
 
 
