@@ -114,7 +114,11 @@ def test_a_statement_of_an_account_that_is_not_ours_is_left_out_with_a_warning(
     assert answer["warnings"] == [{"code": "unknown_bank_account", "statement": 1, "facts": {}}]
     assert [each["iban"] for each in answer["statements"]] == [IBAN]
     file, statements = questions.get_file("ten_1", file_of("ten_1").file_id)
-    assert (file.status, file.skipped, [each.iban for each in statements]) == ("accepted", (1,), [IBAN])
+    assert (file.status, [one.statement for one in file.refused], [each.iban for each in statements]) == (
+        "accepted",
+        [1],
+        [IBAN],
+    )
 
 
 @pytest.mark.usefixtures("bucket")
@@ -127,7 +131,7 @@ def test_a_statement_that_was_left_out_is_loaded_when_its_account_is_open(tables
     answer = upload("ten_1", content, key="file-2").item.data
 
     assert (answer["warnings"], len(answer["statements"])) == ([], 2)
-    assert (file_of("ten_1").skipped, len(file_of("ten_1").statement_ids)) == ((), 2)
+    assert (file_of("ten_1").refused, len(file_of("ten_1").statement_ids)) == ((), 2)
 
 
 @pytest.mark.usefixtures("bucket", "later")
