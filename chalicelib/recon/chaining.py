@@ -40,6 +40,23 @@ def chain(statements: Sequence[Statement]) -> tuple[Link, ...]:
     return tuple(links)
 
 
+def is_certain(same_days: Sequence[Statement]) -> bool:
+    """Whether statements of the same days, all there are, say by themselves where they close: a single one that holds,
+    or several that hold and lead from one balance to another, each used once, in one way to begin."""
+    if not same_days or not all(each.holds for each in same_days):
+        return False
+    if len(same_days) == 1:
+        return True
+    open_at: dict[int, list[Statement]] = defaultdict(list)
+    surplus: Counter[int] = Counter()
+    for each in same_days:
+        open_at[_opening(each)].append(each)
+        surplus[_opening(each)] += 1
+        surplus[_closing(each)] -= 1
+    heads = [balance for balance, more in surplus.items() if more > 0]
+    return len(heads) == 1 and surplus[heads[0]] == 1 and len(_path(open_at, heads[0])) == len(same_days)
+
+
 def _by_balances(statements: list[Statement], before_minor: int) -> list[Statement]:
     """Statements of the same days in the order in which each opens where the one before it closed, as far as they do.
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.core.errors import Conflict, Defect, InvalidInput
 from chalicelib.messages import camt, model
 from chalicelib.messages.proof import prove
-from chalicelib.recon.chaining import chain
+from chalicelib.recon.chaining import chain, is_certain
 from chalicelib.recon.domain import (
     Break,
     Reconciled,
@@ -346,6 +346,40 @@ def test_whatever_one_day_holds_chains_from_the_day_before_in_any_order(moves: l
 
     assert [link.jump_minor for link in links] == [0] * len(links)
     assert links[-1].closing_minor == balance
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=7), st.integers(-3, 3), st.randoms())
+def test_where_a_day_closes_for_certain_needs_nothing_before_it(moves: list[int], before: int, random: Random) -> None:
+    sheets, balance = [], 0
+    for number, minor in enumerate(moves):
+        sheets.append(Sheet(name=f"N{number}", opening=balance, lines=[Line(minor, "x")]))
+        balance += minor
+    random.shuffle(sheets)
+    statements = [statement_of(sheet, sequence=None) for sheet in sheets]
+    earlier = Sheet(number=0, lines=[Line(before, "x")], day=FIRST_DAY - timedelta(days=1), name="before")
+
+    if is_certain(statements):
+        links = chain([statement_of(earlier, sequence=None), *statements])
+        assert links[-1].closing_minor == chain(statements)[-1].closing_minor == balance
+
+
+@pytest.mark.parametrize(
+    ("sheets", "expected"),
+    [
+        ([day(0, 5)], True),
+        ([day(0, 5), day(5, 7)], True),
+        ([day(5, 7), day(0, 5), day(5, 1, -1)], True),
+        ([day(0, 5), day(5, -5)], False),
+        ([day(0, 5), day(6, 7)], False),
+        ([day(0, 5), day(0, 6)], False),
+        ([], False),
+    ],
+)
+def test_days_are_certain_where_they_lead_from_one_balance_to_another(sheets: list[Sheet], expected: bool) -> None:
+    statements = [statement_of(sheet, sequence=None) for sheet in sheets]
+
+    assert is_certain(statements) is expected
+    assert not is_certain([*statements, statement_of(day(0, 1), proof="unproved")])
 
 
 def test_an_id_that_comes_again_in_another_period_is_another_statement() -> None:

@@ -22,6 +22,7 @@ from chalicelib.core.call import WORKER, entry_id
 from chalicelib.core.errors import NotFound
 from chalicelib.core.instants import instant_text
 from chalicelib.core.values import dataclass
+from chalicelib.recon.chaining import is_certain
 from chalicelib.recon.domain import Reconciled, Statement, StatementLine
 from chalicelib.recon.files import File
 from chalicelib.recon.matching import Booking
@@ -36,7 +37,12 @@ from chalicelib.storage.tables import Item, JournalRow, Key, RecordItem, journal
 T = TypeVar("T")
 
 MOST_COVERING = 20
+NEAREST, BEHIND = 10, 500
+"""How many statements are read back at once: few at first, since the day before is mostly enough."""
+
 MOST_PAGES = 200
+"""100,000 statements of which none holds, or none says where its days close."""
+
 PAGE = 1000
 STATEMENT = "statement#"
 LINE = "line#"
@@ -266,24 +272,26 @@ def load_statement(tenant: str, statement_id: str) -> Statement:
 
 def statements_up_to(tenant: str, statement: Statement) -> list[Statement]:
     """Those of the same days as a statement, itself among them, and what comes before them in its account, back to the
-    nearest one whose balances hold and which is alone with its days: where that closes is certain."""
+    nearest days of which it is certain where they close."""
     last = f"{STATEMENT}{statement.days}~"
     return statements_behind(tenant, statement.bank_account_id, last, days=statement.days)
 
 
 def statements_behind(tenant: str, bank_account_id: str, last: str, *, days: str = "") -> list[Statement]:
-    """The statements of an account whose places sort up to a text, the last first, back to the nearest one whose
-    balances hold and which is alone with its days, which are not `days`."""
+    """The statements of an account whose places sort up to a text, the last first, back to the nearest days, which are
+    not `days`, of which it is certain where they close (see `is_certain`): the day before, at most banks."""
     pk = record_key(tenant, bank_account_id).pk
     found: list[Statement] = []
     same_days: list[Statement] = []
     after: Item | None = None
-    for _ in range(MOST_PAGES):
-        page = query(RecordItem, pk=pk, after=after, limit=10, newest_first=True, between=(STATEMENT, last))
+    for turn in range(MOST_PAGES):
+        limit = BEHIND if turn else NEAREST
+        page = query(RecordItem, pk=pk, after=after, limit=limit, newest_first=True, between=(STATEMENT, last))
         for item in cast("Sequence[RecordItem]", page.items):
             before = _decoded(item, Statement)
             if same_days and same_days[0].days != before.days:
-                if len(same_days) == 1 and same_days[0].holds and same_days[0].days != days:
+                standing = [each for each in same_days if each.status != "quarantined"]
+                if same_days[0].days != days and is_certain(standing):
                     return found
                 same_days = []
             same_days.append(before)
