@@ -15,6 +15,7 @@ from chalicelib.banking.store import find_account
 from chalicelib.core.ids import derived_id
 from chalicelib.ledger.domain import Purpose, purpose_account_id
 from chalicelib.ledger.store.accounts import load_account
+from chalicelib.recon.store.positions import find_progress
 from chalicelib.security import keys
 from chalicelib.settlement.worker import operating
 from tests.banking.build import BANK, IBAN, bank_public_key
@@ -134,6 +135,18 @@ def test_a_link_is_refused_by_name(tables: Tables, changes: dict[str, Any], code
     bank()
 
     assert link(**changes)["refused"] == code
+
+
+def test_the_months_of_an_account_are_kept_from_its_link_on(tables: Tables) -> None:
+    done("create_tenant", name=NAME)
+    bank()
+    link()
+    account_id = purpose_account_id(TENANT, Purpose.BANK, "CNY", IBAN)
+
+    progress = find_progress(TENANT, account_id)
+
+    assert progress is not None
+    assert (progress.value.iban, progress.value.currency, progress.value.version) == (IBAN, "CNY", 0)
 
 
 def test_an_account_is_linked_to_one_tenant(tables: Tables) -> None:

@@ -19,6 +19,7 @@ from chalicelib.banking.domain import BankAccount, check_name
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import InvalidInput
 from chalicelib.queues import Worker
+from chalicelib.recon.service.books import keep_positions
 from chalicelib.security.keys import ensure_signing_keys
 from chalicelib.settlement.service.due import list_suspended, resume_record
 from chalicelib.settlement.service.tenants import check_tenant
@@ -135,13 +136,15 @@ def set_bank_profile(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def link_bank_account(event: dict[str, Any]) -> dict[str, Any]:
-    """Say whose an account at a bank is, and open the accounts that banking needs. Refused: NotFound
-    `tenant_not_found`, and as `banking.link_bank_account` says."""
+    """Say whose an account at a bank is, open the accounts that banking needs, and keep its months from now on.
+    Refused: NotFound `tenant_not_found`, and as `banking.link_bank_account` says."""
     wanted = convert(event, LinkBankAccount)
     check_tenant(wanted.tenant_id)
     call = _call(wanted.tenant_id, f"link:{wanted.bank_id}:{wanted.iban}", event)
     link = BankAccount(wanted.bank_id, wanted.iban, wanted.tenant_id, wanted.currency)
-    return banking.link_bank_account(call, link).item.data
+    facts = banking.link_bank_account(call, link).item.data
+    keep_positions(link.tenant_id, link.account_id)
+    return facts
 
 
 def list_suspended_records(event: dict[str, Any]) -> dict[str, Any]:
