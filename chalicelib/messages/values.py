@@ -31,7 +31,7 @@ STEMS = ("NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NOREFERENCE", "UNKNOWN", "未
 """What stands for no reference also inside of other words: `ENDTOENDID NOTPROVIDED`."""
 
 MOST_CHARACTERS = 70
-"""A longer text is no placeholder, but what somebody wrote."""
+"""A longer text is no placeholder."""
 
 LEAST_ALIKE = 4
 """So many of one character are no reference: 99999999."""
