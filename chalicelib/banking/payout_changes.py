@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from chalicelib.banking import payout_lists, store
 from chalicelib.banking.movements import Movement
+from chalicelib.banking.payees import OWN
 from chalicelib.banking.payout_ageing import with_clock
 from chalicelib.banking.payout_postings import rejection_postings, return_postings, settlement_postings
 from chalicelib.banking.payout_states import DEAD, GIVEN_UP, Event
@@ -107,6 +108,15 @@ def settle_payout(movement: Movement, *, now: datetime) -> Payout:
         if contradiction.code == "payout_state":
             _show_late_debit(movement, now)
         raise
+
+
+def payee_of_dead(movement: Movement) -> str | None:
+    """The party that a dead attempt at a payout was for, which the bank has debited all the same: it has got money that
+    its balance has as well. None: the attempt is not dead, or is of the marketplace's own money."""
+    owner = _owner(movement.account.bank_id, movement.end_to_end_id)
+    payout = store.load_payout(owner.tenant, owner.payout_id)
+    is_dead = attempt_at(payout, movement.end_to_end_id).state in DEAD
+    return payout.party_id if is_dead and payout.party_id != OWN else None
 
 
 def return_payout(movement: Movement, *, now: datetime) -> Payout:

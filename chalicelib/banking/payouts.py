@@ -204,7 +204,7 @@ def settle(payout: Payout, amount: Money, *, bank_reference: str) -> Payout:
 
     Raises Conflict `payout_amount_differs`, `payout_settled_twice` (a second debit), `payout_state` (it is dead).
     """
-    if bank_reference in {payout.debit_reference, payout.late_debit_reference} - {""}:
+    if bank_reference and bank_reference == payout.debit_reference:
         return payout
     to = next_state(payout, Event.SETTLED)
     if payout.debit_reference:
@@ -217,7 +217,7 @@ def settle(payout: Payout, amount: Money, *, bank_reference: str) -> Payout:
 
 
 def debit_late(payout: Payout, *, bank_reference: str) -> Payout:
-    """The dead payout that the bank debited all the same: it shows the debit, which stands in suspense."""
+    """The dead payout that the bank debited all the same: it shows the debit, which is claimed from its payee."""
     return payout if payout.late_debit_reference else replace(payout, late_debit_reference=bank_reference)
 
 

@@ -8,14 +8,16 @@ from hashlib import sha256
 
 from chalicelib.banking import payout_changes
 from chalicelib.banking.movements import Movement
+from chalicelib.banking.payout_changes import payee_of_dead
 from chalicelib.banking.payouts import is_payout_id
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Conflict, NotFound, Refusal
 from chalicelib.queues.failures import log_failure
 from chalicelib.queues.metrics import emit
 from chalicelib.settlement.domain.possible_duplicates import PossibleDuplicate, entry_of
-from chalicelib.settlement.domain.receipts import receipt_id
+from chalicelib.settlement.domain.receipts import Target, receipt_id
 from chalicelib.settlement.kinds import MOVEMENT
+from chalicelib.settlement.service.allocations import Allocate, allocate
 from chalicelib.settlement.service.bank_reversals import book_reversal
 from chalicelib.settlement.service.identity import get_duplicate
 from chalicelib.settlement.service.movements import book_in_suspense, book_movement, receive_movement
@@ -53,8 +55,26 @@ def book_stated(movement: Movement, *, now: datetime, entropy: bytes, is_last_tr
     if is_payout_id(movement.end_to_end_id):
         log_failure(log, "payout_contradicted", refusal, tenant=call.tenant)
         emit(CONTRADICTED, 1, at=now)
-    if book_in_suspense(call, movement, refusal.code).item.kind != MOVEMENT:
+    booked = book_in_suspense(call, movement, refusal.code).item
+    if booked.kind != MOVEMENT:
         raise refusal
+    if movement.is_payout_debit and isinstance(refusal, Conflict):
+        _claim(call, movement, str(booked.data["receipt_id"]))
+
+
+def _claim(call: Call, movement: Movement, receipt_id: str) -> None:
+    """Claim from its payee what a bank has paid by an attempt that is dead; where a person was faster, that stands."""
+    payee = payee_of_dead(movement)
+    if payee is None:
+        return
+    own = worker_call(
+        tenant=call.tenant, key=f"claim:{receipt_id}", content=None, now=call.now, entropy=b"", actor=call.actor
+    )
+    try:
+        allocate(own, Allocate(receipt_id, Target.CLAIM, payee, reason="paid by a dead attempt"))
+    except Conflict as moved:
+        if moved.code != "receipt_allocated":
+            raise
 
 
 def book_decided(tenant: str, duplicate_id: str, *, now: datetime) -> None:

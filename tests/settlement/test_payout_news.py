@@ -8,8 +8,14 @@ from chalicelib.banking import paying
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
 from chalicelib.core.ids import derived_id
+from chalicelib.ledger.domain import Purpose
+from chalicelib.settlement.domain.claims import Claim, Reason
+from chalicelib.settlement.domain.receipts import Target
+from chalicelib.settlement.service import claims
+from chalicelib.settlement.service.allocations import Allocate, allocate
+from chalicelib.settlement.service.pairings import undo_part
 from tests.settlement.desk import LAST_RECEIVE, UNKNOWN_PAYOUT, Desk, moved, notification, status
-from tests.settlement.market import market
+from tests.settlement.market import market, refusal, trial_balance
 from tests.support.calls import MONDAY
 from tests.support.faults import crash_points
 
@@ -72,13 +78,86 @@ def test_a_second_debit_of_one_payout_is_booked_in_suspense(desk: Desk) -> None:
     assert (desk.place.bank, desk.waiting()) == (-500, [("payout_settled_twice", -500)])
 
 
-def test_a_debit_of_what_was_rejected_is_booked_in_suspense(desk: Desk) -> None:
+def test_a_debit_of_what_was_rejected_is_a_claim_on_who_was_paid(desk: Desk) -> None:
     payout = sent(desk)
     desk.tell(status(payout.payout_id, "RJCT", "AC04"))
 
-    assert desk.tell(desk.report(moved(-500, end_to_end_id=payout.payout_id))) == []
+    for _ in range(2):
+        assert desk.tell(desk.report(moved(-500, "MB-PMT-1", end_to_end_id=payout.payout_id))) == []
 
-    assert (desk.place.owed("mill"), desk.place.bank, desk.waiting()) == (500, 0, [("payout_state", -500)])
+    assert (desk.place.owed("mill"), desk.place.bank, desk.waiting()) == (500, 0, [])
+    (claim,) = open_claims_of(desk)
+    assert (claim.debtor, claim.creditor, claim.open_minor) == (desk.place.party("mill"), None, 500)
+    assert (claim.reason, desk.place.balance(Purpose.CLAIMS)) == (Reason.PAID_IN_ERROR, 500)
+
+
+@pytest.mark.parametrize(("paid", "waived"), [(0, 0), (200, 0), (200, 100), (500, 0), (0, 500)])
+def test_a_claim_for_what_was_paid_in_error_is_undone_whatever_became_of_it(desk: Desk, paid: int, waived: int) -> None:
+    payout, place = sent(desk), desk.place
+    desk.tell(status(payout.payout_id, "RJCT", "AC04"))
+    desk.tell(desk.report(moved(-500, end_to_end_id=payout.payout_id)))
+    (claim,) = open_claims_of(desk)
+    if paid:
+        claims.settle_claim(place.call(), claim.claim_id, place.money(paid))
+    if waived:
+        claims.waive_claim(place.call(), claim.claim_id, place.money(waived), "as agreed")
+    (receipt,) = [one for one in place.receipts() if one.amount_minor == -500]
+
+    undo_part(place.call(), receipt.receipt_id, 1, "the bank has said that it was its own")
+
+    after = claims.get_claim(place.tenant, claim.claim_id)
+    assert (after.amount_minor, after.open_minor, after.status) == (0, 0, "withdrawn")
+    assert (place.owed("mill"), desk.waiting()) == (500, [("allocation_undone", -500)])
+    assert (place.balance(Purpose.CLAIMS), place.balance(Purpose.CLAIM_LOSSES)) == (0, 0)
+    assert trial_balance(desk.tables, place.tenant) == {"CNY": 0}
+
+
+def test_what_a_bank_gives_back_of_it_is_claimed_no_more(desk: Desk) -> None:
+    payout, place = sent(desk), desk.place
+    desk.tell(status(payout.payout_id, "RJCT", "AC04"))
+    desk.tell(desk.report(moved(-500, "MB-PMT-1", end_to_end_id=payout.payout_id)))
+    (claim,) = open_claims_of(desk)
+    claims.settle_claim(place.call(), claim.claim_id, place.money(400))
+
+    desk.tell(desk.report(moved(300, "MB-BACK", reversal=True, original_reference="MB-PMT-1")))
+
+    after = claims.get_claim(place.tenant, claim.claim_id)
+    assert (after.amount_minor, after.settled_minor, after.open_minor) == (200, 200, 0)
+    assert (place.owed("mill"), place.bank, place.balance(Purpose.CLAIMS)) == (300, 300, 0)
+
+
+def test_money_that_came_in_is_no_claim_and_nobodys_is_on_nobody(desk: Desk) -> None:
+    desk.tell(desk.report(moved(5, "MB-IN"), moved(-5, "MB-OUT")))
+    receipts = {one.amount_minor: one.receipt_id for one in desk.place.unmatched()}
+
+    for minor, party, code in ((5, "mill", "target_takes_no_credit"), (-5, "", "party_not_found")):
+        party_id = desk.place.party(party) if party else "pty_" + "0" * 26
+        refused = refusal(
+            lambda minor=minor, party_id=party_id: allocate(
+                desk.place.call(), Allocate(receipts[minor], Target.CLAIM, party_id)
+            )
+        )
+        assert refused.code == code
+
+
+def test_a_late_debit_that_is_killed_at_any_call_is_claimed_once(desk: Desk) -> None:
+    for number, point in enumerate(crash_points()):
+        own = Desk(
+            market(f"Market {number}", iban=f"6222{number:012}", seal=True), desk.tables, desk.callbacks, desk.payments
+        )
+        payout = sent(own)
+        own.tell(status(payout.payout_id, "RJCT", "AC04"))
+        message = own.take(own.report(moved(-500, f"L-{number}", end_to_end_id=payout.payout_id)))
+        with point:
+            own.handle(message)
+
+        assert own.handle(message, receive_count=2) == [], point
+        assert [one.open_minor for one in open_claims_of(own)] == [500], point
+        assert (own.waiting(), own.place.balance(Purpose.CLAIMS)) == ([], 500), point
+
+
+def open_claims_of(desk: Desk) -> tuple[Claim, ...]:
+    return claims.list_claims(desk.place.tenant, is_open=True, after=None, limit=10).values
 
 
 def test_a_debit_on_another_tenants_account_is_its_own_and_not_the_payers(desk: Desk) -> None:

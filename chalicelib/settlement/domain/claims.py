@@ -37,6 +37,8 @@ class Reason(Enum):
     """A receiver's account did not hold its part of a refund."""
     REVERSED_BY_BANK = "reversed_by_bank"
     """The bank took money back that had been released already."""
+    PAID_IN_ERROR = "paid_in_error"
+    """The bank paid the debtor what it was not to be paid, or not any more."""
 
 
 OF_TRADE = (Reason.OVERPAID, Reason.DEPOSIT_DOUBLED)
@@ -148,6 +150,26 @@ def new_trade_claim(call: Call, terms: Terms, reason: Reason, minor: int) -> Cla
         trade_id=terms.trade_id,
     )
     return replace(made, claim_id=trade_claim_id(call.tenant, terms.trade_id, reason))
+
+
+def taken_off(claim: Claim, minor: int) -> tuple[Claim, dict[Ending | None, int]]:
+    """The claim after so much of it turned out not to be owed, at most its amount; and what of that was open (None),
+    settled or waived: what is open first."""
+    parts: dict[Ending | None, int] = {}
+    have = {None: claim.open_minor, Ending.SETTLED: claim.settled_minor, Ending.WAIVED: claim.waived_minor}
+    left = minor
+    for ending, there in have.items():
+        parts[ending] = min(left, there)
+        left -= parts[ending]
+    if left:
+        raise Defect(f"{claim.claim_id} is of {claim.amount_minor}, and not of {minor}")
+    after = replace(
+        claim,
+        amount_minor=claim.amount_minor - minor,
+        settled_minor=claim.settled_minor - parts[Ending.SETTLED],
+        waived_minor=claim.waived_minor - parts[Ending.WAIVED],
+    )
+    return after, parts
 
 
 def claim_anew(claim: Claim, open_minor: int) -> Claim:

@@ -29,7 +29,7 @@ PAIRING_UNDONE = "pairing_undone"
 
 class Target(Enum):
     """What a part of a receipt goes to. RECEIPT: one of the other sign, with which it is paired; REVERSED: the receipt
-    that this one takes back for the bank."""
+    that this one takes back for the bank; CLAIM: a claim on the party that a bank paid without being asked to."""
 
     TRADE = "trade"
     CREDIT_LINE = "credit_line"
@@ -38,6 +38,7 @@ class Target(Enum):
     ACCOUNT = "account"
     RECEIPT = "receipt"
     REVERSED = "reversed"
+    CLAIM = "claim"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,11 +25,11 @@ PAGED = ("limit", "cursor")
 
 class AllocationBody(Body):
     """Where what is left of a receipt goes: a trade, a credit line, a lender (by its party), a party's own account, an
-    account of the marketplace's own, or another receipt of the opposite sign, which this one undoes. Without `amount`
-    all that is left and the target takes. A repayment counts from the receipt's value date unless `value_on` says
-    otherwise."""
+    account of the marketplace's own, another receipt of the opposite sign, which this one undoes, or (money out) a
+    claim on the party that the bank has paid. Without `amount` all that is left and the target takes. A repayment
+    counts from the receipt's value date unless `value_on` says otherwise."""
 
-    to: Literal["trade", "credit_line", "lender", "party", "account", "receipt"]
+    to: Literal["trade", "credit_line", "lender", "party", "account", "receipt", "claim"]
     id: Id
     amount: MoneyBody | None = None
     value_on: date | None = None

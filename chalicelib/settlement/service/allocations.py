@@ -24,6 +24,7 @@ from chalicelib.ledger.reservations import held_facts
 from chalicelib.ledger.store.entries import balance_writes, entry_item
 from chalicelib.ledger.store.together import plan_together
 from chalicelib.settlement.domain.accounts import netted, party_account_id
+from chalicelib.settlement.domain.claims import Reason, new_claim, opening_postings
 from chalicelib.settlement.domain.receipts import (
     Allocation,
     Receipt,
@@ -38,6 +39,7 @@ from chalicelib.settlement.service.placements import Part, Payment, Placement, p
 from chalicelib.settlement.service.repayments import value_day
 from chalicelib.settlement.service.withdrawals import Withdrawal, withdraw
 from chalicelib.settlement.store import receipts
+from chalicelib.settlement.store.claims import open_claim
 from chalicelib.storage.commit import Write
 from chalicelib.storage.journal import JournalItem
 from chalicelib.storage.once import Outcome, Plan, once
@@ -70,11 +72,11 @@ class Allocate:
 
 def allocate(call: Call, command: Allocate) -> Outcome:
     """Move what is left of a receipt, or a part of it, from suspense to a trade, a credit line, a lender, a party's
-    account or an own account. Facts: the part, and what is left.
+    account, an own account or (money out) a claim on a party. Facts: the part, and what is left.
 
     Raises NotFound `receipt_not_found`, and of the target; what `part_to_allocate` raises; InvalidInput
-    `target_takes_no_debit`, `target_is_a_bank`; Conflict `more_than_wanted` (the target takes less), what a repayment
-    of that day is refused for; and from the write `account_controlled`, `insufficient_funds`.
+    `target_takes_no_debit`, `target_takes_no_credit`, `target_is_a_bank`; Conflict `more_than_wanted` (the target takes
+    less), what a repayment of that day is refused for; and from the write `account_controlled`, `insufficient_funds`.
     """
     key = receipts.receipt_key(call.tenant, command.receipt_id)
 
@@ -146,6 +148,8 @@ def _placement(call: Call, command: Allocate, receipt: Receipt, part: Money, sus
         case Target.PARTY:
             account_id = party_account_id(call.tenant, command.target_id, part.currency)
             return _to_account(command, part, suspense, account_id)
+        case Target.CLAIM:
+            return _to_claim(call, command, part, suspense)
         case Target.ACCOUNT:
             _check_own_account(call.tenant, command.target_id)
             return _to_account(command, part, suspense, command.target_id)
@@ -175,6 +179,27 @@ def _as_expected(call: Call, command: Allocate, receipt: Receipt, part: Money, s
 def _to_account(command: Allocate, part: Money, suspense: str, account_id: str) -> Placement:
     postings = (debit(suspense, part), credit(account_id, part))
     return Placement(postings, part, (), "", (Part(command.target, command.target_id, part.minor),))
+
+
+def _to_claim(call: Call, command: Allocate, part: Money, suspense: str) -> Placement:
+    """Money that a bank has paid a party without being asked to is claimed from it: Dr claims, Cr suspense."""
+    if part.minor > 0:
+        raise InvalidInput(
+            "target_takes_no_credit", "what a bank has paid out can be claimed, not what came in", field="to"
+        )
+    key = banking_store.party_key(call.tenant, command.target_id)
+    banking_store.take_party(fetch((key,)), call.tenant, command.target_id)
+    claim = new_claim(
+        call,
+        debtor=command.target_id,
+        creditor=None,
+        amount=-part,
+        reason=Reason.PAID_IN_ERROR,
+        due_on=today_in(part.currency, call.now),
+    )
+    postings = (*opening_postings(call.tenant, claim), credit(suspense, -part))
+    to = Part(Target.CLAIM, claim.claim_id, part.minor)
+    return Placement(postings, part, open_claim(call.tenant, claim), "", (to,))
 
 
 def _check_own_account(tenant: str, account_id: str) -> None:

@@ -23,12 +23,14 @@ from chalicelib.credit import store as credit_store
 from chalicelib.credit.changes import Source, bounce, later_from
 from chalicelib.credit.domain import OwedFrom
 from chalicelib.credit.postings import bounce_postings
-from chalicelib.ledger.domain import Posting, Purpose, debit, purpose_account_id
+from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
 from chalicelib.ledger.store.accounts import to_account
 from chalicelib.ledger.store.entries import find_entry
 from chalicelib.settlement.domain.accounts import party_account_id
+from chalicelib.settlement.domain.claims import Ending, claims_account_id, debtor_account_id, taken_off
 from chalicelib.settlement.domain.receipts import Allocation, Receipt, Target
 from chalicelib.settlement.service.repayments import adjust, closed_facts, income_key
+from chalicelib.settlement.store import claims
 from chalicelib.settlement.store.expected import follow_trade, take_expected
 from chalicelib.settlement.store.reserved import reservations_of
 from chalicelib.settlement.store.trade_claims import reversal_carrier
@@ -84,6 +86,8 @@ def withdraw(
             return _from_line(call, part, amount, by_bank=by_bank)
         case Target.LENDER:
             return _from_lender(call, part, amount)
+        case Target.CLAIM:
+            return _from_claim(call.tenant, part.target_id, amount)
         case Target.PARTY:
             return _from_party(call, receipt, part.target_id, amount)
         case _:
@@ -191,6 +195,19 @@ def _from_party(call: Call, receipt: Receipt, party_id: str, amount: Money) -> W
         writes=save_reserved(payout, lower(payout.value, lowered)),
         held={account_id: -lowered},
     )
+
+
+def _from_claim(tenant: str, claim_id: str, amount: Money) -> Withdrawal:
+    """Out of a claim on a party: what it has paid of that is its own again, and what was waived was no loss."""
+    before = claims.take_claim(fetch((claims.claim_key(tenant, claim_id),)), tenant, claim_id)
+    after, parts = taken_off(before.value, -amount.minor)
+    accounts = {
+        None: claims_account_id(tenant, after.currency),
+        Ending.SETTLED: debtor_account_id(tenant, after),
+        Ending.WAIVED: purpose_account_id(tenant, Purpose.CLAIM_LOSSES, after.currency),
+    }
+    postings = tuple(credit(accounts[ending], amount.of(minor)) for ending, minor in parts.items() if minor)
+    return Withdrawal(amount, postings, claims.replace_claim(tenant, before, after), facts={"claim_id": claim_id})
 
 
 def _paying_back(tenant: str, receipt: Receipt, account_id: str, party_id: str) -> Versioned[Payout] | None:
