@@ -90,7 +90,9 @@ def reference(text: str) -> str:
     A placeholder is one of PLACEHOLDERS in any case and with any punctuation, once or repeated; one of STEMS among
     words; or nothing but punctuation, zeros, X, or one character over and over.
     """
-    kept = "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).upper()))
+    # Normalising sorts combining marks, which is not linear: a longer text is no placeholder in other letters.
+    plain = unicodedata.normalize("NFKC", text) if len(text) <= 2 * MOST_CHARACTERS else text
+    kept = "".join(filter(str.isalnum, plain.upper()))
     return "" if _is_placeholder(kept) else text.strip()
 
 

@@ -23,6 +23,7 @@ MAX_ELEMENTS = 500_000
 MAX_DEPTH = 64
 MAX_ATTRIBUTES = 64
 MAX_TEXT = 16_000
+MAX_NAMESPACE = 300
 WATCHED_EVERY = 1_000
 """Elements from one look at the watch to the next."""
 MAX_HEAD_ELEMENTS = 200
@@ -54,7 +55,7 @@ def sniff(body: bytes, names: frozenset[str]) -> tuple[str, str]:
     """
     _guard(body)
     try:
-        for count, (_, element) in enumerate(etree.iterparse(BytesIO(body), events=("start",), **_PARSER)):
+        for count, element in enumerate(_started(body)):
             if count == 0:
                 _check_document(element)
             if _local(element.tag) in names:
@@ -116,7 +117,10 @@ def stream(body: bytes, names: frozenset[str], watch: Watch = unwatched) -> Iter
     open_nodes: list[Node] = []
     count = 0
     try:
-        for event, element in etree.iterparse(BytesIO(body), events=("start", "end"), **_PARSER):
+        for event, element in etree.iterparse(BytesIO(body), events=("start-ns", "start", "end"), **_PARSER):
+            if event == "start-ns":
+                _check_namespace(element[1])
+                continue
             if event == "start":
                 count += 1
                 _check_start(element, count, len(open_nodes))
@@ -173,6 +177,20 @@ def _guard(body: bytes) -> None:
         raise MessageUnreadable("forbidden_xml", "the encoding is not one a bank uses")
     if not head.lstrip().startswith(b"<"):
         raise MessageUnreadable("malformed_xml", "not XML in an encoding a bank uses", line=1, column=1)
+
+
+def _started(body: bytes) -> Iterator[etree._Element]:
+    """Each element as it begins."""
+    for event, element in etree.iterparse(BytesIO(body), events=("start-ns", "start"), **_PARSER):
+        if event == "start-ns":
+            _check_namespace(element[1])
+        else:
+            yield element
+
+
+def _check_namespace(name: str) -> None:
+    """Refuse a namespace of a length that no standard has: the parser repeats it in each element's name."""
+    check_size("characters of a namespace", len(name), MAX_NAMESPACE)
 
 
 def _check_document(element: etree._Element) -> None:

@@ -99,6 +99,7 @@ LIMITS = {
         "MAX_ATTRIBUTES": REQUEST,
         "MAX_BYTES": REQUEST,
         "MAX_HEAD_BYTES": REQUEST,
+        "MAX_NAMESPACE": REQUEST,
     },
     "queues/send.py": {"MOST_BYTES": REQUEST},
     "queues/worker.py": {"MOST_RECEIVES": REQUEST, "MOST_FRAMES": REQUEST, "MOST_ALONE_SECONDS": RUN},

@@ -249,6 +249,7 @@ class TestOverHttp:
     def test_a_date_is_its_whole_day_in_utc(self, books: Followed) -> None:
         assert self.ask(books, "?effective_up_to=2026-03-02").body["totals"][0]["debits_minor"] == 840
         assert self.ask(books, "?effective_up_to=2026-03-02").body["effective_up_to"] == "2026-03-02T23:59:59.999999Z"
+        assert self.ask(books, "?effective_up_to=9999-12-31").body["totals"] == self.ask(books, "").body["totals"]
         assert self.ask(books, "?effective_up_to=2026-03-01").body["totals"] == []
 
     def test_an_instant_has_an_offset(self, books: Followed) -> None:

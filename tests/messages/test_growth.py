@@ -50,6 +50,7 @@ INSIDE_A_STATEMENT: dict[str, Callable[[int], str]] = {
         "<Ntry " + " ".join(f"xmlns:a{i}='u{i}'" for i in range(n)) + ">" + "<TxDtls/>" * n + "</Ntry>"
     ),
     "a namespace each": lambda n: "".join(f'<a:Ntry xmlns:a="u{i}"/>' for i in range(n)),
+    "elements in a long namespace": lambda n: f"<Ntry xmlns='{'u' * n}'>{'<TxDtls/>' * n}</Ntry>",
     "names": lambda n: "".join(f"<n{i}/>" for i in range(n)),
     "a long name": lambda n: f"<{'n' * n}/>",
     "a long amount": lambda n: f"<Ntry><Amt Ccy='EUR'>{'1' * n}</Amt></Ntry>",

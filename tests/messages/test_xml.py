@@ -170,3 +170,11 @@ def test_an_outer_element_answers_for_what_came_before() -> None:
 
     assert (outer.name, outer.outer.name, outer.outer.text("b"), outer.outer.text("c", "none")) == ("c", "a", "1", "")
     assert (outer.outer.outer.name, outer.outer.outer.text("b")) == ("", "")
+
+
+@pytest.mark.parametrize("place", ["<Document xmlns='{}'/>", "<Document><a:X xmlns:a='{}'/></Document>"])
+def test_a_namespace_of_no_standards_length_is_refused(place: str) -> None:
+    assert list(xml.stream(place.format("u" * xml.MAX_NAMESPACE).encode(), frozenset())) == []
+
+    with pytest.raises(MessageUnreadable):
+        list(xml.stream(place.format("u" * (xml.MAX_NAMESPACE + 1)).encode(), frozenset()))

@@ -11,7 +11,7 @@ by the entries it names; what it cannot see, the nightly proof finds account by 
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from chalicelib.core.errors import InvalidInput
 from chalicelib.core.instants import instant_text
@@ -22,6 +22,7 @@ from chalicelib.ledger.store.discrepancies import Discrepancy
 from chalicelib.ledger.store.proofs import Proof
 from chalicelib.ledger.totals import NOTHING, Moved, differences
 
+LAST_INSTANT = datetime.max.replace(tzinfo=UTC)
 MOST_SHOWN = 100
 """How many accounts that differ one answer names; it is not proved, however many more there are."""
 
@@ -78,8 +79,10 @@ def trial_balance(tenant: str, *, upto: int | None = None, effective_up_to: date
 
 
 def _end(effective_up_to: datetime | None) -> str | None:
-    """The instant's text before which what took effect is counted."""
-    return None if effective_up_to is None else instant_text(effective_up_to + timedelta(microseconds=1))
+    """The instant's text before which what took effect is counted; None: all of it, also where the calendar ends."""
+    if effective_up_to is None or effective_up_to >= LAST_INSTANT:
+        return None
+    return instant_text(effective_up_to + timedelta(microseconds=1))
 
 
 def _by_kind(differing: tuple[Discrepancy, ...]) -> dict[tuple[str, str], int]:

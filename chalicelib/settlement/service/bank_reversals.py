@@ -39,7 +39,7 @@ from chalicelib.settlement.domain.undoing import (
 )
 from chalicelib.settlement.kinds import PAIRED, REVERSED
 from chalicelib.settlement.service.allocations import lift_holds, new_allocation, without_holds
-from chalicelib.settlement.service.placements import Part
+from chalicelib.settlement.service.placements import MAX_RECEIPTS, Part
 from chalicelib.settlement.service.reversals import TakenBack, has_standing, take_back
 from chalicelib.settlement.store import receipts
 from chalicelib.settlement.store.expected import find_expectations
@@ -221,9 +221,10 @@ def _alike(tenant: str, movement: Movement) -> list[str]:
 
 
 def _quoted(tenant: str, movement: Movement) -> tuple[str, ...]:
-    """The receipts of the one payment that it quotes."""
+    """The receipts of the one payment that it quotes; none where it had more than are remembered: another may fit."""
     quoted = find_expectations(tenant, movement.references)
-    return quoted[0].receipts if len(quoted) == 1 else ()
+    known = quoted[0].receipts if len(quoted) == 1 else ()
+    return known if len(known) < MAX_RECEIPTS else ()
 
 
 def _of_quoted(tenant: str, movement: Movement, quoted: tuple[str, ...]) -> list[Receipt]:
