@@ -26,7 +26,7 @@ def ratio(make: Callable[[int], bytes], read: Read, *, most_bytes: int = 1024 * 
 
     `n` grows until reading takes long enough to be measured, or the input has `most_bytes`. A refusal is an answer like
     any other. A busy machine only ever adds to a time, so the least of several is taken, and a bad ratio is measured
-    again. What the process holds already is frozen, so that tidying up before each measurement does not walk all of it.
+    again, over two doublings: one alone can fall together with a cache that no longer holds the input. What the process holds already is frozen, so that tidying up before each measurement does not walk all of it.
     """
     gc.collect()
     gc.freeze()
@@ -40,14 +40,15 @@ def _ratio(make: Callable[[int], bytes], read: Read, most_bytes: int) -> float:
     size = 250
     while len(make(4 * size)) <= most_bytes and _seconds(read, make(size)) < LEAST_SECONDS:
         size *= 2
-    once, twice = make(size), make(2 * size)
+    inputs = [make(size), make(2 * size)]
     found = []
     for _ in range(TRIES):
-        pairs = [(_seconds(read, once), _seconds(read, twice)) for _ in range(ROUNDS)]
-        least, most = (min(times) for times in zip(*pairs, strict=True))
-        found.append(most / least)
-        if found[-1] <= MOST_RATIO or most < LEAST_SECONDS:
+        rounds = [[_seconds(read, one) for one in inputs] for _ in range(ROUNDS)]
+        times = [min(of_one) for of_one in zip(*rounds, strict=True)]
+        found.append((times[-1] / times[0]) ** (1 / (len(times) - 1)))
+        if found[-1] <= MOST_RATIO or times[-1] < LEAST_SECONDS:
             return min(found[-1], MOST_RATIO)
+        inputs = [*inputs[:2], make(4 * size)]
     return min(found)
 
 
