@@ -7,6 +7,9 @@ day's hours, an hour's minutes): what took effect before an instant is a sum ove
 
     2026-03-02T09:30:00Z  =  years before 2026 + months before 03 + days before 02 + hours before 09 + minutes before 30
 
+A minute has two parts, its first instant (`30`) and the rest of it (`30+`): what is dated by a day takes effect at the
+first instant of a minute, however many entries of however many blocks that are.
+
 A block's totals follow from the entries up to its last number alone: written again, they are the same. Leaves to the
 store: reading entries and the kinds of accounts, and where totals are kept.
 """
@@ -114,10 +117,17 @@ def merged(one: Mapping[str, Mapping[str, Moved]], other: Mapping[str, Mapping[s
 
 
 def path(instant: str) -> tuple[tuple[str, str], ...]:
-    """The periods that an instant lies in, from all years to its hour, each with the part of it: the last is a
-    minute."""
+    """The periods that an instant lies in, from all years to its hour, each with the part of it: the last is the first
+    instant of a minute, or the rest of it."""
     parts = [instant[start:end] for start, end in _DIGITS]
+    if not begins_minute(instant):
+        parts[-1] += "+"
     return tuple(("".join(parts[:level]), parts[level]) for level in range(LEVELS))
+
+
+def begins_minute(instant: str) -> bool:
+    """Is an instant's text the first instant of its minute?"""
+    return instant.endswith(":00.000000Z")
 
 
 def before(children: Mapping[str, Mapping[str, Moved]], part: str, currency: str) -> Sums:
@@ -132,6 +142,8 @@ def before(children: Mapping[str, Mapping[str, Moved]], part: str, currency: str
 
 def depth(end: str) -> int:
     """How many levels a cut goes down before an instant: fewer where it is the first of its month, or of a year."""
+    if not begins_minute(end):
+        return LEVELS
     rest = ("-01-01T00:00", "-01T00:00", "T00:00", ":00")
     for level, text in enumerate(rest, start=1):
         if end[:16].endswith(text):

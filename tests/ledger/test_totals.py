@@ -90,6 +90,7 @@ def busy(*, entries: int = 6) -> Ledger:
         ("2026-03-02T00:00:00.000000Z", 3),
         ("2026-03-02T16:00:00.000000Z", 4),
         ("2026-03-02T16:30:00.000000Z", 5),
+        ("2026-01-01T00:00:00.000001Z", 5),
     ],
 )
 def test_a_cut_goes_down_as_far_as_its_instant_is_within_a_period(end: str, levels: int) -> None:
@@ -102,8 +103,10 @@ def test_an_instant_lies_in_five_periods() -> None:
         ("2026", "03"),
         ("202603", "02"),
         ("20260302", "09"),
-        ("2026030209", "30"),
+        ("2026030209", "30+"),
     )
+    assert path("2026-03-02T09:30:00.000000Z")[-1] == ("2026030209", "30")
+    assert path("2026-03-02T09:30:00.000001Z")[-1] == ("2026030209", "30+")
 
 
 def test_totals_at_the_head_are_the_sum_of_all_entries() -> None:
@@ -170,6 +173,33 @@ def test_a_cut_within_a_minute_of_too_many_entries_is_refused() -> None:
         totals.cut(books.tenant, end=end)
 
     assert refused.value.code == "minute_too_busy"
+
+
+def test_a_cut_just_behind_a_midnight_reads_no_entries_however_far_apart_those_of_midnight_are() -> None:
+    books = Ledger()
+    midnight = parse_instant("2026-02-01T00:00:00Z")
+    for i in range(12):
+        books.at(books.bank, books.party, 10**i, midnight if i % 4 == 0 else MONDAY - timedelta(hours=i))
+    told(books)
+    end = instant_text(midnight + timedelta(microseconds=1))
+
+    with patch.object(totals, "MOST_IN_A_MINUTE", 0):
+        assert totals.cut(books.tenant, end=end).sums == books.expected(end=end)
+
+
+def test_a_cut_within_a_minute_reads_those_blocks_alone_that_have_entries_of_it() -> None:
+    books = Ledger()
+    minute = parse_instant("2026-02-01T00:00:00Z")
+    for i in range(32):
+        seconds = {0: 30, 2: 10, 28: 20}.get(i)
+        at = MONDAY - timedelta(minutes=i) if seconds is None else minute + timedelta(seconds=seconds)
+        books.at(books.bank, books.party, 2**i, at)
+    told(books)
+    totals.follow(books.tenant, most_blocks=10)
+    end = instant_text(minute + timedelta(seconds=25))
+
+    with patch.object(totals, "MOST_IN_A_MINUTE", 3):
+        assert totals.cut(books.tenant, end=end).sums == books.expected(end=end)
 
 
 def test_totals_of_one_number_stay_what_they_were() -> None:

@@ -24,6 +24,7 @@ from chalicelib.ledger.totals import (
     Sums,
     added,
     before,
+    begins_minute,
     block_end,
     depth,
     path,
@@ -40,8 +41,9 @@ MOST_BLOCKS = 300
 MOST_TAIL = 10
 """How many blocks of entries may lie behind the last totals that a reader adds up by itself."""
 
-MOST_IN_A_MINUTE = 100
-"""How many blocks are read for a cut within a minute; one that begins a minute needs none."""
+MOST_IN_A_MINUTE = 200
+"""How many blocks with entries of one minute are read for a cut within it; a cut at its first instant, or just behind
+that, needs none."""
 
 PAGE = 100
 MOST_PAGES = 1000
@@ -145,35 +147,47 @@ def _before(tenant: str, base: int, end: str) -> Sums:
     for currency in currencies:
         for period, part in path(end)[: depth(end)]:
             found = added(found, before(store.parts_at(tenant, currency, period, base), part, currency))
-        if not end.endswith(":00.000000Z"):
+        if not begins_minute(end):
             found = added(found, _within_minute(tenant, base, end, currency))
     return found
 
 
 def _within_minute(tenant: str, base: int, end: str, currency: str) -> Sums:
-    """Totals in a currency of what took effect in an instant's minute before it, up to the end of a block."""
-    period, part = path(end)[LEVELS - 1]
-    whole = store.parts_at(tenant, currency, period, base).get(part, {})
-    if not whole:
-        return {}
-    first = _first_block(tenant, base, end, currency)
-    seen: dict[str, Moved] = {}
+    """Totals in a currency of what took effect in an instant's minute before it, but not at the first instant of the
+    minute, up to the end of a block."""
+    place = path(end)[LEVELS - 1]
     found: Sums = {}
-    for at in range(first, min(base, first + MOST_IN_A_MINUTE * BLOCK), BLOCK):
-        effects = store.effects(tenant, feed.run_after(tenant, at, limit=BLOCK))
-        minute = [e for e in effects if e.currency == currency and e.occurred_at[:16] == end[:16]]
+    for number in _blocks_with(tenant, currency, place, base):
+        effects = store.effects(tenant, feed.run_after(tenant, number - BLOCK, limit=BLOCK))
+        minute = [e for e in effects if e.currency == currency and path(e.occurred_at)[LEVELS - 1] == place]
         found = added(found, sums(effect for effect in minute if effect.occurred_at < end))
-        for (kind, _), moved in sums(minute).items():
-            seen[kind] = seen.get(kind, Moved()) + moved
-        if seen == whole:
-            return found
-    sentence = "too many entries took effect in this minute: cut at a whole minute"
-    raise TooLarge("minute_too_busy", sentence, field="effective_up_to", maximum=MOST_IN_A_MINUTE * BLOCK)
+    return found
 
 
-def _first_block(tenant: str, base: int, end: str, currency: str) -> int:
-    """The number behind which the first block begins that has entries of an instant's minute."""
-    period, part = path(end)[LEVELS - 1]
+def _blocks_with(tenant: str, currency: str, place: tuple[str, str], base: int) -> Iterator[int]:
+    """The last numbers of the blocks that have entries of a minute (an hour, and the part of it), up to a block."""
+    period, part = place
+    whole = store.parts_at(tenant, currency, period, base).get(part)
+    if not whole:
+        return
+    known: dict[str, Moved] = {}
+    given = 0
+    first = _first_block(tenant, base, currency, place) + BLOCK
+    for number, parts in store.parts_between(tenant, currency, period, first, base):
+        if parts.get(part, {}) != known:
+            given += 1
+            if given > MOST_IN_A_MINUTE:
+                sentence = "too many entries took effect in this minute: cut at a whole minute"
+                raise TooLarge("minute_too_busy", sentence, field="effective_up_to", maximum=MOST_IN_A_MINUTE * BLOCK)
+            yield number
+            known = parts[part]
+        if known == whole:
+            return
+
+
+def _first_block(tenant: str, base: int, currency: str, place: tuple[str, str]) -> int:
+    """The number behind which the first block begins that has entries of a minute."""
+    period, part = place
     low, high = 0, base // BLOCK
     while low + 1 < high:
         middle = (low + high) // 2

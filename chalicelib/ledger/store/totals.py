@@ -11,7 +11,7 @@ position moves behind them. A total at a number is in the newest row that is not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -38,7 +38,7 @@ from chalicelib.ledger.totals import (
 )
 from chalicelib.storage import records
 from chalicelib.storage.commit import Failed, Stale, commit, write_items
-from chalicelib.storage.reads import BATCH, fetch, get, query
+from chalicelib.storage.reads import BATCH, Page, fetch, get, query
 from chalicelib.storage.records import Versioned
 from chalicelib.storage.tables import (
     AccountItem,
@@ -53,6 +53,9 @@ from chalicelib.storage.tables import (
 
 MOST_KINDS = 10_000
 """How many accounts' kinds a process remembers."""
+
+PAGE = 100
+"""How many rows of a period are read at once."""
 
 _kinds: dict[Key, str] = {}
 
@@ -116,6 +119,19 @@ def sums_at(tenant: str, number: int) -> Sums:
 def parts_at(tenant: str, currency: str, period: str, number: int) -> Children:
     """Totals of a period's parts in a currency, as `sums_at`."""
     return _newest(partial(period_key, tenant, currency, period), number)
+
+
+def parts_between(tenant: str, currency: str, period: str, first: int, last: int) -> Iterator[tuple[int, Children]]:
+    """The totals of a period's parts as each block has changed them, from the end of one block to that of another:
+    each with the block's last number, the oldest first."""
+    low, high = (period_key(tenant, currency, period, number) for number in (first, last))
+    between = (str(low.sort), str(high.sort))
+    page: Page | None = None
+    while page is None or page.last_key is not None:
+        page = query(RecordItem, pk=low.pk, limit=PAGE, after=page and page.last_key, between=between)
+        for item in page.items:
+            row = cast("RecordItem", item)
+            yield int(row.sk), decoded(json.loads(row.doc))
 
 
 def rows_of(tenant: str, number: int, sums_: Sums, periods: Mapping[tuple[str, str], Children]) -> list[Item]:
