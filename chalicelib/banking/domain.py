@@ -69,8 +69,9 @@ class Party:
 class Bank:
     """A bank, and the P-256 key (PEM) by which its callbacks are known.
 
-    Its profile: `rejects_before_booking` (what it rejects it has not debited), `news_days` (weekdays within which it
-    says what becomes of a payout), `debit_days` (weekdays after a payout's day on which it may still debit it).
+    Its profile: `rejects_before_booking` (what it rejects it has not debited), `news_days` (business days within
+    which it says what becomes of a payout), `debit_days` (business days after a payout's day on which it may still
+    debit it), those of where the payout's currency is settled.
     """
 
     bank_id: str

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from chalicelib.banking.domain import Bank
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
-from chalicelib.core.calendars import home_calendar
+from chalicelib.core.calendars import WEEKDAYS, CalendarUnknown, add_business_days, calendar, home_calendar
 from chalicelib.core.errors import Defect
 
 FILE_WITHIN = timedelta(minutes=15)
@@ -16,8 +16,6 @@ FILE_WITHIN = timedelta(minutes=15)
 
 REMINDER = timedelta(days=1)
 """How often a payout is named again that is still overdue."""
-
-SATURDAY = 5
 
 UNSENT = frozenset({State.CREATED, State.SENDING})
 AWAITED = frozenset({State.SENT, State.ACCEPTED, State.PARTLY_RETURNED})
@@ -50,17 +48,22 @@ def is_pending(payout: Payout) -> bool:
     return payout.state in PENDING or (payout.state is State.RETURNED and not payout.debit_reference)
 
 
-def weekdays_after(day: date, count: int) -> date:
-    """The day that many weekdays later, Saturdays and Sundays not counted."""
-    while count > 0:
-        day += timedelta(days=1)
-        count -= day.weekday() < SATURDAY
-    return day
+def proof_day(payout: Payout, bank: Bank) -> date | None:
+    """The last day on which the bank may still book a debit of what it has rejected, by the business days of where the
+    currency is settled; None where those are not known that far, so that nothing proves it yet."""
+    try:
+        return add_business_days(home_calendar(payout.currency), payout.execute_on, bank.debit_days)
+    except CalendarUnknown:
+        return None
 
 
-def proof_day(payout: Payout, bank: Bank) -> date:
-    """The last day on which the bank may still book a debit of what it has rejected."""
-    return weekdays_after(payout.execute_on, bank.debit_days)
+def _alarm_day(payout: Payout, day: date, count: int) -> date:
+    """The day that many business days later, by which news is awaited: weekdays where those are not known that far, as
+    an alarm is better early than late."""
+    try:
+        return add_business_days(home_calendar(payout.currency), day, count)
+    except CalendarUnknown:
+        return add_business_days(calendar(WEEKDAYS), day, count)
 
 
 def _overdue_at(payout: Payout, bank: Bank) -> datetime | None:
@@ -72,9 +75,9 @@ def _overdue_at(payout: Payout, bank: Bank) -> datetime | None:
     if payout.state is State.UNKNOWN:
         return at
     if payout.state is State.REJECTION_UNPROVED:
-        return days.begins(proof_day(payout, bank) + timedelta(days=1))
+        return days.begins(_alarm_day(payout, payout.execute_on, bank.debit_days) + timedelta(days=1))
     last_day = max(payout.execute_on, days.day_of(at))
-    return days.begins(weekdays_after(last_day, bank.news_days) + timedelta(days=1))
+    return days.begins(_alarm_day(payout, last_day, bank.news_days) + timedelta(days=1))
 
 
 def _progress(payout: Payout) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from chalicelib.banking.domain import Bank
@@ -34,7 +34,7 @@ class News:
 @dataclass(frozen=True, slots=True)
 class Word:
     """What a status report says of one payment, and its place (`part`). `reasons`: its own first (perhaps empty), then
-    those of the file and its batches."""
+    those of the file and of its batch."""
 
     part: str
     payout_id: str
@@ -47,16 +47,35 @@ class Word:
 def words_of(report: StatusReport) -> Iterator[Word]:
     """What a pain.002 says, payment by payment; without payments it speaks of the whole file, which is named after its
     one payout."""
-    outer = [(report.group_status, report.group_reason), *((batch.status, batch.reason) for batch in report.batches)]
-    general = tuple(dict.fromkeys(reason for _, reason in outer if reason))
+    of_batches: dict[str, list[str]] = {}
+    for batch in report.batches:
+        of_batches.setdefault(batch.batch_id, [report.group_reason]).append(batch.reason)
+    general = {batch_id: _counting(reasons) for batch_id, reasons in of_batches.items()}
     for number, payment in enumerate(report.payments):
         payout_id = payment.end_to_end_id or payment.instruction_id
-        reasons = (payment.reason, *general)
+        reasons = (payment.reason, *general.get(payment.batch_id, (report.group_reason,)))
         yield Word(str(number), payout_id, payment.status, reasons, payment.problem, payment.problem_at)
     if not report.payments:
-        # A batch's word is nearer than the group's.
-        for status, reason in [word for word in outer if word[0]][-1:]:
-            yield Word("0", report.original_message_id, status, (reason, *general))
+        yield from _word_of_file(report)
+
+
+def _word_of_file(report: StatusReport) -> Iterator[Word]:
+    """What the batches say, which are nearer to the payment than the group; where two say different things, nothing is
+    taken from them."""
+    said = [(batch.status, batch.reason) for batch in report.batches if batch.status]
+    said = said or [(report.group_status, report.group_reason)]
+    status, reason = said[-1]
+    problem = "element_twice" if len({status for status, _ in said}) > 1 else ""
+    if status:
+        general = _counting([report.group_reason, *(batch.reason for batch in report.batches)])
+        at = "OrgnlPmtInfAndSts/PmtInfSts" if problem else ""
+        yield Word("0", report.original_message_id, status, (reason, *general), problem, at)
+
+
+def _counting(reasons: Iterable[str]) -> tuple[str, ...]:
+    """The first reason, and those that change what a refusal means: few, however many a report gives."""
+    distinct = tuple(dict.fromkeys(filter(None, reasons)))
+    return (*distinct[:1], *(reason for reason in distinct[1:] if reason in HAD_ALREADY | PERHAPS_HAD))
 
 
 def news_of(word: Word) -> News | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 
 from chalicelib.messages import xml
@@ -27,7 +27,7 @@ from chalicelib.messages.model import (
     Status,
 )
 from chalicelib.messages.said_once import standing_twice
-from chalicelib.messages.values import count, day, instant, minor_units, reference
+from chalicelib.messages.values import count, day, instant, is_midnight, minor_units, reference
 from chalicelib.messages.watch import Watch, unwatched
 from chalicelib.messages.xml import Node, Outer, children, find, text
 
@@ -244,7 +244,7 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
             starts_at=instant(text(node, "FrToDt", "FrDtTm")),
             ends_at=instant(text(node, "FrToDt", "ToDtTm")),
             starts_on=day(text(node, "FrToDt", "FrDtTm")),
-            ends_on=day(text(node, "FrToDt", "ToDtTm")),
+            ends_on=_last_day(find(node, "FrToDt"), reading),
             balances=tuple(reading.balances),
             entries=tuple(reading.entries),
             warnings=tuple(sorted(reading.warnings)),
@@ -257,6 +257,17 @@ def _statement(node: Node, outer: Outer, reading: _Reading) -> None:
     reading.balances.clear()
     reading.entries.clear()
     reading.warnings.clear()
+
+
+def _last_day(period: Node | None, reading: _Reading) -> date | None:
+    """The last day of a period. One that ends as a day begins ends with the day before, unless the closing balance or
+    an entry is of that day."""
+    first, stated = day(text(period, "FrDtTm")), text(period, "ToDtTm")
+    last = day(stated)
+    if first is None or last is None or last <= first or not is_midnight(stated):
+        return last
+    dated = {balance.on for balance in reading.balances} | {entry.booked_on for entry in reading.entries}
+    return last if last in dated else last - timedelta(days=1)
 
 
 def _balance_twice(reading: _Reading) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from chalicelib.messages import xml
@@ -25,12 +25,14 @@ class _Reading:
     group_reason: str = ""
     batches: list[BatchStatus] = field(default_factory=list)
     payments: list[PaymentStatus] = field(default_factory=list)
+    in_batch: list[PaymentStatus] = field(default_factory=list)
 
 
 def read(body: bytes, watch: Watch = unwatched) -> StatusReport:
     """The status report. Raises MessageUnreadable; `missing_element` when it names no original file.
 
-    A payment the bank lists without a status of its own has that of its batch, else that of the file.
+    A payment the bank lists without a status of its own has that of its batch, else that of the file, wherever in the
+    batch or the report they stand.
     """
     reading = _Reading()
     steps = {"GrpHdr": _header, "OrgnlGrpInfAndSts": _group, "TxInfAndSts": _payment, "OrgnlPmtInfAndSts": _batch}
@@ -45,7 +47,7 @@ def read(body: bytes, watch: Watch = unwatched) -> StatusReport:
         group_status=reading.group_status,
         group_reason=reading.group_reason,
         batches=tuple(reading.batches),
-        payments=tuple(reading.payments),
+        payments=tuple(_completed(payment, "", reading.group_status) for payment in reading.payments),
     )
 
 
@@ -73,12 +75,13 @@ def _group(node: Node, outer: Outer, reading: _Reading) -> None:
 def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
     reason, info = _reason(node)
     twice = standing_twice(node)
-    reading.payments.append(
+    kept = reading.in_batch if outer.name == "OrgnlPmtInfAndSts" else reading.payments
+    kept.append(
         PaymentStatus(
             end_to_end_id=reference(text(node, "OrgnlEndToEndId")),
             instruction_id=reference(text(node, "OrgnlInstrId")),
-            batch_id=reference(outer.text("OrgnlPmtInfId")),
-            status=text(node, "TxSts") or outer.text("PmtInfSts") or reading.group_status,
+            batch_id="",
+            status=text(node, "TxSts"),
             reason=reason,
             info=info,
             problem="element_twice" if twice else "",
@@ -90,7 +93,14 @@ def _payment(node: Node, outer: Outer, reading: _Reading) -> None:
 def _batch(node: Node, outer: Outer, reading: _Reading) -> None:
     _check_once(node)
     reason, _ = _reason(node)
-    reading.batches.append(BatchStatus(reference(text(node, "OrgnlPmtInfId")), text(node, "PmtInfSts"), reason))
+    batch = BatchStatus(reference(text(node, "OrgnlPmtInfId")), text(node, "PmtInfSts"), reason)
+    reading.batches.append(batch)
+    reading.payments += [_completed(payment, batch.batch_id, batch.status) for payment in reading.in_batch]
+    reading.in_batch.clear()
+
+
+def _completed(payment: PaymentStatus, batch_id: str, status: str) -> PaymentStatus:
+    return replace(payment, batch_id=payment.batch_id or batch_id, status=payment.status or status)
 
 
 def _reason(node: Node) -> tuple[str, str]:

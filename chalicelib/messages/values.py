@@ -12,6 +12,7 @@ from chalicelib.messages.errors import MessageUnreadable
 
 _DECIMAL = re.compile(r"(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,15}", re.ASCII)
+_MIDNIGHT = re.compile(r"T00:00(:00(\.0+)?)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 MAX_AMOUNT_TEXT = 40
 PLACEHOLDERS = frozenset(
     """
@@ -68,6 +69,11 @@ def day(text: str) -> date | None:
         return date.fromisoformat(text[:10])
     except ValueError:
         return None
+
+
+def is_midnight(text: str) -> bool:
+    """Whether a date-time text is the first instant of its day, wherever it was written."""
+    return _MIDNIGHT.fullmatch(text[10:]) is not None
 
 
 def instant(text: str) -> datetime | None:

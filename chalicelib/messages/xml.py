@@ -132,6 +132,7 @@ def stream(body: bytes, names: frozenset[str], watch: Watch = unwatched) -> Iter
             node.text = (element.text or "").strip()
             check_size("characters of a text", len(node.text), MAX_TEXT)
             if node.name in names:
+                watch()
                 yield node, Outer(tuple(open_nodes))
             elif open_nodes:
                 open_nodes[-1].children.setdefault(node.name, []).append(node)

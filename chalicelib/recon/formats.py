@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from chalicelib.core.errors import InvalidInput, TooLarge
 from chalicelib.messages import model
+from chalicelib.messages.watch import Watch, unwatched
 
 MOST_BYTES = 4 * 1024 * 1024
 MOST_STATEMENTS = 90
@@ -12,23 +15,27 @@ UNKNOWN_STATUS = frozenset({"status_unknown", "status_missing"})
 """Problems of entries that the statement's own balances decide: where it foots without them, they are not booked."""
 
 
-def read_statements(raw: bytes) -> tuple[model.Statement, ...]:
+def read_statements(raw: bytes, watch: Watch = unwatched) -> tuple[model.Statement, ...]:
     """The statements in a file, those too that cannot be taken (see `fault_of`).
 
-    Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, TooLarge `too_many_statements`,
-    `too_many_lines`.
+    Raises MessageUnreadable (its codes say why), InvalidInput `not_a_statement`, and what `watch` raises.
     """
     # The parsers and the XML library below them are for those who upload: no other cold start loads them.
     from chalicelib.messages import detect  # noqa: PLC0415
 
-    message = detect.read(raw)
+    message = detect.read(raw, watch)
     if not isinstance(message, model.AccountReport) or message.kind != "statement":
         raise InvalidInput("not_a_statement", "send a camt.053: a bank's statement")
-    if len(message.statements) > MOST_STATEMENTS:
-        raise TooLarge("too_many_statements", f"at most {MOST_STATEMENTS} statements a file", maximum=MOST_STATEMENTS)
-    if sum(len(statement.entries) for statement in message.statements) > MOST_LINES:
-        raise TooLarge("too_many_lines", f"at most {MOST_LINES} lines a file", maximum=MOST_LINES)
     return message.statements
+
+
+def check_amounts(own: Collection[model.Statement]) -> None:
+    """Raise TooLarge `too_many_statements` or `too_many_lines` where a file has more statements of the tenant's own
+    accounts, or more entries in them, than it may. Those of others do not count."""
+    if len(own) > MOST_STATEMENTS:
+        raise TooLarge("too_many_statements", f"at most {MOST_STATEMENTS} statements a file", maximum=MOST_STATEMENTS)
+    if sum(len(statement.entries) for statement in own) > MOST_LINES:
+        raise TooLarge("too_many_lines", f"at most {MOST_LINES} lines a file", maximum=MOST_LINES)
 
 
 def fault_of(statement: model.Statement, number: int) -> InvalidInput | None:

@@ -48,10 +48,12 @@ class StatementReceipt(msgspec.Struct, frozen=True):
 
 class UploadWarning(msgspec.Struct, frozen=True):
     """The place, from 1, of a statement that was not taken, and why: `unknown_bank_account` (no account of yours),
-    `statement_differs`, or what in it cannot be read, with its place in `facts`."""
+    `statement_differs`, or what in it cannot be read, with its place in `facts`. `through`: the place of the last of a
+    row of statements that were not taken for the same reason."""
 
     code: str
     statement: int
+    through: int
     facts: dict[str, Any]
 
 
@@ -274,7 +276,10 @@ def file_view(file: File) -> StatementFileView:
         uploaded_by=file.uploaded_by,
         uploaded_at=instant_text(file.uploaded_at),
         lines=file.lines,
-        warnings=[UploadWarning(each.code, each.statement, _facts(each.facts)) for each in file.refused],
+        warnings=[
+            UploadWarning(each.code, each.statement, each.through or each.statement, _facts(each.facts))
+            for each in file.refused
+        ],
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import cast
 
-from chalicelib.core.instants import END_OF_TIME, LONG_AGO, instant_text
+from chalicelib.core.instants import LONG_AGO, instant_text
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, update, write_if
 from chalicelib.storage.reads import Found, KeyPage, fetch, get, index_page
@@ -156,16 +156,18 @@ def resume(found: Found, key: Key, now: datetime) -> Write | None:
 
 def find_suspended(tenant: str, record_id: str) -> Key | None:
     """Where a suspended record is kept, or None. The index is eventual: one suspended a moment ago may be missing."""
+    return next((key for key in suspended_keys(tenant) if key.pk == f"{tenant}#{record_id}"), None)
+
+
+def suspended_keys(tenant: str) -> Iterator[Key]:
+    """The keys of a tenant's suspended records, those suspended first first. Eventual."""
     after: Item | None = None
     more = True
     while more:
         page = _page(_suspended_list(tenant), after=after, limit=PAGE)
-        for key in page.keys:
-            if key.pk == f"{tenant}#{record_id}":
-                return key
+        yield from page.keys
         after = page.last_key
         more = after is not None
-    return None
 
 
 def suspended_records(tenant: str, *, after: Item | None, limit: int) -> Listing[SuspendedRecord]:
@@ -177,10 +179,10 @@ def suspended_records(tenant: str, *, after: Item | None, limit: int) -> Listing
     return Listing(tuple(_suspended(item) for item in shown), page.last_key)
 
 
-def later_keys(now: datetime, shard: int, *, after: Item | None, limit: int) -> KeyPage:
-    """One page of the keys of records whose time is still to come, of one part of the list of what is due, the earliest
-    first. Eventual, as `due_in_turn`."""
-    return _page(f"due#{shard}", after=after, limit=limit, between=(instant_text(now), END_OF_TIME))
+def listed_keys(shard: int, *, after: Item | None, limit: int) -> KeyPage:
+    """One page of the keys of records that time will do something to, overdue ones too, of one part of the list of what
+    is due, the earliest first. Eventual, as `due_in_turn`."""
+    return _page(f"due#{shard}", after=after, limit=limit)
 
 
 def _due_positions(now: datetime) -> Iterator[DuePosition]:

@@ -8,17 +8,18 @@ once more under one that needs no version.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace as changed
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
+from chalicelib.access.store import list_tenants
 from chalicelib.core.errors import Conflict, NotFound
 from chalicelib.core.values import dataclass
 from chalicelib.storage.commit import Stale, Write, check, write_if
-from chalicelib.storage.due import later_keys
+from chalicelib.storage.due import listed_keys, suspended_keys
 from chalicelib.storage.reads import Found, fetch
 from chalicelib.storage.records import (
     DUE_SHARDS,
@@ -77,16 +78,33 @@ class Published:
 @dataclass(frozen=True, slots=True)
 class Recounting:
     """How far the clocks of all trades have been counted by the calendars' `versions`: which part of the list of what
-    is due, and after which key of it."""
+    is due, or, as the last part, of tenants with suspended trades, and after which key of it.
+
+    Passes over all parts follow each other until one finds nothing to count and fails with none: `counted` and `failed`
+    are of this pass, `failed_passes` in a row delay the next, which begins at `begins_at`.
+    """
 
     versions: str
     shard: int = 0
     after: dict[str, dict[str, str]] | None = None
+    counted: int = 0
+    failed: int = 0
+    failed_passes: int = 0
+    begins_at: datetime | None = None
 
     @property
     def is_done(self) -> bool:
-        """Whether every part was gone through."""
-        return self.shard == DUE_SHARDS
+        """Whether every part was gone through, with nothing left to count."""
+        return self.shard > DUE_SHARDS
+
+    def onward(self, *, counted: int, failed: int, now: datetime) -> Recounting:
+        """After a page of which so many were counted anew and so many failed: the next pass where this one is over."""
+        after = changed(self, counted=self.counted + counted, failed=self.failed + failed)
+        if not after.is_done or not (after.counted or after.failed):
+            return after
+        passes = self.failed_passes + 1 if after.failed else 0
+        begins = now + min(FIRST_DELAY * 2 ** (passes - 1), LONGEST_DELAY) if passes else None
+        return Recounting(self.versions, failed_passes=passes, begins_at=begins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +114,10 @@ class TradesPage:
     trades: tuple[tuple[str, str], ...]
     next: Recounting
 
+
+FIRST_DELAY = timedelta(hours=1)
+LONGEST_DELAY = timedelta(days=1)
+"""How long after a pass with failures the next one begins: the delay doubles."""
 
 _RECOUNTING = record_key("calendars", "recounting")
 
@@ -221,14 +243,19 @@ def save_recounting(after: Recounting, before: Versioned[Recounting]) -> Version
     return Versioned(after, before.version + 1) if write_if(write) else None
 
 
-def running_trades(at: Recounting, now: datetime, *, limit: int) -> TradesPage:
-    """The next trades that time will do something to, by tenant and id, and how far all have been counted after them.
-    A clock that waits for its calendar is among them."""
-    page = later_keys(now, at.shard, after=at.after, limit=limit)
-    owners = (key.pk.partition("#") for key in page.keys)
+def running_trades(at: Recounting, *, limit: int) -> TradesPage:
+    """The next trades that time will do something to, overdue and suspended ones too, by tenant and id, and how far all
+    have been counted after them. A clock that waits for its calendar is among them."""
+    if at.shard == DUE_SHARDS:
+        tenants = list_tenants(after=at.after, limit=limit)
+        keys: Iterable[Key] = (key for tenant in tenants.values for key in suspended_keys(tenant.tenant_id))
+        last = tenants.last_key
+    else:
+        page = listed_keys(at.shard, after=at.after, limit=limit)
+        keys, last = page.keys, page.last_key
+    owners = (key.pk.partition("#") for key in keys)
     trades = tuple((tenant, record_id) for tenant, _, record_id in owners if _TRADE_ID.fullmatch(record_id))
-    onward = changed(at, after=page.last_key) if page.last_key else changed(at, after=None, shard=at.shard + 1)
-    return TradesPage(trades, onward)
+    return TradesPage(trades, changed(at, after=last) if last else changed(at, after=None, shard=at.shard + 1))
 
 
 def template_key(tenant: str, template_id: str, version: int | None = None) -> Key:

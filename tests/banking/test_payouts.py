@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.banking.domain import Bank
+from chalicelib.banking.payout_ageing import proof_day, with_clock
 from chalicelib.banking.payout_postings import (
     creation_postings,
     rejection_postings,
@@ -298,6 +300,36 @@ def test_a_status_report_says_this_of_the_payout(message: StatusReport, news: Ne
     assert [each for each in told_of if each] == ([] if news is None else [news])
 
 
+@pytest.mark.parametrize("statuses", [("RJCT", "ACSC"), ("ACSC", "RJCT"), ("PDNG", "RJCT")])
+def test_batches_that_say_different_things_of_one_payment_are_not_guessed_at(statuses: tuple[str, str]) -> None:
+    batches = [BatchStatus(f"b{i}", status, "") for i, status in enumerate(statuses)]
+    (word,) = words_of(whole("PART", "", *batches))
+
+    with pytest.raises(InvalidInput) as refused:
+        news_of(word)
+
+    assert (refused.value.code, refused.value.facts["field"]) == ("element_twice", "OrgnlPmtInfAndSts/PmtInfSts")
+
+
+def test_batches_that_say_the_same_say_it_once() -> None:
+    batches = (BatchStatus("b0", "RJCT", "AC04"), BatchStatus("b1", "", ""), BatchStatus("b2", "RJCT", "AC04"))
+
+    assert [news_of(word) for word in words_of(whole("PART", "", *batches))] == [
+        News(PAYOUT_ID, Event.REJECTED, "AC04")
+    ]
+
+
+def test_the_reason_of_another_batch_is_not_a_payments() -> None:
+    payments = (PaymentStatus(PAYOUT_ID, PAYOUT_ID, "b0", "RJCT", ""),)
+    for batch_id, event in (("b0", Event.SENT), ("b1", Event.REJECTED)):
+        batches = (BatchStatus("b0", "RJCT", "") if batch_id != "b0" else BatchStatus("b0", "RJCT", "DUPL"),)
+        batches += (BatchStatus("b1", "RJCT", "DUPL"),)
+        (word,) = words_of(StatusReport("MB-P002-1", None, PAYOUT_ID, "", "", batches=batches, payments=payments))
+        news = news_of(word)
+        assert news is not None
+        assert news.event is event
+
+
 def test_a_status_nobody_knows_is_refused() -> None:
     with pytest.raises(InvalidInput) as refused:
         news_of(next(words_of(report("XXXX"))))
@@ -329,3 +361,31 @@ def test_a_file_told_to_be_there_already_does_not_fail_a_payout() -> None:
 
         assert news is not None
         assert advance(before, news.event, reason=news.reason).state is not State.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("currency", "execute_on", "days", "last"),
+    [
+        ("CNY", date(2026, 2, 13), 3, date(2026, 2, 25)),  # Saturday the 14th is worked, the 15th to the 23rd are free
+        ("EUR", date(2026, 4, 2), 1, date(2026, 4, 7)),  # Good Friday and Easter Monday are no days of TARGET
+        ("USD", date(2026, 11, 25), 1, date(2026, 11, 27)),  # Thanksgiving
+        ("CNY", date(2026, 12, 30), 3, None),  # China's days of 2027 are not known
+    ],
+)
+def test_a_rejected_payouts_debit_is_possible_for_business_days_of_its_currency(
+    currency: str, execute_on: date, days: int, last: date | None
+) -> None:
+    sent = replace(payout(), currency=currency, execute_on=execute_on)
+    bank = Bank("bank_late", "Late Bank", "", rejects_before_booking=False, debit_days=days)
+
+    assert proof_day(sent, bank) == last
+
+
+NEW_YEAR = datetime(2026, 12, 30, 4, tzinfo=UTC)
+
+
+def test_news_is_awaited_by_weekdays_where_the_business_days_are_not_known() -> None:
+    sent = replace(payout(), execute_on=date(2026, 12, 30), news_at=NEW_YEAR)
+    waiting = with_clock(sent, replace(sent, state=State.SENT), Bank("b", "B", "", news_days=3), now=NEW_YEAR)
+
+    assert waiting.due_at == datetime(2027, 1, 4, 16, tzinfo=UTC)

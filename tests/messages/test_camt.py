@@ -168,6 +168,26 @@ def test_an_entry_without_details_stands_for_itself() -> None:
     assert (only.entries[0].details, only.entries[0].stated_details, only.warnings) == ((), None, ())
 
 
+@pytest.mark.parametrize(
+    ("ends", "closing", "last"),
+    [
+        ("2026-03-03T00:00:00", "2026-03-02", 2),
+        ("2026-03-03T00:00:00.000Z", "2026-03-02", 2),
+        ("2026-03-03T00:00:00+08:00", "2026-03-02", 2),
+        ("2026-03-03T00:00:00", "2026-03-03", 3),
+        ("2026-03-03T00:00:01", "2026-03-02", 3),
+        ("2026-03-03T23:59:59", "2026-03-02", 3),
+        ("2026-03-03", "2026-03-02", 3),
+        ("2026-03-02T00:00:00", "2026-03-02", 2),
+    ],
+)
+def test_a_period_that_ends_as_a_day_begins_ends_with_the_day_before(ends: str, closing: str, last: int) -> None:
+    period = f"<FrToDt><FrDtTm>2026-03-02T00:00:00</FrDtTm><ToDtTm>{ends}</ToDtTm></FrToDt>"
+    only = read_one(period, balance("CLBD", "1.00").replace("2026-03-02", closing))
+
+    assert (only.starts_on, only.ends_on) == (date(2026, 3, 2), date(2026, 3, last))
+
+
 def test_a_batch_shows_how_many_of_its_details_are_missing() -> None:
     batch = "<Btch><NbOfTxs>3</NbOfTxs></Btch>" + detail("4.00") + detail("6.00")
 

@@ -43,6 +43,28 @@ def test_a_file_refused_outright_lists_no_payment() -> None:
     assert (report.batches, report.payments) == ((), ())
 
 
+@pytest.mark.parametrize("place", ["before", "between", "behind"])
+def test_a_payment_without_a_status_has_its_batchs_wherever_that_stands(place: str) -> None:
+    said = {place: "<OrgnlPmtInfId>B</OrgnlPmtInfId><PmtInfSts>RJCT</PmtInfSts>"}
+    payments = [f"<TxInfAndSts><OrgnlEndToEndId>pay_{i}</OrgnlEndToEndId></TxInfAndSts>" for i in (1, 2)]
+    inside = said.get("before", "") + payments[0] + said.get("between", "") + payments[1] + said.get("behind", "")
+    batch = f"<OrgnlPmtInfAndSts>{inside}</OrgnlPmtInfAndSts>"
+    group = "<OrgnlGrpInfAndSts><OrgnlMsgId>F</OrgnlMsgId><GrpSts>PART</GrpSts></OrgnlGrpInfAndSts>"
+
+    report = pain002.read(f"<Document><CstmrPmtStsRpt>{batch}{group}</CstmrPmtStsRpt></Document>".encode())
+
+    assert [(one.batch_id, one.status) for one in report.payments] == [("B", "RJCT"), ("B", "RJCT")]
+
+
+def test_a_payment_without_a_status_or_a_batchs_has_the_files_wherever_that_stands() -> None:
+    batch = "<OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>pay_1</OrgnlEndToEndId></TxInfAndSts></OrgnlPmtInfAndSts>"
+    group = "<OrgnlGrpInfAndSts><OrgnlMsgId>F</OrgnlMsgId><GrpSts>RJCT</GrpSts></OrgnlGrpInfAndSts>"
+
+    for body in (group + batch, batch + group):
+        report = pain002.read(f"<Document><CstmrPmtStsRpt>{body}</CstmrPmtStsRpt></Document>".encode())
+        assert [one.status for one in report.payments] == ["RJCT"]
+
+
 def test_a_report_about_no_file_is_refused() -> None:
     with pytest.raises(MessageUnreadable) as refusal:
         pain002.read(b"<Document><CstmrPmtStsRpt><GrpHdr><MsgId>S</MsgId></GrpHdr></CstmrPmtStsRpt></Document>")

@@ -111,7 +111,7 @@ def test_a_statement_of_an_account_that_is_not_ours_is_left_out_with_a_warning(
     answer = upload("ten_1", camt(sheet(3, iban=OTHER), sheet(20))).item.data
     load_rest("ten_1")
 
-    assert answer["warnings"] == [{"code": "unknown_bank_account", "statement": 1, "facts": {}}]
+    assert answer["warnings"] == [{"code": "unknown_bank_account", "statement": 1, "through": 1, "facts": {}}]
     assert [each["iban"] for each in answer["statements"]] == [IBAN]
     file, statements = questions.get_file("ten_1", file_of("ten_1").file_id)
     assert (file.status, [one.statement for one in file.refused], [each.iban for each in statements]) == (

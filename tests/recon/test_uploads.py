@@ -17,8 +17,8 @@ from chalicelib.recon import store
 from chalicelib.recon.chaining import chain
 from chalicelib.recon.domain import Reconciled, Upload, lines_of, new_statement
 from chalicelib.recon.files import File, file_id
-from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, read_statements
-from chalicelib.recon.service import questions
+from chalicelib.recon.formats import MOST_BYTES, MOST_LINES, check_amounts, read_statements
+from chalicelib.recon.service import questions, uploads
 from chalicelib.recon.service.corrections import CorrectStatement, correct_statement
 from chalicelib.recon.service.loading import CHUNK, Told, store_statement
 from chalicelib.recon.service.uploads import upload_statement
@@ -405,7 +405,7 @@ def test_a_file_of_more_lines_than_allowed_is_refused() -> None:
     raw = camt(Sheet()).replace(b"</Stmt>", entry * (MOST_LINES + 1) + b"</Stmt>")
 
     with pytest.raises(TooLarge) as refusal:
-        read_statements(raw)
+        check_amounts(read_statements(raw))
 
     assert len(raw) < MOST_BYTES
     assert (refusal.value.code, refusal.value.facts) == ("too_many_lines", {"maximum": MOST_LINES})
@@ -425,6 +425,28 @@ def test_a_file_beyond_its_limits_is_refused(books: Tables) -> None:
     assert refused(b" " * (MOST_BYTES + 1), TooLarge).code == "file_too_large"
     assert refused(camt(*days), TooLarge).code == "too_many_statements"
     assert files() == [("quarantined", "too_many_statements")]
+
+
+def test_the_statements_of_others_do_not_count(books: Tables) -> None:
+    """A group's treasury sends one file for all its houses: 300 statements, two of them of this marketplace."""
+    others = [Sheet(iban=f"NL91OTHR{i:010}") for i in range(300)]
+
+    answer = send(camt(*others[:200], Sheet(), *others[200:], Sheet().next())).item.data
+
+    assert [each["status"] for each in answer["statements"]] == ["loaded", "loaded"]
+    assert answer["warnings"] == [
+        {"code": "unknown_bank_account", "statement": 1, "through": 200, "facts": {}},
+        {"code": "unknown_bank_account", "statement": 202, "through": 301, "facts": {}},
+    ]
+
+
+def test_a_file_that_takes_too_long_to_read_is_kept_in_quarantine(
+    books: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MOST_READ_SECONDS", 0)
+
+    assert refused(camt(Sheet()), InvalidInput).code == "message_took_too_long"
+    assert files() == [("quarantined", "message_took_too_long")]
 
 
 def test_a_refused_call_leaves_its_key_free(books: Tables) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -40,6 +40,16 @@ def counted_by_another(place: Trading, deal: Deal, deemed_at: datetime | None) -
     place.put(replace(trade, progress={KEY: progress}))
 
 
+def suspend(tables: Tables, place: Trading, deal: Deal) -> None:
+    """Have a trade be where the schedule leaves one that failed too often."""
+    tables.client.update_item(
+        TableName=f"{tables.prefix}-records",
+        Key={"pk": {"S": f"{place.tenant}#{deal.trade_id}"}, "sk": {"S": "state"}},
+        UpdateExpression="SET due_key = :list",
+        ExpressionAttributeValues={":list": {"S": f"suspended#{place.tenant}"}},
+    )
+
+
 def events(tables: Tables, place: Trading) -> list[JournalItem]:
     return [item for item in journal_of(tables, place.tenant) if item.kind == RECOUNTED]
 
@@ -72,7 +82,7 @@ def test_a_clock_that_waits_is_no_business_of_what_is_due(place: Trading, waitin
 def test_a_new_version_counts_the_clocks_that_waited_and_says_so(tables: Tables, place: Trading, waiting: Deal) -> None:
     run = recount_all("CN.2", NOW)
 
-    assert (run.trades, run.recounted, run.failures) == (1, 1, ())
+    assert (run.recounted, run.failures) == (1, ())
     assert clock(place, waiting).deemed_at == THURSDAY_BEGINS
     (event,) = events(tables, place)
     assert event.data == {
@@ -91,7 +101,7 @@ def test_the_same_versions_are_counted_by_once(place: Trading, waiting: Deal) ->
     counted_by_another(place, waiting, None)
 
     assert recount_all("CN.2", NOW).trades == 0
-    assert recount_all("CN.3", NOW).trades == 1
+    assert recount_all("CN.3", NOW).recounted == 1
 
 
 def test_a_run_that_was_stopped_is_gone_on_with(place: Trading, waiting: Deal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +129,33 @@ def test_a_trade_that_fails_does_not_stop_the_others(tables: Tables, place: Trad
 
     assert [trade_id for trade_id, _ in run.failures] == [broken.trade_id]
     assert clock(place, waiting).deemed_at == THURSDAY_BEGINS
+
+
+def test_a_trade_that_fails_has_another_pass_later_each_time(
+    place: Trading, waiting: Deal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, fails = recounting.recount_trade, [True, True]
+
+    def throttled(tenant: str, trade_id: str, *, now: datetime) -> bool:
+        if fails and fails.pop():
+            raise TimeoutError
+        return real(tenant, trade_id, now=now)
+
+    monkeypatch.setattr(recounting, "recount_trade", throttled)
+    runs = [recount_all("CN.2", NOW + timedelta(hours=hours)) for hours in range(5)]
+
+    assert [len(run.failures) for run in runs] == [1, 1, 0, 0, 0]
+    assert [run.recounted for run in runs] == [0, 0, 0, 1, 0]
+    assert clock(place, waiting).deemed_at is not None
+
+
+def test_an_overdue_trade_and_a_suspended_one_are_counted_too(tables: Tables, place: Trading, waiting: Deal) -> None:
+    overdue = place.delivered(CHINA)
+    counted_by_another(place, overdue, NOW - timedelta(days=1))
+    suspend(tables, place, waiting)
+
+    assert recount_all("CN.2", NOW).recounted == 2
+    assert clock(place, waiting).deemed_at == clock(place, overdue).deemed_at == THURSDAY_BEGINS
 
 
 def test_two_runs_at_once_count_once(tables: Tables, place: Trading, waiting: Deal) -> None:

@@ -26,7 +26,8 @@ def ratio(make: Callable[[int], bytes], read: Read, *, most_bytes: int = 1024 * 
 
     `n` grows until reading takes long enough to be measured, or the input has `most_bytes`. A refusal is an answer like
     any other. A busy machine only ever adds to a time, so the least of several is taken, and a bad ratio is measured
-    again, over two doublings: one alone can fall together with a cache that no longer holds the input. What the process holds already is frozen, so that tidying up before each measurement does not walk all of it.
+    again, over two doublings: one alone can fall together with a cache that no longer holds the input. What the process
+    holds already is frozen, so that tidying up before each measurement does not walk all of it.
     """
     gc.collect()
     gc.freeze()

@@ -251,6 +251,44 @@ def test_silence_is_no_acceptance_before_its_calendars_own_version_ends_it(
     assert is_outdated(life.terms, life.trade, KEY) is outdated
 
 
+def test_a_dispute_counts_a_clock_of_another_version_by_this_one() -> None:
+    """That version did not know of Qingming, the 4th to the 6th of April, and had it end a day early."""
+    since = "2026-04-02T09:00+08:00"
+    life = counted_by_another(silent(since=since), deemed_at=at("2026-04-06T00:00+08:00"))
+    life.dispute(1_000)
+
+    assert clock(life).days_left == 3
+
+
+def test_a_dispute_after_a_clock_would_have_ended_by_another_version_alone_is_in_time() -> None:
+    life = counted_by_another(silent(since="2026-04-02T09:00+08:00"), deemed_at=at("2026-04-06T00:00+08:00"))
+    life.now = at("2026-04-06T12:00+08:00")
+    life.dispute(1_000)
+
+    assert (clock(life).accepted, clock(life).days_left) == (False, 2)
+
+
+def test_a_dispute_after_a_clock_ended_by_both_versions_finds_it_accepted() -> None:
+    life = counted_by_another(silent(since="2026-04-02T09:00+08:00"), deemed_at=at("2026-04-10T00:00+08:00"))
+    life.now = at("2026-04-10T12:00+08:00")
+    life.dispute(1_000)
+
+    assert clock(life).accepted
+
+
+def test_a_retention_that_ends_later_by_the_new_version_is_not_over_yet() -> None:
+    rule = RetentionRule(500, 30, (), Convention.FOLLOWING)
+    life = silent(since="2026-05-01T09:00+08:00", n=1, retention=rule).sign(KEY, "buyer", "surveyor")
+    life.release(KEY)
+    ends, life.now = life.trade.retention_ends_at, at("2026-05-27T09:00+08:00")
+    early = at("2026-05-27T00:00+08:00")
+    life.trade = replace(life.trade, retention_ends_at=early, retention_calendar="CN.1")
+
+    assert is_outdated(life.terms, life.trade, "retention")
+    assert life.recount() == (Change("retention", early, ends),)
+    assert not is_outdated(life.terms, life.trade, "retention")
+
+
 def test_a_clock_from_before_versions_is_moved_to_no_earlier_instant() -> None:
     """It was counted by UTC, and does not say whether a dispute had stopped it."""
     by_utc = datetime(2026, 3, 6, tzinfo=UTC)

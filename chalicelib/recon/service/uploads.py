@@ -22,22 +22,29 @@ from chalicelib.ledger.store.accounts import load_accounts
 from chalicelib.ledger.store.entries import find_entry
 from chalicelib.messages import model
 from chalicelib.messages.proof import prove
+from chalicelib.queues.budget import Budget
 from chalicelib.recon import store
 from chalicelib.recon.chaining import Link
 from chalicelib.recon.domain import Statement, Upload, lines_of, new_statement
-from chalicelib.recon.files import File, RefusedStatement, file_id
-from chalicelib.recon.formats import MOST_BYTES, fault_of, read_statements
+from chalicelib.recon.files import File, RefusedStatement, file_id, in_rows
+from chalicelib.recon.formats import MOST_BYTES, check_amounts, fault_of, read_statements
 from chalicelib.recon.service.linking import link_of
 from chalicelib.recon.service.loading import Told, check_same, store_statement
 from chalicelib.storage import blobs
 from chalicelib.storage.commit import Failed, commit
 from chalicelib.storage.journal import journal_item
 from chalicelib.storage.once import Outcome, Plan, once
-from chalicelib.storage.reads import Found
+from chalicelib.storage.reads import BATCH, Found
 
 ACCEPTED = "statement_file.accepted"
 MOST_AT_ONCE = 500
 """Lines of one file that are stored before it is answered."""
+
+MOST_READ_SECONDS = 12
+"""CPU time that reading a file may take."""
+
+MOST_REFUSED = 500
+"""Rows of statements of a file that are not taken, while others are; its record is one item of at most 400 KB."""
 
 UNKNOWN_ACCOUNT = "unknown_bank_account"
 
@@ -114,36 +121,55 @@ def _file(call: Call, raw: bytes) -> File:
 def _judge(tenant: str, raw: bytes, file: File) -> tuple[File, list[Told]]:
     """The file with what is known of it once it is read, and its statements, each once. Nothing is written yet. Raises
     the first statement's refusal where none can be taken."""
-    statements = dict(enumerate(read_statements(raw), start=1))
-    refused: dict[int, Refusal] = {
-        place: fault for place, each in statements.items() if (fault := fault_of(each, place)) is not None
-    }
-    sound = {place: each for place, each in statements.items() if place not in refused}
+    statements = dict(enumerate(read_statements(raw, Budget(MOST_READ_SECONDS).check), start=1))
+    accounts = _bank_accounts(tenant, statements)
+    check_amounts([each for place, each in statements.items() if accounts[place] is not None])
+    refused: dict[int, Refusal] = {}
     told: dict[int, Told] = {}
-    for place, account_id in _bank_accounts(tenant, sound).items():
-        if account_id is None:
-            account = sound[place].account
-            facts = {"iban": account.number, "currency": account.currency}
-            refused[place] = NotFound(UNKNOWN_ACCOUNT, "no bank account of yours", **facts)
+    for place, each in statements.items():
+        fault = _fault(each, place, is_own=accounts[place] is not None)
+        if fault is not None:
+            refused[place] = fault
         else:
-            upload = Upload(tenant, account_id, file.sha256, file.uploaded_at)
-            told[place] = _told(sound[place], upload)
+            upload = Upload(tenant, str(accounts[place]), file.sha256, file.uploaded_at)
+            told[place] = _told(each, upload)
     taken = _agreeing(tenant, told, refused)
     if not taken:
         raise refused[min(refused)]
     lines = sum(len(each.lines) for each in taken.values())
-    kept = tuple(_refused(place, refused[place]) for place in sorted(refused))
-    return replace(file, statement_ids=tuple(taken), lines=lines, refused=kept), list(taken.values())
+    return replace(file, statement_ids=tuple(taken), lines=lines, refused=_rows(refused)), list(taken.values())
+
+
+def _fault(told: model.Statement, place: int, *, is_own: bool) -> Refusal | None:
+    """Why a statement is not taken, or None. Of one that plainly names an account of others nothing
+    else is said."""
+    account = told.account
+    if is_own or told.twice or not (account.number and account.currency):
+        return fault_of(told, place)
+    facts = {"iban": account.number, "currency": account.currency}
+    return NotFound(UNKNOWN_ACCOUNT, "no bank account of yours", **facts)
+
+
+def _rows(refused: Mapping[int, Refusal]) -> tuple[RefusedStatement, ...]:
+    """What is kept of statements that were not taken. Raises TooLarge `too_many_refused`."""
+    kept = in_rows(_refused(place, refused[place]) for place in sorted(refused))
+    if len(kept) > MOST_REFUSED:
+        sentence = f"more than {MOST_REFUSED} of its statements cannot be taken, for reasons of their own"
+        raise TooLarge("too_many_refused", sentence, maximum=MOST_REFUSED)
+    return kept
 
 
 def _agreeing(tenant: str, told: Mapping[int, Told], refused: dict[int, Refusal]) -> dict[str, Told]:
     """The statements of a file by id, each once, as they are known; those that say something else than another of their
     id, in the file or stored, are refused."""
     known = {each.statement_id: each for each in store.find_statements(tenant, _ids(told.values()))}
+    in_file: dict[str, list[Statement]] = {}
+    for each in told.values():
+        in_file.setdefault(each.statement.statement_id, []).append(each.statement)
     by_id: dict[str, Told] = {}
     for place, each in told.items():
         statement_id = each.statement.statement_id
-        alike = [one.statement for one in told.values() if one.statement.statement_id == statement_id]
+        alike = in_file[statement_id]
         held = known.get(statement_id)
         try:
             for other in (*alike, *([held] if held else ())):
@@ -160,8 +186,9 @@ def _ids(told: Iterable[Told]) -> list[str]:
 
 
 def _refused(place: int, refusal: Refusal) -> RefusedStatement:
-    facts = {name: value for name, value in refusal.facts.items() if isinstance(value, str | int)}
-    return RefusedStatement(place, refusal.code, {} if refusal.code == UNKNOWN_ACCOUNT else facts)
+    facts = {} if refusal.code == UNKNOWN_ACCOUNT else refusal.facts
+    told = {name: value for name, value in facts.items() if isinstance(value, str | int) and name != "statement"}
+    return RefusedStatement(place, refusal.code, told)
 
 
 def _bank_accounts(tenant: str, statements: Mapping[int, model.Statement]) -> dict[int, str | None]:
@@ -170,7 +197,8 @@ def _bank_accounts(tenant: str, statements: Mapping[int, model.Statement]) -> di
         place: purpose_account_id(tenant, Purpose.BANK, each.account.currency, each.account.number)
         for place, each in statements.items()
     }
-    known = load_accounts(tenant, list(wanted.values()))
+    ids = list(dict.fromkeys(wanted.values()))
+    known = {each for at in range(0, len(ids), BATCH) for each in load_accounts(tenant, ids[at : at + BATCH])}
     return {place: account_id if account_id in known else None for place, account_id in wanted.items()}
 
 
@@ -213,7 +241,7 @@ def _accept_later(call: Call, file: File, told: Sequence[Told]) -> Outcome:
 
 
 def _answer(file: File, statements: list[dict[str, object]]) -> dict[str, object]:
-    warnings = [msgspec.to_builtins(each) for each in file.refused]
+    warnings = [msgspec.to_builtins(replace(each, through=each.through or each.statement)) for each in file.refused]
     return {"file_id": file.file_id, "status": file.status, "statements": statements, "warnings": warnings}
 
 

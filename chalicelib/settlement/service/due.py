@@ -24,7 +24,7 @@ from chalicelib.storage.records import Listing
 from chalicelib.storage.tables import Item
 from chalicelib.trades import store as trades_store
 from chalicelib.trades.domain.due import Act, Deed, due, set_aside
-from chalicelib.trades.domain.recounting import is_outdated
+from chalicelib.trades.domain.recounting import RETENTION, is_outdated
 from chalicelib.trades.domain.terms import Terms
 
 ACTOR = "due"
@@ -45,15 +45,16 @@ class _Passed(Exception):
 
 
 def next_task(tenant: str, trade_id: str, now: datetime) -> Task | None:
-    """What time is to do to a trade next, or None. Silence that another version of the calendar ends later is no
-    acceptance yet: its clock is counted anew. Raises NotFound `trade_not_found`."""
+    """What time is to do to a trade next, or None. A clock that its calendar ends later, as it is now, has not ended
+    yet, and is counted anew. Raises NotFound `trade_not_found`."""
     found = fetch(trades_store.deal_keys(tenant, trade_id))
     trade = trades_store.take_trade(found, tenant, trade_id)
     act = due(trade.value, now)
     if act is None:
         return None
     terms = trades_store.take_terms(found, tenant, trade_id)
-    if act.deed is Deed.ACCEPT and is_outdated(terms, trade.value, act.key):
+    clock = {Deed.ACCEPT: act.key, Deed.RETENTION: RETENTION}.get(act.deed)
+    if clock is not None and is_outdated(terms, trade.value, clock):
         act = replace(act, deed=Deed.RECOUNT)
     return Task(trade_id, act, trade.version, terms)
 

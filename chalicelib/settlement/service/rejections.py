@@ -40,6 +40,8 @@ def end_undebited(tenant: str, payout_id: str, *, now: datetime) -> bool:
 
 def _is_proved(payout: Payout) -> bool:
     last = proof_day(payout, banking_store.load_bank(payout.bank_id))
+    if last is None:
+        return False
     account_id = purpose_account_id(payout.tenant, Purpose.BANK, payout.currency, payout.iban)
     statements = _statements(payout.tenant, account_id, payout.execute_on, last)
     return covers(statements, payout.execute_on, last) and not any(

@@ -72,8 +72,9 @@ class ResumeSuspended(Body):
 
 
 class SetBankProfile(Body):
-    """How a bank works: whether it rejects a payment before it debits it, within how many weekdays it has news of one,
-    and on how many weekdays after a payment's day it may still debit it. `revision` tells one change from the next."""
+    """How a bank works: whether it rejects a payment before it debits it, within how many business days it has news of
+    one, and on how many business days after a payment's day it may still debit it. `revision` tells one change from the
+    next."""
 
     bank_id: str
     rejects_before_booking: bool

@@ -113,6 +113,33 @@ def ends_of_silence(days: Calendar, since: datetime, n: int) -> datetime | None:
         return None
 
 
+def counted_anew(terms: Terms, key: str, one: Progress, now: datetime) -> Progress:
+    """A milestone's running clock counted by the calendar as it is now. Where its end changes there is at least one
+    more business day, so that nobody is surprised by a day that is over already."""
+    days, ends = terms.days, end_by_version(terms, key, one)
+    if ends != one.deemed_at and ends is not None:
+        ends = not_at_once(days, ends, now)
+    return replace(one, deemed_at=ends, calendar_version=days.version)
+
+
+def end_by_version(terms: Terms, key: str, one: Progress) -> datetime | None:
+    """The end of a milestone's clock by the calendar as it is now. One that was counted before versions were kept does
+    not say whether a dispute had stopped it: its end is not moved to an earlier instant."""
+    days = terms.days
+    ends = ends_of_silence(days, *silence(terms, key, one))
+    if one.calendar_version or one.deemed_at is None:
+        return ends
+    if days.day_of(one.deemed_at) - ONE_DAY > days.known_through:
+        return None
+    return None if ends is None else max(ends, one.deemed_at)
+
+
+def not_at_once(days: Calendar, ends: datetime, now: datetime) -> datetime | None:
+    """An end that is at least one business day from now; None where the calendar does not know that yet."""
+    earliest = ends_of_silence(days, now, 1)
+    return None if earliest is None else max(ends, earliest)
+
+
 def _each_clock(terms: Terms, trade: Trade, change: Callable[[Calendar, str, Progress], Progress]) -> Trade:
     days = terms.days
     changed = {key: change(days, key, one) for key, one in trade.progress.items() if key not in trade.done}
@@ -135,6 +162,8 @@ def _begun(terms: Terms, trade: Trade, one: Point, now: datetime) -> Progress:
 def _stopped(terms: Terms, days: Calendar, key: str, progress: Progress, now: datetime) -> Progress:
     if progress.accepted or (progress.deemed_at is None and not progress.waits_for_calendar):
         return progress
+    if progress.calendar_version not in {"", days.version} and not _has_ended(terms, key, progress, now):
+        progress = counted_anew(terms, key, progress, now)
     if progress.deemed_at is not None and now >= progress.deemed_at:
         return replace(progress, accepted=True)
     if progress.deemed_at is not None:
@@ -144,6 +173,14 @@ def _stopped(terms: Terms, days: Calendar, key: str, progress: Progress, now: da
         since, n = silence(terms, key, progress)
         left = max(n - _known_days(days, days.day_of(since) + ONE_DAY, days.day_of(now)), 0)
     return replace(progress.unclocked(), days_left=left, calendar_version=days.version)
+
+
+def _has_ended(terms: Terms, key: str, one: Progress, now: datetime) -> bool:
+    """Whether a clock has ended by the version that counted it, and not after now by this one."""
+    if one.deemed_at is None or now < one.deemed_at:
+        return False
+    ends = end_by_version(terms, key, one)
+    return ends is not None and ends <= one.deemed_at
 
 
 def _known_days(days: Calendar, first: date, last: date) -> int:

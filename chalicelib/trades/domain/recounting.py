@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from chalicelib.core.calendars import ONE_DAY, Calendar
+from chalicelib.core.calendars import Calendar
 from chalicelib.core.values import dataclass
-from chalicelib.trades.domain.clocks import count_retention, ends_of_silence, silence
+from chalicelib.trades.domain.clocks import count_retention, counted_anew, end_by_version, not_at_once
 from chalicelib.trades.domain.states import IN_FULL, State
 from chalicelib.trades.domain.terms import Terms
 from chalicelib.trades.domain.trade import Progress, Trade
@@ -32,7 +32,7 @@ class Change:
 def recounted(terms: Terms, trade: Trade, now: datetime) -> tuple[Trade, tuple[Change, ...]]:
     """The trade with its running clocks counted by the calendar as it is now, and the ends that have changed."""
     days = terms.days
-    progress = {key: _recount(terms, days, key, one, now) for key, one in _running(trade, days, now).items()}
+    progress = {key: counted_anew(terms, key, one, now) for key, one in _running(trade, days, now).items()}
     changes = [Change(key, trade.progress[key].deemed_at, one.deemed_at) for key, one in progress.items()]
     after = _retention(terms, replace(trade, progress=trade.progress | progress), days, now)
     changes.append(Change(RETENTION, trade.retention_ends_at, after.retention_ends_at))
@@ -41,13 +41,23 @@ def recounted(terms: Terms, trade: Trade, now: datetime) -> tuple[Trade, tuple[C
 
 
 def is_outdated(terms: Terms, trade: Trade, key: str) -> bool:
-    """Whether a milestone's clock was counted by another version of its calendar, and would end later by this one, or
-    when nobody knows."""
+    """Whether the clock of a milestone, or the retention's, was counted by another version of its calendar, and would
+    end later by this one, or when nobody knows."""
     days, one = terms.days, trade.progress.get(key, Progress())
+    if key == RETENTION:
+        return _is_retention_outdated(terms, trade)
     if one.deemed_at is None or one.accepted or one.calendar_version == days.version:
         return False
-    ends = _end(terms, days, key, one)
+    ends = end_by_version(terms, key, one)
     return ends is None or ends > one.deemed_at
+
+
+def _is_retention_outdated(terms: Terms, trade: Trade) -> bool:
+    before = trade.retention_ends_at
+    if before is None or trade.retention_calendar in {"", terms.days.version}:
+        return False
+    ends = count_retention(terms, trade).retention_ends_at
+    return ends is None or ends > before
 
 
 def _running(trade: Trade, days: Calendar, now: datetime) -> Mapping[str, Progress]:
@@ -62,41 +72,20 @@ def _runs(one: Progress) -> bool:
     return not one.accepted and (one.deemed_at is not None or one.waits_for_calendar)
 
 
-def _recount(terms: Terms, days: Calendar, key: str, one: Progress, now: datetime) -> Progress:
-    ends = _end(terms, days, key, one)
-    if ends != one.deemed_at and ends is not None:
-        ends = _not_at_once(days, ends, now)
-    return replace(one, deemed_at=ends, calendar_version=days.version)
-
-
-def _end(terms: Terms, days: Calendar, key: str, one: Progress) -> datetime | None:
-    """The end of a clock by this version. One that was counted before versions were kept does not say whether a dispute
-    had stopped it: its end is not moved to an earlier instant."""
-    ends = ends_of_silence(days, *silence(terms, key, one))
-    if one.calendar_version or one.deemed_at is None:
-        return ends
-    if days.day_of(one.deemed_at) - ONE_DAY > days.known_through:
-        return None
-    return None if ends is None else max(ends, one.deemed_at)
-
-
-def _not_at_once(days: Calendar, ends: datetime, now: datetime) -> datetime | None:
-    earliest = ends_of_silence(days, now, 1)
-    return None if earliest is None else max(ends, earliest)
-
-
 def _retention(terms: Terms, trade: Trade, days: Calendar, now: datetime) -> Trade:
     before = trade.retention_ends_at
-    if trade.retained_until is None or trade.retention_calendar in {"", days.version} or _is_over(before, now):
+    if trade.retained_until is None or trade.retention_calendar in {"", days.version} or _has_ended(terms, trade, now):
         return trade
     after = count_retention(terms, trade)
     if after.retention_ends_at in {before, None}:
         return after
-    return replace(after, retention_ends_at=_not_at_once(days, after.retention_ends_at, now))
+    return replace(after, retention_ends_at=not_at_once(days, after.retention_ends_at, now))
 
 
-def _is_over(ends: datetime | None, now: datetime) -> bool:
-    return ends is not None and ends <= now
+def _has_ended(terms: Terms, trade: Trade, now: datetime) -> bool:
+    """Whether the retention is over, by this version too."""
+    ends = trade.retention_ends_at
+    return ends is not None and ends <= now and not _is_retention_outdated(terms, trade)
 
 
 def _not_expired_before(before: Trade, after: Trade) -> Trade:

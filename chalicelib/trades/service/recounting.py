@@ -33,6 +33,10 @@ class Recount:
     recounted: int = 0
     failures: tuple[tuple[str, Exception], ...] = ()
 
+    def __add__(self, other: Recount) -> Recount:
+        failures = (*self.failures, *other.failures)
+        return Recount(self.trades + other.trades, self.recounted + other.recounted, failures)
+
 
 class _Unchanged(Exception):
     """Every clock of the trade ends when it did."""
@@ -53,25 +57,28 @@ def recount_trade(tenant: str, trade_id: str, *, now: datetime) -> bool:
 
 
 def recount_all(versions: str, now: datetime) -> Recount:
-    """Count the running clocks of every trade by these versions of all calendars, once. A run that was stopped is gone
-    on with by the next where it stood. A trade that fails does not stop the others."""
+    """Count the running clocks of every trade by these versions of all calendars: pass by pass, until one has found
+    nothing to count. A run that was stopped is gone on with by the next where it stood. A trade that fails does not
+    stop the others, and has another pass, later each time."""
     run, mark = Recount(), store.load_recounting(versions)
     for _ in range(MOST_PAGES):
-        if mark.value.is_done:
+        if mark.value.is_done or (mark.value.begins_at is not None and now < mark.value.begins_at):
             break
-        page = store.running_trades(mark.value, now, limit=PAGE)
-        run = _with_page(run, page.trades, now)
-        after = store.save_recounting(page.next, mark)
+        page = store.running_trades(mark.value, limit=PAGE)
+        of_page = _counted(page.trades, now)
+        run += of_page
+        onward = page.next.onward(counted=of_page.recounted, failed=len(of_page.failures), now=now)
+        after = store.save_recounting(onward, mark)
         if after is None:
             break
         mark = after
     return run
 
 
-def _with_page(run: Recount, trades: tuple[tuple[str, str], ...], now: datetime) -> Recount:
+def _counted(trades: tuple[tuple[str, str], ...], now: datetime) -> Recount:
     page = attempt_each(trades, lambda each: recount_trade(*each, now=now))
-    failures = ((failure.subject[1], failure.error) for failure in page.failures)
-    return Recount(run.trades + page.attempted, run.recounted + page.done, (*run.failures, *failures))
+    failures = tuple((failure.subject[1], failure.error) for failure in page.failures)
+    return Recount(page.attempted, page.done, failures)
 
 
 def _call(tenant: str, trade_id: str, version: int, terms: Terms, now: datetime) -> Call:
