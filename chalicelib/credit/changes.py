@@ -168,11 +168,18 @@ def repay(
 
 
 def bounce(
-    line: CreditLine, event: LineEvent, amount: Money, on: date, later: Sequence[LineEvent], *, source: Source
+    line: CreditLine,
+    event: LineEvent,
+    amount: Money,
+    on: date,
+    later: Sequence[LineEvent],
+    *,
+    source: Source,
+    from_reversal: bool,
 ) -> Bounce:
     """Owe again what a repayment had paid and the bank has taken back on a day; `later` are the events behind the
-    repayment. It counts as never paid or, by the line's terms, as owed again from the day of the reversal (`later` are
-    then the events behind that day). No limit refuses it.
+    repayment. It counts as never paid or, `from_reversal`, as owed again from that day (`later` are then the events
+    behind it). No limit refuses it.
 
     Raises InvalidInput `currency_mismatch` or `amount_not_positive`, or as `replay`.
     """
@@ -180,7 +187,7 @@ def bounce(
     standing = event.minor - event.reversed_minor
     paid, kept = (_paid_by(line, event, minor) for minor in (standing, standing - amount.minor))
     interest, principal = paid.interest_minor - kept.interest_minor, paid.principal_minor - kept.principal_minor
-    if line.bounced_owed_from is OwedFrom.REVERSAL and event.on < on:
+    if from_reversal:
         owed = _event(line, EventKind.REVERSAL, amount.minor, on, source)
         owed = replace(owed, interest_minor=interest, principal_minor=principal)
         noted = replace(event, reversed_minor=event.reversed_minor + amount.minor)
@@ -194,11 +201,9 @@ def bounce(
     return Bounce(after, amount.of(interest), amount.of(principal), _written(line, written), adjustment)
 
 
-def later_from(line: CreditLine, event: LineEvent, on: date) -> tuple[date, int]:
-    """Behind which place of the history the events lie that a reversal on a day replays: `bounce` takes them."""
-    if line.bounced_owed_from is OwedFrom.REVERSAL and event.on < on:
-        return on, line.events
-    return event.on, event.number
+def is_owed_from_reversal(line: CreditLine, event: LineEvent, on: date) -> bool:
+    """Whether by the line's terms a repayment that is taken back on a day is owed again from that day."""
+    return line.bounced_owed_from is OwedFrom.REVERSAL and event.on < on
 
 
 def check_value_date(line: CreditLine, on: date, today: date) -> None:

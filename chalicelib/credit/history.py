@@ -23,6 +23,9 @@ MAX_LATER_EVENTS = 60
 """Events after a value date that one command replays: each is written again in its commit."""
 
 
+TOO_MANY_LATER = "too_many_later_events"
+
+
 class Component(Enum):
     """What a borrower owes on a line."""
 
@@ -115,7 +118,7 @@ def replay(rules: LineRules, balance: LineBalance, events: Sequence[LineEvent]) 
     is its surplus. Raises Conflict `too_many_later_events`, `value_date_before_drawdown`."""
     if len(events) > MAX_LATER_EVENTS + 1:
         facts = {"line_id": rules.line_id, "maximum": MAX_LATER_EVENTS}
-        raise Conflict("too_many_later_events", "too much has happened on the line since that day", **facts)
+        raise Conflict(TOO_MANY_LATER, "too much has happened on the line since that day", **facts)
     applied: list[LineEvent] = []
     surplus: list[Surplus] = []
     for event in events:

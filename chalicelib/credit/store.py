@@ -14,10 +14,10 @@ import msgspec
 
 from chalicelib.core.errors import Conflict
 from chalicelib.credit.domain import CreditLine
-from chalicelib.credit.history import MAX_LATER_EVENTS, LineEvent, event_place
+from chalicelib.credit.history import MAX_LATER_EVENTS, TOO_MANY_LATER, LineEvent, event_place
 from chalicelib.storage.commit import Write
 from chalicelib.storage.due import defer, ready
-from chalicelib.storage.reads import Found, fetch, index_page, query
+from chalicelib.storage.reads import Found, Page, fetch, index_page, query
 from chalicelib.storage.records import Listing, Versioned, create, listing, load, replace, require, take
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
@@ -74,7 +74,8 @@ def save_line(line: CreditLine, events: Iterable[LineEvent], *, version: int) ->
 
 def events_behind(tenant: str, line_id: str, on: date, number: int = LAST_OF_DAY) -> tuple[LineEvent, ...]:
     """The events of a line's history behind a place, read strongly, in order. To be asked after the line was read.
-    Raises Conflict `too_many_later_events` where they are more than one command replays."""
+    Raises Conflict `too_many_later_events` where they are more than one command replays, with the `earliest_on` that
+    it takes."""
     behind = f"event#{event_place(on, number)}"
     page = query(
         RecordItem,
@@ -83,8 +84,20 @@ def events_behind(tenant: str, line_id: str, on: date, number: int = LAST_OF_DAY
         limit=MAX_LATER_EVENTS + 1,
     )
     if len(page.items) > MAX_LATER_EVENTS:
-        sentence = "too much has happened on the line since that day"
-        raise Conflict("too_many_later_events", sentence, line_id=line_id, maximum=MAX_LATER_EVENTS)
+        sentence = "too much has happened on the line since that day: let it count from a later one"
+        facts = {"line_id": line_id, "maximum": MAX_LATER_EVENTS, "earliest_on": _earliest_on(tenant, line_id)}
+        raise Conflict(TOO_MANY_LATER, sentence, **facts)
+    return _events(page)
+
+
+def _earliest_on(tenant: str, line_id: str) -> str:
+    """The earliest day behind which so few events lie that one command replays them."""
+    pk = line_key(tenant, line_id).pk
+    page = query(RecordItem, pk=pk, starts_with="event#", newest_first=True, limit=MAX_LATER_EVENTS)
+    return _events(page)[-1].on.isoformat()
+
+
+def _events(page: Page) -> tuple[LineEvent, ...]:
     return tuple(msgspec.json.decode(item.doc, type=LineEvent) for item in page.items)
 
 
@@ -92,7 +105,7 @@ def list_events(tenant: str, line_id: str, *, after: Item | None, limit: int) ->
     """One page of a line's history by value date, oldest first."""
     pk = line_key(tenant, line_id).pk
     page = query(RecordItem, pk=pk, starts_with="event#", after=after, limit=limit)
-    return Listing(tuple(msgspec.json.decode(item.doc, type=LineEvent) for item in page.items), page.last_key)
+    return Listing(_events(page), page.last_key)
 
 
 def event_key(tenant: str, line_id: str, place: str) -> Key:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.errors import Conflict
-from chalicelib.credit.changes import Adjustment, Source, bounce, check_value_date, draw, later_from, repay
+from chalicelib.credit.changes import Adjustment, Source, bounce, check_value_date, draw, is_owed_from_reversal, repay
 from chalicelib.credit.domain import CreditLine, OwedFrom, accrue, position
 from chalicelib.credit.history import MAX_LATER_EVENTS, EventKind, LineEvent
 from chalicelib.credit.postings import (
@@ -48,8 +48,9 @@ class Ledger:
         return paid.excess.minor
 
     def bounce(self, event: LineEvent, minor: int, on: date) -> None:
-        later = self.behind(*later_from(self.line, event, on))
-        bounced = bounce(self.line, event, cny(minor), on, later, source=Source())
+        from_reversal = is_owed_from_reversal(self.line, event, on)
+        later = self.behind(on) if from_reversal else self.behind(event.on, event.number)
+        bounced = bounce(self.line, event, cny(minor), on, later, source=Source(), from_reversal=from_reversal)
         self.books.book((*bounce_postings(self.line, bounced), credit(BANK, cny(minor))))
         self.keep(bounced.line, bounced.events, bounced.adjustment)
 

@@ -615,3 +615,20 @@ def test_an_entry_of_an_unknown_status_is_a_warning_of_the_statement(books: Tabl
 
     (shown,) = statements()
     assert (receipt["status"], receipt["lines"], shown.warnings) == ("loaded", 1, ("status_unknown",))
+
+
+def test_a_day_is_covered_by_a_statement_behind_many_that_do_not_cover_it(books: Tables) -> None:
+    """A week's statement, behind 25 of one of its days; and none, while it is missing."""
+    days = [Sheet(day=FIRST_DAY + timedelta(days=3), name=f"D-{i}", sequence=i + 2) for i in range(25)]
+    week = camt(Sheet(day=FIRST_DAY + timedelta(days=5), name="W", sequence=99)).replace(
+        f"<FrDtTm>{FIRST_DAY + timedelta(days=5)}".encode(), f"<FrDtTm>{FIRST_DAY}".encode()
+    )
+    send(camt(*days))
+    account_id = statements()[0].bank_account_id
+    assert store.statement_covering(TENANT, account_id, FIRST_DAY) is None
+
+    send(week)
+
+    covering = store.statement_covering(TENANT, account_id, FIRST_DAY)
+    assert covering is not None
+    assert covering.bank_statement_id == "W"

@@ -9,6 +9,8 @@ import pytest
 from chalicelib.banking.movements import Movement
 from chalicelib.banking.payout_states import State as PayoutState
 from chalicelib.core.errors import Refusal
+from chalicelib.credit import history as credit_history
+from chalicelib.credit import store as credit_store
 from chalicelib.credit.service import accrue_due
 from chalicelib.ledger.domain import Purpose
 from chalicelib.settlement.domain.receipts import Target
@@ -292,6 +294,29 @@ def test_a_repayment_that_bounces_is_owed_as_if_never_paid(tables: Tables, after
     balances = (steel.balance(one, line.line_id) for one in (Purpose.LOAN, Purpose.INTEREST_RECEIVABLE))
     assert sum(balances) == owed
     assert sound(tables, steel)
+
+
+def test_a_repayment_that_bounces_behind_more_than_one_commit_replays_is_owed_from_the_day_of_the_bounce(
+    tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steel = market()
+    line = in_debt(steel)
+    accrue_due(steel.call(days=10).now)
+    paid(steel, line.reference, 5_000_000, days=10, booked_on=day(10))
+    for days in (11, 12, 13):
+        accrue_due(steel.call(days=days).now)
+        steel.pay(line.reference, 1_000_000, days=days, booked_on=day(days))
+    for module in (credit_store, credit_history):
+        monkeypatch.setattr(module, "MAX_LATER_EVENTS", 2)
+
+    taken_back(steel, 5_000_000, days=14)
+
+    accrue_due(steel.call(days=14).now)
+
+    balances = (steel.balance(one, line.line_id) for one in (Purpose.LOAN, Purpose.INTEREST_RECEIVABLE))
+    assert sum(balances) == 57_271_636  # 65 - 8 million, 200,000 for ten days, then 18,400, 18,073, 17,745 and 17,418
+    assert sound(tables, steel)
+    assert open_claims(steel) == []
 
 
 def test_a_bounced_repayment_takes_a_line_over_its_limit_where_no_more_is_drawn(tables: Tables) -> None:

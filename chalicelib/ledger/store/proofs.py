@@ -24,8 +24,6 @@ from chalicelib.storage.reads import fetch, get, index_page
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
 
 PAGE = 100
-MOST_OPEN_PAGES = 100
-"""How many pages of accounts that could not be proved one proof takes up again."""
 
 T = TypeVar("T")
 
@@ -108,14 +106,14 @@ def keep_proven(tenant: str, proven: Mapping[str, Proven]) -> None:
 def unproved_accounts(tenant: str) -> Iterator[str]:
     """The accounts of which entries or lines are still to be proved, by the index."""
     after: Item | None = None
-    for _ in range(MOST_OPEN_PAGES):
+    more = True
+    while more:
         page = index_page(
             RecordItem, "by_list", hash_name="list_key", hash_value=_open_list(tenant), after=after, limit=PAGE
         )
         yield from page.sorts
         after = page.last_key
-        if after is None:
-            return
+        more = after is not None
 
 
 def _proven_key(tenant: str, account_id: str) -> Key:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TypeVar, cast
 
 import msgspec
@@ -36,7 +36,12 @@ from chalicelib.storage.tables import Item, JournalRow, Key, RecordItem, journal
 
 T = TypeVar("T")
 
-MOST_COVERING = 20
+COVERING = 100
+"""How many statements behind a day are read at once, one of which may cover it."""
+
+LONGEST_PERIOD = timedelta(days=366)
+"""No bank's statement is of more than a year."""
+
 NEAREST, BEHIND = 10, 500
 """How many statements are read back at once: few at first, since the day before is mostly enough."""
 
@@ -327,13 +332,18 @@ def line_page(tenant: str, statement_id: str, *, after: Item | None, limit: int)
 
 
 def statement_covering(tenant: str, bank_account_id: str, day: date) -> Statement | None:
-    """A statement of an account whose balances hold, which is stored whole and has the day within its period: the first
-    of those that end soonest after it, or None."""
+    """A statement of an account whose balances hold, which is stored whole and has the day within its period, of at
+    most LONGEST_PERIOD: the first of those that end soonest after it, or None."""
     key = record_key(tenant, bank_account_id)
-    page = query(RecordItem, pk=key.pk, limit=MOST_COVERING, between=(f"{STATEMENT}{day}", f"{STATEMENT}~"))
-    statements = (_decoded(item, Statement) for item in cast("Sequence[RecordItem]", page.items))
-    covering = (each for each in statements if each.starts_on <= day and each.holds and each.status == "loaded")
-    return next(covering, None)
+    between = (f"{STATEMENT}{day}", f"{STATEMENT}{day + LONGEST_PERIOD}~")
+    page: Page | None = None
+    while page is None or page.last_key is not None:
+        page = query(RecordItem, pk=key.pk, limit=COVERING, after=page and page.last_key, between=between)
+        for item in cast("Sequence[RecordItem]", page.items):
+            each = _decoded(item, Statement)
+            if each.starts_on <= day and each.holds and each.status == "loaded":
+                return each
+    return None
 
 
 def list_statements(tenant: str, *, after: Item | None, limit: int) -> Listing[Statement]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
+from datetime import date
 from typing import Any, cast
 
 from chalicelib.banking import store as banking_store
@@ -17,11 +18,13 @@ from chalicelib.banking.references import reference_for
 from chalicelib.banking.reservations import WAITING, lower
 from chalicelib.core.calendars import today_in
 from chalicelib.core.call import Call
+from chalicelib.core.errors import Conflict
 from chalicelib.core.money import Money
 from chalicelib.core.values import dataclass
 from chalicelib.credit import store as credit_store
-from chalicelib.credit.changes import Source, bounce, later_from
-from chalicelib.credit.domain import OwedFrom
+from chalicelib.credit.changes import Source, bounce, is_owed_from_reversal
+from chalicelib.credit.domain import CreditLine
+from chalicelib.credit.history import TOO_MANY_LATER, LineEvent
 from chalicelib.credit.postings import bounce_postings
 from chalicelib.ledger.domain import Posting, Purpose, credit, debit, purpose_account_id
 from chalicelib.ledger.store.accounts import to_account
@@ -142,17 +145,17 @@ def _from_line(call: Call, part: Allocation, amount: Money, *, by_bank: bool) ->
     line = credit_store.take_line(found, tenant, line_id)
     found |= fetch((income_key(tenant, line.value.currency),))
     event = credit_store.take_event(found, tenant, line_id, part.event)
-    owed = line.value if by_bank else replace(line.value, bounced_owed_from=OwedFrom.VALUE_DATE)
-    since, number = later_from(owed, event, today)
-    later = credit_store.events_behind(tenant, line_id, since, number)
-    bounced = bounce(owed, event, amount, today, later, source=Source(call.entry_id, event.receipt_id))
-    after = replace(bounced.line, bounced_owed_from=line.value.bounced_owed_from)
-    facts = closed_facts(found, line.value, bounced.line, since, (later, bounced.events))
+    replays = _replays(line.value, event, today, by_bank=by_bank)
+    source = Source(call.entry_id, event.receipt_id)
+    bounced = bounce(
+        line.value, event, amount, today, replays.later, source=source, from_reversal=replays.from_reversal
+    )
+    facts = closed_facts(found, line.value, bounced.line, replays.since, (replays.later, bounced.events))
     adjusted = adjust(call, line.value, bounced.adjustment, facts)
     expected = take_expected(found, tenant, line.value.reference)
     less = replace(expected.value, received_minor=max(expected.value.received_minor - amount.minor, 0))
     writes = (
-        *credit_store.save_line(after, bounced.events, version=line.version),
+        *credit_store.save_line(bounced.line, bounced.events, version=line.version),
         *adjusted.writes,
         banking_store.replace_expected(tenant, less, version=expected.version),
     )
@@ -161,7 +164,38 @@ def _from_line(call: Call, part: Allocation, amount: Money, *, by_bank: bool) ->
         bounce_postings(line.value, bounced),
         writes,
         adjusted.item,
-        facts={"line_id": line_id, "owed_again_minor": amount.minor, "line_status": bounced.line.shown_status},
+        facts={
+            "line_id": line_id,
+            "owed_again_minor": amount.minor,
+            "owed_again_from": replays.since.isoformat(),
+            "line_status": bounced.line.shown_status,
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Replays:
+    """From which day a repayment is owed again, and the events of its line that are computed again."""
+
+    since: date
+    later: tuple[LineEvent, ...]
+    from_reversal: bool
+
+
+def _replays(line: CreditLine, event: LineEvent, today: date, *, by_bank: bool) -> _Replays:
+    """By the line's terms where the bank took the money back, else as never paid. Where more has happened since than
+    one commit can write again, from today: what is owed is owed at once, and only interest of the time between, which
+    the event's facts name, is left to a person."""
+    if not (by_bank and is_owed_from_reversal(line, event, today)):
+        try:
+            later = credit_store.events_behind(line.tenant, line.line_id, event.on, event.number)
+        except Conflict as too_many:
+            if too_many.code != TOO_MANY_LATER:
+                raise
+        else:
+            return _Replays(event.on, later, from_reversal=False)
+    return _Replays(
+        today, credit_store.events_behind(line.tenant, line.line_id, today, line.events), from_reversal=True
     )
 
 
