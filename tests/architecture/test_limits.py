@@ -73,7 +73,11 @@ LIMITS = {
     "ledger/store/feed.py": {"MOST_AT_ONCE": RUN},
     "ledger/store/folding.py": {"MOST_ENTRIES": RUN},
     "ledger/store/history.py": {"MOST_PROBES": REQUEST, "MOST_PORTIONS": REQUEST},
-    "ledger/store/movements.py": {"MOST_OF_REFERENCE": REQUEST, "MOST_PAGES": REQUEST},
+    "ledger/store/movements.py": {
+        "MOST_OF_REFERENCE": REQUEST,
+        "MOST_PAGES": REQUEST,
+        "MOST_REMEMBERED": PROCESS,
+    },
     "ledger/store/proving.py": {"MOST_PAGES": RUN},
     "ledger/store/totals.py": {"MOST_KINDS": PROCESS},
     "ledger/verify.py": {"MOST_BYTES": REQUEST},

@@ -2,13 +2,16 @@
 
 tenant#mvr_…   <number>              the movements of one reference, numbered from 0
 tenant#mvd_…   head                  how many movements of one amount and day are known: its version counts them
-               -#<number>            one of that day that has no reference
+               -#<message>#<part>    one of that day that has no reference, by where it was first stated
                r#<payment>#<…>       one of that day that has a reference, by the payment it names
                s-#<…>, sr#<…>        the same, where a statement's line was the first to state it
 
 A movement with a reference is kept under both, one without under its day alone. No list is kept in one item, and a
-reader takes the latest of a reference and those of one day, so neither grows slower with an account's age. A line does
-not look at what other lines were the first to state: it has never an entry that no line has taken.
+reader takes the latest of a reference and those of one day, so neither grows slower with an account's age. Of those
+without a reference it leaves out what its own message was the first to state: a message of ten thousand equal movements
+reads none of them again. What other messages have stated it remembers as long as the head's version stands, and reads
+anew whichever of them it is about to take. A line does not look at what other lines were the first to state: it has
+never an entry that no line has taken.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from chalicelib.ledger.movements import (
 )
 from chalicelib.storage import records
 from chalicelib.storage.commit import Failed, Write, commit
-from chalicelib.storage.reads import BATCH, Found, fetch, query
+from chalicelib.storage.reads import BATCH, Found, fetch, get, query
 from chalicelib.storage.records import take
 from chalicelib.storage.retry import pause
 from chalicelib.storage.tables import Item, Key, RecordItem, record_key
@@ -47,12 +50,16 @@ MOST_OF_REFERENCE = 200
 """The latest movements of one reference that are looked at. A reference of so many is common, and names nothing: then
 those of the amount and day are looked at as well."""
 
+MOST_REMEMBERED = 20_000
+"""How many movements a process remembers of the days that it has read."""
+
 PAGE = 500
 MOST_PAGES = 200
 HEAD = "head"
 BARE = "-#"
 REFERENCED = "r#"
 BY_LINE = "s"
+PLACES = ("", BY_LINE)
 
 
 class MovementKnown(Conflict):
@@ -100,11 +107,19 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """How the movements of one amount and day are read, each list once, and which of its lists."""
+class _Day:
+    """Those of one amount and day that other messages have stated, list by list, as they were when its head had a
+    version."""
 
-    listed: Callable[[Key], tuple[Held, ...]]
-    places: tuple[str, ...]
+    head_version: int
+    lists: dict[str, tuple[Held, ...]]
+
+
+_days: dict[tuple[str, str], _Day] = {}
+"""By the day's hash key and the message that is not looked at."""
+
+Listed = Callable[[str, int], tuple[Held, ...]]
+"""Those of a list of a day (the beginning of their sort keys), when its head has a version."""
 
 
 class Notes:
@@ -124,15 +139,14 @@ class Notes:
         self._heads[head] = version, of_day + 1
         if not facts.reference:
             movement = KnownMovement(numbered_key(facts, of_day), facts, source, doubts)
-            self._create(_day_key(self._tenant, facts, f"{self._place}{BARE}{of_day:09}"), movement)
+            self._create_of_day(facts, source, movement, of_day)
             return movement
         pk = _reference_key(self._tenant, facts, 0).pk
         number = self._numbers.get(pk, known.next_of_reference)
         self._numbers[pk] = number + 1
         movement = KnownMovement(numbered_key(facts, number), facts, source, doubts)
         self._create(_reference_key(self._tenant, facts, number), movement)
-        part = f"{self._place}{REFERENCED}{_payment(facts)}#{derived_id('ref', facts.reference)}#{number}"
-        self._create(_day_key(self._tenant, facts, part), movement)
+        self._create_of_day(facts, source, movement, of_day)
         return movement
 
     def writes(self) -> tuple[Write, ...]:
@@ -147,6 +161,12 @@ class Notes:
             return _judged_again(records.replace(key, Head(count), version=version))
         return _judged_again(records.create(key, Head(count), exists="movement_known"))
 
+    def _create_of_day(self, facts: MovementFacts, source: Source, movement: KnownMovement, number: int) -> None:
+        """A message states a movement once; of a line, whose number a corrected statement may give again, the day's own
+        number is added."""
+        part = _own_part(facts, source) + (f"#{number:09}" if self._place else "")
+        self._create(_day_key(self._tenant, facts, f"{self._place}{part}"), movement)
+
     def _create(self, key: Key, movement: KnownMovement) -> None:
         self._movements.append(_judged_again(records.create(key, movement, exists="movement_known")))
 
@@ -160,8 +180,12 @@ def identify(tenant: str, facts: MovementFacts, source: Source) -> Identified:
     for attempt in range(TRIES):
         if attempt:
             pause(min(attempt, PATIENT))
-        (known,) = read_known(tenant, [facts])
+        others = _Others(tenant, facts, source)
+        known = _known(tenant, facts, others.read(), others.listed, PLACES)
         verdict, match = grade(facts, source, known.movements)
+        if match is not None and others.is_remembered and not _stands(known, match):
+            others.forget()
+            continue
         if verdict is Verdict.SAME and match is not None:
             return Identified(verdict, _complete(known, match, facts))
         notes = Notes(tenant)
@@ -170,22 +194,88 @@ def identify(tenant: str, facts: MovementFacts, source: Source) -> Identified:
             commit(notes.writes())
         except Failed:
             continue
+        others.keep_behind_own(known.head_version)
         return Identified(verdict, noted)
     raise Busy("try_again", "others keep stating the same movement: try again")
 
 
-def read_known(tenant: str, wanted: Iterable[MovementFacts], *, by_line: bool = False) -> list[Known]:
-    """What is known around each movement; `by_line`: to a statement's line. The counts are read first: what is noted
-    after them fails the commit that goes by them."""
+class _Others:
+    """What is known around a movement that a message states, other than by this message: it names each of its own
+    once, so of those only the one that stands at this very place is read, which is the movement stated again."""
+
+    def __init__(self, tenant: str, facts: MovementFacts, source: Source) -> None:
+        self._day = _day_key(tenant, facts, HEAD)
+        self._own = _day_key(tenant, facts, _own_part(facts, source))
+        self._without = _own_start(facts, source)
+        self._first = (_reference_key(tenant, facts, 0),) if facts.reference else ()
+        self._place = (self._day.pk, source.message)
+        self._stated: tuple[Held, ...] = ()
+        self.is_remembered = False
+
+    def read(self) -> Found:
+        """The head, the first of its reference, and itself where it was stated here before."""
+        found = fetch((self._day, self._own, *self._first))
+        own = found.get(self._own)
+        self._stated = () if own is None else (_held(cast("RecordItem", own)),)
+        return found
+
+    def listed(self, start: str, head_version: int) -> tuple[Held, ...]:
+        """Those of a list, remembered or read, with the one that was stated here before."""
+        day = _days.get(self._place)
+        if day is None or day.head_version != head_version:
+            day = _days[self._place] = _Day(head_version, {})
+        if start in day.lists:
+            self.is_remembered = True
+        else:
+            day.lists[start] = tuple(_listed(self._day.pk, start, without=self._without))
+            _forget_all_but(self._place)
+        return (*day.lists[start], *self._stated)
+
+    def forget(self) -> None:
+        """Have all be read anew."""
+        _days.pop(self._place, None)
+
+    def keep_behind_own(self, head_version: int) -> None:
+        """Remember them on where this message alone has noted another one since the head had that version."""
+        day = _days.get(self._place)
+        if day is not None and day.head_version == head_version:
+            _days[self._place] = _Day(head_version + 1, day.lists)
+
+
+def _forget_all_but(place: tuple[str, str]) -> None:
+    """Remember no more than MOST_REMEMBERED movements."""
+    if sum(len(held) for day in _days.values() for held in day.lists.values()) > MOST_REMEMBERED:
+        kept = _days[place]
+        _days.clear()
+        _days[place] = kept
+
+
+def _stands(known: Known, match: KnownMovement) -> bool:
+    """Whether a remembered movement is still as it was read: none has completed it."""
+    held = next(each for each in known.held if each.movement is match)
+    item = cast("RecordItem | None", get(held.key))
+    return item is not None and item.version == held.version
+
+
+def read_known(tenant: str, wanted: Iterable[MovementFacts]) -> list[Known]:
+    """What is known around each line of a statement. The counts are read first: what is noted after them fails the
+    commit that goes by them."""
     all_facts = list(wanted)
     heads = [_day_key(tenant, facts, HEAD) for facts in all_facts]
     firsts = [_reference_key(tenant, facts, 0) for facts in all_facts if facts.reference]
     found: dict[Key, object] = {}
     for start in range(0, len(keys := list(dict.fromkeys((*heads, *firsts)))), BATCH):
         found |= fetch(keys[start : start + BATCH])
-    listed = cache(lambda key: tuple(_listed(key)))
-    places = ("",) if by_line else ("", BY_LINE)
-    return [_known(tenant, facts, cast("Found", found), Reader(listed, places)) for facts in all_facts]
+    lists = cache(lambda pk, start: tuple(_listed(pk, start)))
+    return [
+        _known(tenant, facts, cast("Found", found), lambda start, _, pk=head.pk: lists(pk, start), ("",))
+        for facts, head in zip(all_facts, heads, strict=True)
+    ]
+
+
+def known_of_reference(tenant: str, facts: MovementFacts) -> list[KnownMovement]:
+    """The latest movements of the reference that a movement has."""
+    return [each.movement for each in _latest(_reference_key(tenant, facts, 0))] if facts.reference else []
 
 
 def keys_of_reference(tenant: str, account_id: str, reference: str) -> list[str]:
@@ -210,33 +300,41 @@ def _complete(known: Known, match: KnownMovement, facts: MovementFacts) -> Known
     return after
 
 
-def _known(tenant: str, facts: MovementFacts, found: Found, reader: Reader) -> Known:
+def _known(tenant: str, facts: MovementFacts, found: Found, listed: Listed, places: Iterable[str]) -> Known:
     counted = take(found, _day_key(tenant, facts, HEAD), Head)
     first = _reference_key(tenant, facts, 0)
     of_reference = _latest(first) if facts.reference and first in found else []
     is_common = len(of_reference) == MOST_OF_REFERENCE
-    of_day = _of_day(tenant, facts, reader, is_common=is_common) if counted else []
+    version = counted.version if counted else 0
+    starts = [f"{place}{part}" for place in places for part in _parts(facts, is_common=is_common)] if counted else []
+    of_day = (held for start in starts for held in listed(start, version))
     numbers = [int(each.key.sort or 0) for each in of_reference]
     held = {each.movement.key: each for each in (*of_day, *of_reference)}
     return Known(
         held=tuple(held.values()),
         next_of_reference=max(numbers, default=-1) + 1,
         next_of_day=counted.value.count if counted else 0,
-        head_version=counted.version if counted else 0,
+        head_version=version,
     )
 
 
-def _of_day(tenant: str, facts: MovementFacts, reader: Reader, *, is_common: bool) -> list[Held]:
-    """Those of the amount and day that could be the same: the ones without a reference, and of those with one all, or,
-    beside a reference that is not common, the ones that name the same payment."""
+def _parts(facts: MovementFacts, *, is_common: bool) -> list[str]:
+    """The lists of the amount and day that have what could be the same: the ones without a reference, and of those with
+    one all, or, beside a reference that is not common, the ones that name the same payment."""
     payment = _payment(facts)
-    parts = [BARE]
     if is_common or not facts.reference:
-        parts.append(REFERENCED)
-    elif payment:
-        parts.append(f"{REFERENCED}{payment}#")
-    keys = [_day_key(tenant, facts, f"{place}{part}") for place in reader.places for part in parts]
-    return [held for key in keys for held in reader.listed(key)]
+        return [BARE, REFERENCED]
+    return [BARE, f"{REFERENCED}{payment}#"] if payment else [BARE]
+
+
+def _own_part(facts: MovementFacts, source: Source) -> str:
+    """Where in its day a movement stands that was first stated by this message, at this place of it."""
+    return f"{_own_start(facts, source)}{source.part}"
+
+
+def _own_start(facts: MovementFacts, source: Source) -> str:
+    start = f"{REFERENCED}{_payment(facts)}#" if facts.reference else BARE
+    return f"{start}{derived_id('msg', source.message)}#"
 
 
 def _latest(first: Key) -> list[Held]:
@@ -250,10 +348,19 @@ def _judged_again(write: Write) -> Write:
     return replace(write, refuse=lambda _: MovementKnown("movement_known", "another movement was noted meanwhile"))
 
 
-def _listed(start: Key) -> Iterator[Held]:
+def _listed(pk: str, start: str, *, without: str = "") -> Iterator[Held]:
+    """Those of a day whose sort keys begin so; `without` those that begin with something longer."""
+    if not without.startswith(start):
+        yield from _between(pk, start, f"{start}~")
+        return
+    yield from _between(pk, start, without)
+    yield from _between(pk, f"{without}~", f"{start}~")
+
+
+def _between(pk: str, first: str, last: str) -> Iterator[Held]:
     after: Item | None = None
     for _ in range(MOST_PAGES):
-        page = query(RecordItem, pk=start.pk, starts_with=start.sort, after=after, limit=PAGE)
+        page = query(RecordItem, pk=pk, between=(first, last), after=after, limit=PAGE)
         yield from (_held(cast("RecordItem", item)) for item in page.items)
         after = page.last_key
         if after is None:

@@ -156,7 +156,7 @@ def _assign(
 ) -> tuple[tuple[Taken, ...], tuple[Write, ...]]:
     """As many of the lines as one commit holds, each with the likeliest movement that no other line has, or with one
     that is noted for it: a statement decides how many movements there are."""
-    known = read_known(tenant, [line.movement_facts for line in lines], by_line=True)
+    known = read_known(tenant, [line.movement_facts for line in lines])
     stated = dict.fromkeys(each.key for around in known for each in around.movements)
     marks = store.find_marks(tenant, statement.bank_account_id, stated)
     notes, taken, used, noted = Notes(tenant, by_line=True), list[Taken](), set(marks), 0

@@ -16,7 +16,7 @@ from chalicelib.core.errors import Conflict
 from chalicelib.core.ids import derived_id
 from chalicelib.ledger.movements import KnownMovement, Source, is_sum_of
 from chalicelib.ledger.store.entries import find_entry
-from chalicelib.ledger.store.movements import identify, read_known
+from chalicelib.ledger.store.movements import identify, known_of_reference
 from chalicelib.recon import store as recon_store
 from chalicelib.recon.domain import Statement, check_comment
 from chalicelib.settlement.domain.possible_duplicates import (
@@ -187,8 +187,7 @@ def _open_within(tenant: str, statement: Statement) -> Iterator[PossibleDuplicat
 
 def _is_sum_of_booked(tenant: str, movement: Movement) -> bool:
     """Whether a movement is a batch whose parts are known as movements: it is the same money, and a person decides."""
-    (known,) = read_known(tenant, [movement.facts])
-    return is_sum_of(movement.facts, known.movements)
+    return is_sum_of(movement.facts, known_of_reference(tenant, movement.facts))
 
 
 def _kept(tenant: str, movement: Movement, known: KnownMovement, message_id: str, now: datetime) -> PossibleDuplicate:
