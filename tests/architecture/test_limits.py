@@ -111,7 +111,7 @@ LIMITS = {
     "recon/formats.py": {"MOST_BYTES": REQUEST, "MOST_LINES": REQUEST, "MOST_STATEMENTS": REQUEST},
     "recon/service/corrections.py": {"MOST_ADDED": REQUEST},
     "recon/service/following.py": {"MOST_TURNS": RUN},
-    "recon/service/loading.py": {"MOST_NOTED": RUN},
+    "recon/service/assigning.py": {"MOST_NOTED": RUN},
     "recon/service/uploads.py": {"MOST_AT_ONCE": REQUEST, "MOST_READ_SECONDS": REQUEST, "MOST_REFUSED": REQUEST},
     "recon/store/__init__.py": {"MOST_PAGES": REQUEST},
     "security/checkpoint_key.py": {"MOST_BYTES": THING},

@@ -6,20 +6,19 @@ by whomever, is found done. A line books nothing: it takes the movement it state
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 
 from chalicelib.core.call import Call, worker_call
 from chalicelib.core.errors import Busy, Conflict, Defect, KeyReused
 from chalicelib.core.values import dataclass
-from chalicelib.ledger.movements import KnownMovement, Source, candidates
-from chalicelib.ledger.store.movements import TRIES, Known, Notes, read_known
+from chalicelib.ledger.store.movements import TRIES
 from chalicelib.recon import store
 from chalicelib.recon.domain import Reconciled, Statement, StatementLine, stored
 from chalicelib.recon.formats import MOST_LINES
 from chalicelib.recon.matching import Known as KnownOfLine
 from chalicelib.recon.matching import reconcile_line
-from chalicelib.recon.positions import Mark, Progress
+from chalicelib.recon.positions import Progress
+from chalicelib.recon.service.assigning import Taken, Taking
 from chalicelib.recon.service.counting import count_lines, entry_item_keys
 from chalicelib.recon.store.positions import track
 from chalicelib.storage.commit import Stale, Write
@@ -31,9 +30,6 @@ from chalicelib.storage.tables import Key, journal_key
 
 CHUNK = 18
 """Lines a commit, where each states a movement that is known: at most four writes and three reads each."""
-
-MOST_NOTED = 7
-"""Lines a commit that state a movement nobody has stated: two more writes each."""
 
 STORED = "statement.stored"
 
@@ -60,18 +56,6 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A line with the movement it takes. `stated_by`: the line of another statement that states the same on the same
-    day. `similar`: the key of a movement of the same bank reference with another amount. `is_doubtful`: the movement
-    was kept aside as a possible duplicate, and the statement shows that it is one of its own."""
-
-    line: StatementLine
-    stated_by: str | None = None
-    similar: str = ""
-    is_doubtful: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """One commit: the statement itself with its first lines, or the next lines from `start` on."""
 
@@ -95,11 +79,11 @@ def store_statement(caller: Call, told: Told, *, is_over: Callable[[], bool] = l
     """
     statement, start = told.statement, told.statement.stored
     track(Progress(statement.bank_account_id, caller.tenant, statement.iban, statement.currency))
-    is_whole = told.is_whole
+    is_whole, taking = told.is_whole, Taking(caller.tenant, statement)
     for _ in range(MOST_LINES):
         if is_whole:
             return True
-        start = _take(caller, told, start)
+        start = _take(caller, told, start, taking)
         is_whole = start == len(told.lines)
         if is_over():
             return is_whole
@@ -108,8 +92,9 @@ def store_statement(caller: Call, told: Told, *, is_over: Callable[[], bool] = l
 
 def store_lines(caller: Call, told: Told, start: int) -> None:
     """Store the lines of a known statement from `start` on. Raises as `store_statement`."""
+    taking = Taking(caller.tenant, told.statement)
     while start < len(told.lines):
-        start = _take(caller, told, start)
+        start = _take(caller, told, start, taking)
 
 
 def check_same(statement: Statement, content_sha256: str) -> None:
@@ -118,12 +103,12 @@ def check_same(statement: Statement, content_sha256: str) -> None:
         raise _differs(statement)
 
 
-def _take(caller: Call, told: Told, start: int) -> int:
+def _take(caller: Call, told: Told, start: int, taking: Taking) -> int:
     """Do a step, or find it done. How many lines are stored after it."""
     for attempt in range(TRIES):
         if attempt:
             pause(min(attempt, 3))
-        step = _step(caller, told, start)
+        step = _step(caller, told, start, taking)
         try:
             outcome = once(step.call, lambda found, step=step: _plan(step, found), _reads(step))
         except KeyReused as error:
@@ -132,11 +117,12 @@ def _take(caller: Call, told: Told, start: int) -> int:
             if conflict.code != "movement_known":
                 raise
             continue
+        taking.remember(step.taken)
         return int(outcome.item.data["stored"])
     raise Busy("try_again", "others keep stating the same movements: try again")
 
 
-def _step(caller: Call, told: Told, start: int) -> Step:
+def _step(caller: Call, told: Told, start: int, taking: Taking) -> Step:
     """The next step with the movement that each of its lines takes, by what is known now."""
     statement = told.statement
     call = worker_call(
@@ -147,61 +133,8 @@ def _step(caller: Call, told: Told, start: int) -> Step:
         entropy=b"",
         actor=caller.actor,
     )
-    taken, noted = _assign(caller.tenant, statement, told.lines[start : start + CHUNK])
+    taken, noted = taking.take(told.lines[start : start + CHUNK])
     return Step(call, statement, start, taken, noted)
-
-
-def _assign(
-    tenant: str, statement: Statement, lines: tuple[StatementLine, ...]
-) -> tuple[tuple[Taken, ...], tuple[Write, ...]]:
-    """As many of the lines as one commit holds, each with the likeliest movement that no other line has, or with one
-    that is noted for it: a statement decides how many movements there are."""
-    known = read_known(tenant, [line.movement_facts for line in lines])
-    stated = dict.fromkeys(each.key for around in known for each in around.movements)
-    marks = store.find_marks(tenant, statement.bank_account_id, stated)
-    notes, taken, used, noted = Notes(tenant, by_line=True), list[Taken](), set(marks), 0
-    for line, around in zip(lines, known, strict=True):
-        if not line.tells_of_money:
-            taken.append(Taken(line))
-            continue
-        free = next((each for each in _fitting(line, around) if each.key not in used), None)
-        if free is not None:
-            taken.append(Taken(replace(line, movement_key=free.key), is_doubtful=free.is_doubtful))
-        elif noted == MOST_NOTED:
-            break
-        else:
-            noted += 1
-            free = notes.add(line.movement_facts, _source(statement, line), around)
-            taken.append(_noted(statement, replace(line, movement_key=free.key), around, marks))
-        used.add(free.key)
-    return tuple(taken), notes.writes()
-
-
-def _fitting(line: StatementLine, around: Known) -> list[KnownMovement]:
-    return candidates(line.movement_facts, around.movements)
-
-
-def _source(statement: Statement, line: StatementLine) -> Source:
-    return Source(statement.statement_id, str(line.number), is_proved=statement.holds)
-
-
-def _noted(statement: Statement, line: StatementLine, around: Known, marks: Mapping[str, Mark]) -> Taken:
-    """A line whose movement is noted for it, and what it should be compared with: the line of another statement that
-    states the same on the same day, or a movement of the same bank reference with another amount."""
-    others = [
-        marks[each.key].line_id
-        for each in _fitting(line, around)
-        if each.key in marks
-        and marks[each.key].statement_id != statement.statement_id
-        and each.facts.booked_on == line.booked_on
-        and each.facts.reference == line.bank_reference != ""
-    ]
-    similar = [
-        each.key
-        for each in around.movements
-        if each.facts.reference == line.bank_reference != "" and each.facts.amount.minor != line.amount_minor
-    ]
-    return Taken(line, stated_by=others[0] if others else None, similar=similar[0] if similar else "")
 
 
 def _reads(step: Step) -> list[Key]:
