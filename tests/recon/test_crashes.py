@@ -97,7 +97,7 @@ def test_a_half_stored_statement_is_seen_as_loading_and_its_lines_to_come_are_na
         statuses = {each.status for each in account_statements(tenant)}
         seen |= statuses
         if "loading" in statuses:
-            found = questions.reconciliation(tenant, bank(tenant), None, today=MONDAY.date())
+            found = questions.reconciliation(tenant, bank(tenant), None, now=MONDAY)
             assert (found.statements.uncounted_minor != 0, found.difference_minor) == (True, 0)
 
     assert seen == {"loading", "loaded"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -36,12 +36,12 @@ DAY = Sheet(lines=[Line(1000, "R1"), Line(-300, "R2")])
 OTHER_IBAN = "NL35MOCK0000000012"
 
 
-TODAY = MONDAY.date()
+NOW = MONDAY
 MARCH, APRIL = "2026-03", "2026-04"
 
 
 def month(month: str | None = MARCH) -> BankReconciliation:
-    return questions.reconciliation(TENANT, BANK, month, today=TODAY)
+    return questions.reconciliation(TENANT, BANK, month, now=NOW)
 
 
 def position(books: Tables) -> BankReconciliation:
@@ -51,7 +51,7 @@ def position(books: Tables) -> BankReconciliation:
 
 
 def all_accounts(iban: str | None = None, tenant: str = TENANT) -> tuple[BankReconciliation, ...]:
-    return questions.reconciliations(tenant, iban, None, today=TODAY, after=None, limit=100).values
+    return questions.reconciliations(tenant, iban, None, now=NOW, after=None, limit=100).values
 
 
 def open_at(month: str) -> list[tuple[str, int, str | None]]:
@@ -59,7 +59,7 @@ def open_at(month: str) -> list[tuple[str, int, str | None]]:
     found: list[tuple[str, int, str | None]] = []
     after = None
     for _ in range(50):
-        page = questions.list_open_items(TENANT, BANK, month, today=TODAY, after=after, limit=2)
+        page = questions.list_open_items(TENANT, BANK, month, now=NOW, after=after, limit=2)
         found += [(each.side, each.amount_minor, each.cleared_in) for each in page.values]
         after = page.last_key
         if after is None:
@@ -178,10 +178,10 @@ def test_every_bank_account_is_reconciled_or_the_one_asked_for(books: Tables) ->
 def test_what_is_no_bank_account_has_no_reconciliation(books: Tables, account_id: str) -> None:
     for ask in (questions.list_open_items, questions.list_month_lines):
         with pytest.raises(NotFound) as refused:
-            ask(TENANT, account_id, MARCH, today=TODAY, after=None, limit=1)
+            ask(TENANT, account_id, MARCH, now=NOW, after=None, limit=1)
         assert refused.value.code == "unknown_bank_account"
     with pytest.raises(NotFound):
-        questions.reconciliation(TENANT, account_id, MARCH, today=TODAY)
+        questions.reconciliation(TENANT, account_id, MARCH, now=NOW)
 
 
 def test_an_answer_stands_at_the_version_that_history_has(books: Tables) -> None:
@@ -293,7 +293,7 @@ def test_a_months_lines_are_listed_page_by_page_over_its_statements(books: Table
 
     shown, after = [], None
     for _ in range(10):
-        page = questions.list_month_lines(TENANT, BANK, MARCH, today=TODAY, after=after, limit=2)
+        page = questions.list_month_lines(TENANT, BANK, MARCH, now=NOW, after=after, limit=2)
         assert len(page.values) <= 2
         shown += [(each.statement.bank_statement_id, each.reconciled.line.amount_minor) for each in page.values]
         after = page.last_key
@@ -397,3 +397,12 @@ def test_an_account_of_another_currency_with_the_same_iban_is_its_own(books: Tab
 
 def open_breaks() -> list[Break]:
     return list(breaks.list_breaks(TENANT, "open", after=None, limit=100).values)
+
+
+def test_the_month_of_an_account_without_statements_is_the_one_it_is_where_its_currency_is_settled(
+    books: Tables,
+) -> None:
+    """The last evening of February by UTC is March in Shanghai."""
+    evening = datetime(2026, 2, 28, 17, tzinfo=UTC)
+
+    assert questions.reconciliation(TENANT, BANK, None, now=evening).month == "2026-03"

@@ -49,11 +49,11 @@ def send(*paths: Path) -> list[dict[str, object]]:
 def months(iban: str) -> list[BankReconciliation]:
     """The account reconciled month by month, from its first statement's to its last one's; each proved."""
     account_id = purpose_account_id(TENANT, Purpose.BANK, "EUR", iban)
-    last = questions.reconciliation(TENANT, account_id, None, today=MONDAY.date())
+    last = questions.reconciliation(TENANT, account_id, None, now=MONDAY)
     names = [statement.ends_on for statement in _statements(account_id)]
     found, month = [], month_of(min(names))
     while month <= last.month:
-        found.append(questions.reconciliation(TENANT, account_id, month, today=MONDAY.date()))
+        found.append(questions.reconciliation(TENANT, account_id, month, now=MONDAY))
         month = next_month(month)
     assert {each.difference_minor for each in found} == {0}
     return found
@@ -147,7 +147,7 @@ def test_real_lines_resolved_one_by_one_leave_bank_and_books_agreeing(euro_books
     post_entry(call(), PostEntry("entry.posted", (debit(bank, brought), credit(other, brought))))
     project(euro_books)
 
-    after = questions.reconciliation(TENANT, bank, f"{call(days=301).now:%Y-%m}", today=MONDAY.date())
+    after = questions.reconciliation(TENANT, bank, f"{call(days=301).now:%Y-%m}", now=MONDAY)
 
     assert (after.open_lines.before, after.open_lines.cleared) == (before.open_lines.now, before.open_lines.now)
     assert (after.open_lines.now, after.books.complete, after.difference_minor) == (Tally(), True, 0)

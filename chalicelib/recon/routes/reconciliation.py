@@ -36,7 +36,7 @@ def list_reconciliations(request: Request) -> ReconciliationPage:
         request.tenant,
         iban,
         month,
-        today=clock.now().date(),
+        now=clock.now(),
         after=start_of(name, request.query),
         limit=page_limit(request.query),
     )
@@ -52,10 +52,8 @@ def list_reconciliations(request: Request) -> ReconciliationPage:
 )
 def get_reconciliation(request: Request, reconciled_account_id: str) -> BankReconciliationView:
     """Prove one month of one bank account."""
-    today = clock.now().date()
-    return reconciliation_view(
-        questions.reconciliation(request.tenant, reconciled_account_id, request.query.get("month"), today=today)
-    )
+    month = request.query.get("month")
+    return reconciliation_view(questions.reconciliation(request.tenant, reconciled_account_id, month, now=clock.now()))
 
 
 @router.endpoint(
@@ -73,7 +71,7 @@ def list_open_items(request: Request, reconciled_account_id: str) -> OpenItemPag
         request.tenant,
         reconciled_account_id,
         month,
-        today=clock.now().date(),
+        now=clock.now(),
         after=start_of(name, request.query),
         limit=page_limit(request.query),
     )
@@ -95,7 +93,7 @@ def list_month_lines(request: Request, reconciled_account_id: str) -> MonthLineP
         request.tenant,
         reconciled_account_id,
         month,
-        today=now.date(),
+        now=now,
         after=start_of(name, request.query),
         limit=page_limit(request.query),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 
+from chalicelib.core.calendars import today_in
 from chalicelib.core.errors import NotFound
 from chalicelib.core.values import dataclass
+from chalicelib.ledger.store.accounts import load_account
 from chalicelib.recon import store
 from chalicelib.recon.balance import BankReconciliation, MonthLine, Statements, reconcile_month
 from chalicelib.recon.chaining import Link, chain
@@ -63,49 +65,49 @@ def list_files(tenant: str, *, after: Item | None, limit: int) -> Listing[File]:
 
 
 def reconciliations(
-    tenant: str, iban: str | None, month: str | None, *, today: date, after: Item | None, limit: int
+    tenant: str, iban: str | None, month: str | None, *, now: datetime, after: Item | None, limit: int
 ) -> Listing[BankReconciliation]:
     """One page of a tenant's bank accounts by IBAN, or of those with one IBAN, each with a month reconciled. `month`
-    None: the month of its last statement, and of `today` where it has none.
+    None: the month of its last statement, and where it has none the month that it is where its currency is settled.
 
     Raises InvalidInput `invalid_month`, NotFound `unknown_bank_account`.
     """
     wanted = None if month is None else check_month(month)
     page = bank_accounts(tenant, iban, after=after, limit=limit)
     ids = (account.account_id for account in page.values)
-    found = tuple(reconcile(tenant, each, wanted or _last_month(tenant, each, today)) for each in ids)
+    found = tuple(reconcile(tenant, each, wanted or _last_month(tenant, each, now)) for each in ids)
     return Listing(found, page.last_key)
 
 
-def reconciliation(tenant: str, account_id: str, month: str | None, *, today: date) -> BankReconciliation:
+def reconciliation(tenant: str, account_id: str, month: str | None, *, now: datetime) -> BankReconciliation:
     """A month of one bank account reconciled, as `reconciliations`."""
-    return reconcile(tenant, account_id, _month(tenant, account_id, month, today))
+    return reconcile(tenant, account_id, _month(tenant, account_id, month, now))
 
 
 def list_open_items(
-    tenant: str, account_id: str, month: str | None, *, today: date, after: Item | None, limit: int
+    tenant: str, account_id: str, month: str | None, *, now: datetime, after: Item | None, limit: int
 ) -> Listing[OpenItem]:
     """One page of the items of a bank account that were open at the end of a month: what is open still, the oldest
     first, then what was cleared in a later month. Raises InvalidInput `invalid_month`, NotFound
     `unknown_bank_account`."""
-    wanted = _month(tenant, account_id, month, today)
+    wanted = _month(tenant, account_id, month, now)
     return positions.open_items(tenant, account_id, wanted, after=after, limit=limit)
 
 
 def list_month_lines(
-    tenant: str, account_id: str, month: str | None, *, today: date, after: Item | None, limit: int
+    tenant: str, account_id: str, month: str | None, *, now: datetime, after: Item | None, limit: int
 ) -> Listing[MonthLine]:
     """One page of the lines of a month's statements in order, each with its match or break. Raises InvalidInput
     `invalid_month`, NotFound `unknown_bank_account`."""
-    wanted = _month(tenant, account_id, month, today)
+    wanted = _month(tenant, account_id, month, now)
     return months.month_lines(tenant, account_id, wanted, after=after, limit=limit)
 
 
-def _month(tenant: str, account_id: str, month: str | None, today: date) -> str:
+def _month(tenant: str, account_id: str, month: str | None, now: datetime) -> str:
     """The month that is asked for of a bank account that there is."""
     wanted = None if month is None else check_month(month)
     keep_positions(tenant, account_id)
-    return wanted or _last_month(tenant, account_id, today)
+    return wanted or _last_month(tenant, account_id, now)
 
 
 def reconcile(tenant: str, account_id: str, month: str) -> BankReconciliation:
@@ -133,6 +135,8 @@ def _statements(tenant: str, account_id: str, month: str) -> Statements:
     return Statements(links[len(carried) :], carried[-1].closing_minor if carried else 0)
 
 
-def _last_month(tenant: str, account_id: str, today: date) -> str:
+def _last_month(tenant: str, account_id: str, now: datetime) -> str:
     last = months.last_statement(tenant, account_id)
-    return month_of(today if last is None else last.ends_on)
+    if last is not None:
+        return month_of(last.ends_on)
+    return month_of(today_in(load_account(tenant, account_id).currency, now))
