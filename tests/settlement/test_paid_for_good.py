@@ -1,5 +1,5 @@
-"""Whatever happens to a trade in whatever order, receivers give its buyer back no more than it has paid for good and was
-not given yet. What is in escrow is its own; what a seller owes by its fault (a deposit twice) is no refund."""
+"""Whatever happens to a trade in whatever order, receivers give its buyer back no more than it has paid for good and
+was not given yet. What is in escrow is its own; what a seller owes by its fault (a deposit twice) is no refund."""
 
 from __future__ import annotations
 
