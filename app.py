@@ -126,7 +126,7 @@ def register_workers() -> None:
     entered in its own module, and the API's cold start does not pay for them."""
     from chalicelib.credit import worker as credit_worker  # noqa: PLC0415
     from chalicelib.ledger.worker import checkpoint, project, prove, sequence, sweep  # noqa: PLC0415
-    from chalicelib.recon.worker import exports, follow  # noqa: PLC0415
+    from chalicelib.recon.worker import exports, follow, statements  # noqa: PLC0415
     from chalicelib.settlement.worker import bank_messages, calendars, due, operating, payments, relay, unpaid  # noqa: PLC0415
 
     for module in (
@@ -140,6 +140,7 @@ def register_workers() -> None:
         payments,
         relay,
         exports,
+        statements,
         follow,
         due,
         calendars,

@@ -36,6 +36,7 @@ RECORD_RESUMED = "record.resumed"
 DUPLICATE_DECIDED = {"confirmed": "possible_duplicate.confirmed", "dismissed": "possible_duplicate.dismissed"}
 DUPLICATE_REOPENED = "possible_duplicate.reopened"
 STATEMENT_STORED = "statement.stored"
+FILE_ACCEPTED = "statement_file.accepted"
 
 CLAIM_ENDED = {Ending.SETTLED: "claim.settled", Ending.WAIVED: "claim.waived"}
 CLAIM_UNDONE = {Ending.SETTLED: "claim.settlement_undone", Ending.WAIVED: "claim.waiver_undone"}
@@ -71,3 +72,8 @@ def is_file_made_after(item: JournalItem) -> bool:
 def is_file_sent_again_after(item: JournalItem) -> bool:
     """Whether the file of the item's payout is then to be written once more."""
     return item.kind == SENT_AGAIN and item.key.startswith(f"{CALLER}:")
+
+
+def is_file_loading(item: JournalItem) -> bool:
+    """Whether an entry is of a statement file that was answered before all its lines were stored."""
+    return item.kind == FILE_ACCEPTED and item.data["status"] == "loading"

@@ -135,7 +135,7 @@ LIMITS = {
     "settlement/store/set_offs.py": {"MAX_CLAIMS": REQUEST, "MAX_PAGES": REQUEST},
     "settlement/store/receipts.py": {"MAX_ALIKE": REQUEST},
     "settlement/worker/bank_messages.py": {"MOST_READ_SECONDS": REQUEST, "MOST_SHARE_SECONDS": RUN},
-    "settlement/worker/due.py": {"MOST_SECONDS": RUN, "MOST_ACTS": RUN, "MOST_ROUNDS": RUN, "MOST_LOAD_SECONDS": RUN},
+    "settlement/worker/due.py": {"MOST_SECONDS": RUN, "MOST_ACTS": RUN, "MOST_ROUNDS": RUN},
     "settlement/worker/operating.py": {"MOST_LISTED": REQUEST},
     "settlement/worker/pieces.py": {"MAX_ITEMS": RUN},
     "splits/domain/fees.py": {"MOST_FEES": THING},

@@ -11,8 +11,8 @@ from tests.support.local_stack import LocalStack
 
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 PATIENCE = "VisibilityTimeout"
-WORK = ("callbacks.fifo", "payouts.fifo", "exports.fifo")
-DEAD = ("callbacks-dead.fifo", "payouts-dead.fifo", "exports-dead.fifo", "streams-dead")
+WORK = ("callbacks.fifo", "payouts.fifo", "exports.fifo", "statements.fifo")
+DEAD = ("callbacks-dead.fifo", "payouts-dead.fifo", "exports-dead.fifo", "statements-dead.fifo", "streams-dead")
 
 
 def depth(sqs: Any, name: str) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.bank import XML, Line, iban, notification, statement
-from tests.e2e.market import Market
+from tests.e2e.market import Market, wait_for
 from tests.e2e.problems import assert_problem
 from tests.e2e.snapshot import difference, snapshot
 from tests.e2e.test_bank_messages import BOMB, OUTSIDE
@@ -76,6 +76,18 @@ def test_a_file_that_is_too_long_is_refused_and_not_kept(market: Market, local_s
 
     assert_problem(reply, 413)
     assert difference(before, snapshot(local_stack)) == {}
+
+
+def test_a_large_file_is_answered_first_and_stored_by_its_queue(new_market: Callable[..., Market]) -> None:
+    market = new_market()
+    lines = [Line(f"L-{number}", number) for number in range(1, 601)]
+
+    reply = upload(market, statement(market.iban, "S-1", *lines))
+
+    assert (reply.status, reply.json["status"]) == (202, "loading")
+    path = f"/v1/statement-files/{reply.json['file_id']}"
+    wait_for("its lines to be stored", lambda: market.web.read(path)["file"]["status"] == "accepted")
+    assert market.web.read(path)["stored"] == len(lines)
 
 
 def test_the_file_of_another_market_is_refused_as_that_of_nobody(

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "callbacks",
     "payouts",
     "exports",
+    "statements",
     "relay",
     "project",
     "sequence",

@@ -30,7 +30,7 @@ CALLBACK_AND_UPLOAD_TYPES = {
     "text/plain",
     "text/xml",
 }
-QUEUE_WORKERS = ("Callbacks", "Payouts", "Exports")
+QUEUE_WORKERS = ("Callbacks", "Payouts", "Exports", "Statements")
 STREAM_WORKERS = ("Project", "Relay", "Sequence")
 STAGES = ("local", "dev", "prod")
 
@@ -62,7 +62,7 @@ def test_every_work_queue_is_ordered_and_gives_up_after_five_tries() -> None:
     queues = of_type(data_resources(), "AWS::SQS::Queue")
     redrives = {n: q["Properties"]["RedrivePolicy"] for n, q in queues.items() if "RedrivePolicy" in q["Properties"]}
 
-    assert set(redrives) == {"CallbackQueue", "PayoutQueue", "ExportQueue"}
+    assert set(redrives) == {"CallbackQueue", "PayoutQueue", "ExportQueue", "StatementQueue"}
     for name, redrive in redrives.items():
         dead = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
         assert redrive["maxReceiveCount"] == 5
@@ -146,6 +146,7 @@ def test_workers_tell_which_messages_failed(worker: str) -> None:
         ("Callbacks", "Queue", "CallbackQueueArn"),
         ("Payouts", "Queue", "PayoutQueueArn"),
         ("Exports", "Queue", "ExportQueueArn"),
+        ("Statements", "Queue", "StatementQueueArn"),
         ("Relay", "Stream", "JournalStreamArn"),
         ("Sequence", "Stream", "JournalStreamArn"),
         ("Project", "Stream", "AccountsStreamArn"),

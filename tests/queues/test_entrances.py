@@ -23,6 +23,7 @@ ENTRANCES: dict[str, tuple[str, dict[str, Any], Any]] = {
     "callbacks": ("chalicelib.settlement.worker.bank_messages", NO_MESSAGE, BOTH_FAILED),
     "payouts": ("chalicelib.settlement.worker.payments", NO_MESSAGE, BOTH_FAILED),
     "exports": ("chalicelib.recon.worker.exports", NO_MESSAGE, BOTH_FAILED),
+    "statements": ("chalicelib.recon.worker.statements", NO_MESSAGE, BOTH_FAILED),
     "relay": ("chalicelib.settlement.worker.relay", REMOVED, None),
     "project": ("chalicelib.ledger.worker.project", REMOVED, None),
     "accrue": ("chalicelib.credit.worker", schedule_event(), {"lines": 0, "days": 0}),

@@ -1,20 +1,26 @@
-"""Files of many lines: answered before they are loaded, loaded by a schedule, and gone on with after a crash."""
+"""Files of many lines: answered before they are loaded, loaded by a queue's worker, and gone on with after a
+crash."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import boto3
 import pytest
 
 from chalicelib.recon.files import File
 from chalicelib.recon.service import questions, uploads
 from chalicelib.recon.service.loading import CHUNK
 from chalicelib.recon.service.uploads import load_on, upload_statement
-from chalicelib.storage.due import due_in_turn
+from chalicelib.recon.worker import statements as worker
+from chalicelib.settlement.worker.follow_ups import ask_for_all, undone
 from chalicelib.storage.once import Outcome
+from tests.banking.build import Cloud
 from tests.recon.build import IBAN, Line, Sheet, bank_account, callback, camt, open_accounts, open_books
 from tests.support.calls import MONDAY, call
 from tests.support.dynamodb_local import Tables
+from tests.support.events import queue_event
 from tests.support.faults import crash_points
 
 OTHER = "NL35MOCK0000000012"
@@ -34,17 +40,15 @@ def file_of(tenant: str) -> File:
     return file
 
 
-def due(tenant: str) -> bool:
-    return any(each.tenant == tenant for each in due_in_turn(MONDAY + timedelta(days=1)))
-
-
 def load_rest(tenant: str) -> int:
-    """Turns of the schedule until nothing is due, one step each."""
-    turns = 0
-    while due(tenant):
-        turns += load_on(tenant, file_of(tenant).file_id, now=MONDAY, is_over=lambda: True)
-        assert turns < 100
-    return turns
+    """Turns of the worker until nothing is left, one step each."""
+    stored: int | None = 0
+    for turn in range(100):
+        before, stored = stored, load_on(tenant, file_of(tenant).file_id, now=MONDAY, is_over=lambda: True)
+        if stored is None:
+            return turn
+        assert stored > (before or 0)
+    raise AssertionError("it is never loaded")
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def test_a_file_of_many_lines_is_answered_first_and_loaded_in_pieces(tables: Tab
 
     (statement,) = answer["statements"]
     assert (answer["status"], statement["status"], statement["lines"]) == ("loading", "loading", LINES)
-    assert (file_of("ten_1").status, file_of("ten_1").lines, due("ten_1")) == ("loading", LINES, True)
+    assert (file_of("ten_1").status, file_of("ten_1").lines) == ("loading", LINES)
     assert load_rest("ten_1") > 1
     file, statements = questions.get_file("ten_1", file_of("ten_1").file_id)
     assert (file.status, sum(each.stored for each in statements)) == ("accepted", LINES)
@@ -146,4 +150,52 @@ def test_what_cannot_be_loaded_any_more_is_kept_with_the_reason(tables: Tables) 
 
     told = sorted((each.status, each.reason) for each in questions.list_files("ten_1", after=None, limit=10).values)
     assert told == [("accepted", ""), ("quarantined", "statement_differs")]
-    assert not due("ten_1")
+
+
+@pytest.fixture
+def queue(bucket: object, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The statements' queue."""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="statements.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    monkeypatch.setenv("QUITTANCE_STATEMENT_QUEUE_URL", url)
+    return Cloud(s3=bucket, sqs=sqs, queue_url=url)
+
+
+def work(message: dict[str, Any]) -> list[object]:
+    """What the worker answers to a message: the ones that failed."""
+    failed: list[object] = worker.statements(queue_event((message["file_id"], message)), None)["batchItemFailures"]
+    return failed
+
+
+@pytest.mark.usefixtures("later")
+def test_a_message_of_the_queue_stores_lines_while_it_has_time_and_asks_for_the_rest(
+    tables: Tables, queue: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each message is delivered twice, as a queue may do."""
+    open_books("ten_1")
+    item = upload("ten_1", camt(sheet())).item
+    ask_for_all(item)
+    monkeypatch.setattr(worker, "WORKS_FOR", timedelta(seconds=-1))
+    messages = 0
+    while waiting := queue.taken():
+        messages += len(waiting)
+        for message in waiting:
+            assert [work(message), work(message)] == [[], []]
+
+    assert messages > 1
+    file, statements = questions.get_file("ten_1", file_of("ten_1").file_id)
+    assert (file.status, [each.stored for each in statements]) == ("accepted", [LINES])
+
+
+@pytest.mark.usefixtures("later")
+def test_a_file_is_asked_for_until_all_its_lines_are_stored(tables: Tables, queue: Cloud) -> None:
+    open_books("ten_1")
+    item = upload("ten_1", camt(sheet())).item
+    small = upload("ten_1", camt(sheet(3, name="small")), key="file-2").item
+    assert [[one.name for one in undone(each)] for each in (item, small)] == [["statement_file"], []]
+
+    load_on("ten_1", str(item.subject), now=MONDAY, is_over=lambda: True)
+    assert [one.name for one in undone(item)] == ["statement_file"]
+    load_on("ten_1", str(item.subject), now=MONDAY, is_over=lambda: False)
+
+    assert undone(item) == ()

@@ -1,8 +1,8 @@
 """Taking in a bank's file of statements.
 
 A file may hold more lines than one commit can write, so this command is several: the steps of `loading.py`, and last
-the caller's own key with the answer. A file of many lines is answered before they are stored, and stays due: a schedule
-stores them by the same steps. What a crash cuts off is gone on with when the same file is sent again, under whatever
+the caller's own key with the answer. A file of many lines is answered before they are stored: a queue's worker stores
+them by the same steps. What a crash cuts off is gone on with when the same file is sent again, under whatever
 key. A line books nothing.
 """
 
@@ -81,12 +81,12 @@ def upload_statement(call: Call, raw: bytes) -> Outcome:
     return _accept(call, file, [each.statement for each in told])
 
 
-def load_on(tenant: str, file_id: str, *, now: datetime, is_over: Callable[[], bool]) -> int:
+def load_on(tenant: str, file_id: str, *, now: datetime, is_over: Callable[[], bool]) -> int | None:
     """Store more lines of a file that is loading, until `is_over`; the last ones make it `accepted`. A refusal of what
-    it says puts it in quarantine. Returns 1 if there was anything to do, else 0."""
+    it says puts it in quarantine. Returns how many lines are stored where some are left, else None."""
     record = store.find_file(tenant, file_id)
     if record is None or record.value.status != "loading":
-        return 0
+        return None
     file = record.value
     call = worker_call(tenant=tenant, key=f"load:{file_id}", content=None, now=now, entropy=b"", actor=file.uploaded_by)
     try:
@@ -94,10 +94,11 @@ def load_on(tenant: str, file_id: str, *, now: datetime, is_over: Callable[[], b
         are_whole = all(store_statement(call, each, is_over=is_over) for each in told)
     except (InvalidInput, NotFound, Conflict, TooLarge) as refusal:
         _quarantine(tenant, file, refusal)
-        return 1
+        return None
     if are_whole:
         commit((store.save_file(tenant, replace(file, status="accepted"), record),))
-    return 1
+        return None
+    return sum(each.stored for each in store.find_statements(tenant, file.statement_ids))
 
 
 def _blob(tenant: str, file: File) -> str:
@@ -226,7 +227,7 @@ def _accept(call: Call, file: File, statements: Sequence[Statement]) -> Outcome:
 
 
 def _accept_later(call: Call, file: File, told: Sequence[Told]) -> Outcome:
-    """Write the caller's key and the file's record, which is due at once: its lines are stored by a schedule."""
+    """Write the caller's key and the file's record. From the entry follows that its lines are stored."""
     loading = replace(file, status="loading")
 
     def decide(found: Found) -> Plan:
@@ -235,7 +236,7 @@ def _accept_later(call: Call, file: File, told: Sequence[Told]) -> Outcome:
         before = store.take_file(found, call.tenant, file.file_id)
         if before is not None and before.value.status == "loading":
             return Plan(item)
-        return Plan(item, (store.save_file(call.tenant, loading, before, due_at=call.now),))
+        return Plan(item, (store.save_file(call.tenant, loading, before),))
 
     return once(call, decide, [store.file_key(call.tenant, file.file_id)])
 

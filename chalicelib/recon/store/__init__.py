@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TypeVar, cast
 
 import msgspec
@@ -31,7 +31,7 @@ from chalicelib.storage import records
 from chalicelib.storage.commit import Stale, Write
 from chalicelib.storage.journal import JournalItem, from_row
 from chalicelib.storage.reads import BATCH, Found, Page, fetch, query
-from chalicelib.storage.records import Due, Listing, Versioned, create, listing, require, take
+from chalicelib.storage.records import Listing, Versioned, create, listing, require, take
 from chalicelib.storage.tables import Item, JournalRow, Key, RecordItem, journal_key, record_key
 
 T = TypeVar("T")
@@ -165,14 +165,13 @@ def save_line(tenant: str, after: Reconciled, *, version: int, mark: Versioned[M
     )
 
 
-def save_file(tenant: str, file: File, before: Versioned[File] | None, *, due_at: datetime | None = None) -> Write:
-    """Write a file's record, for the first time or over the version that was read. `due_at`: when its loading goes on
-    (None: there is nothing left to load)."""
+def save_file(tenant: str, file: File, before: Versioned[File] | None) -> Write:
+    """Write a file's record, for the first time or over the version that was read."""
     key = file_key(tenant, file.file_id)
     if before is not None:
-        return records.replace(key, file, version=before.version, due=Due(due_at))
+        return records.replace(key, file, version=before.version)
     listed = {"list_key": f"{tenant}#statement-files", "list_sort": f"{instant_text(file.uploaded_at)}#{file.file_id}"}
-    return _anew(create(key, file, exists="file_exists", due_at=due_at, **listed))
+    return _anew(create(key, file, exists="file_exists", **listed))
 
 
 # ---- reads

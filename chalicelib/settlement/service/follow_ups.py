@@ -7,6 +7,7 @@ from chalicelib.banking import store as banking_store
 from chalicelib.banking.payout_ageing import UNSENT
 from chalicelib.banking.payout_states import State
 from chalicelib.banking.payouts import Payout
+from chalicelib.recon import store as recon_store
 from chalicelib.recon.store.exports import load_export
 from chalicelib.settlement.kinds import STATEMENT_STORED
 from chalicelib.settlement.service.identity import is_decided, is_settled
@@ -53,6 +54,12 @@ def is_export_begun(item: JournalItem) -> bool:
     """Whether the run of an export that was asked for has begun: from then on the export says how it stands."""
     export = load_export(item.tenant, item.data["export_id"]).value
     return export.state != "queued" or export.attempt != item.data["attempt"]
+
+
+def is_file_loaded(item: JournalItem) -> bool:
+    """Whether all lines of a statement file that was answered first are stored."""
+    record = recon_store.find_file(item.tenant, str(item.subject))
+    return record is None or record.value.status != "loading"
 
 
 def _has_gone_on(payout: Payout) -> bool:

@@ -20,7 +20,6 @@ from chalicelib.core.runs import Run, attempt_each
 from chalicelib.queues import Worker
 from chalicelib.queues.budget import Deadline
 from chalicelib.queues.failures import log_failure
-from chalicelib.recon.service.uploads import load_on
 from chalicelib.settlement.service import ending, lending, netting, settling
 from chalicelib.settlement.service.due import Task, next_task, set_task_aside, suspend_record, task_call
 from chalicelib.settlement.worker.payout_queue import ask_to_run
@@ -38,9 +37,6 @@ ENTROPY_BYTES = 10
 
 MOST_SECONDS = 50
 """After this long a run takes up no other record: the next run, ten seconds later, does."""
-
-MOST_LOAD_SECONDS = 20
-"""How long one run stores lines of one statement file."""
 
 MOST_ACTS = 250
 """Acts on one trade in one run: fifty lots are accepted and released with a hundred."""
@@ -206,17 +202,12 @@ def _ask_for_run(tenant: str, party_id: str, ask: Ask) -> int:
     return 1
 
 
-def _load(tenant: str, file_id: str, ask: Ask) -> int:
-    return load_on(tenant, file_id, now=ask(), is_over=Deadline(MOST_LOAD_SECONDS).has_passed)
-
-
 _KINDS: dict[str, Callable[[str, str, Ask], int]] = {
     "trd": do_trade,
     "net": _advance,
     "spl": _pay,
     "pay": watch,
     "pty": _ask_for_run,
-    "stf": _load,
 }
 """What is done of each kind of record, by the beginning of its id. Each returns how many acts it has done, and writes
 when the record is due next, or that it is not: one that stays due where it was, with no act done, counts as failed."""

@@ -14,6 +14,7 @@ from chalicelib.recon.export_jobs import REQUESTED
 from chalicelib.settlement.kinds import (
     UNFUNDED,
     is_decision,
+    is_file_loading,
     is_file_made_after,
     is_file_sent_again_after,
     is_paid_out_after,
@@ -70,6 +71,16 @@ def _ask_for_export(item: JournalItem) -> None:
     )
 
 
+def _ask_to_load(item: JournalItem) -> None:
+    file_id = str(item.subject)
+    send_message(
+        os.environ["QUITTANCE_STATEMENT_QUEUE_URL"],
+        {"tenant": item.tenant, "file_id": file_id},
+        group=file_id,
+        deduplication_id=item.entry_id,
+    )
+
+
 FOLLOW_UPS = (
     FollowUp("payouts", is_paid_out_after, _ask_to_pay, follow_ups.are_payouts_made),
     FollowUp("stop", lambda item: item.kind == UNFUNDED, _ask_to_stop, follow_ups.are_payouts_stopped),
@@ -77,6 +88,7 @@ FOLLOW_UPS = (
     FollowUp("resend", is_file_sent_again_after, _ask_to_send, again="POST /v1/payouts/{payout_id}/resends"),
     FollowUp("decision", is_decision, _ask_to_decide, follow_ups.is_decision_followed),
     FollowUp("export", lambda item: item.kind == REQUESTED, _ask_for_export, follow_ups.is_export_begun),
+    FollowUp("statement_file", is_file_loading, _ask_to_load, follow_ups.is_file_loaded),
 )
 
 
