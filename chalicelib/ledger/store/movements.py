@@ -40,7 +40,7 @@ from chalicelib.storage.commit import Failed, Write, commit
 from chalicelib.storage.reads import BATCH, Found, fetch, get, query
 from chalicelib.storage.records import take
 from chalicelib.storage.retry import pause
-from chalicelib.storage.tables import Item, Key, RecordItem, record_key
+from chalicelib.storage.tables import Item, Key, RecordItem, physical_name, record_key
 
 TRIES = 64
 """How often a movement is judged again when others of its reference, or of its amount and day, were noted meanwhile."""
@@ -116,7 +116,7 @@ class _Day:
 
 
 _days: dict[tuple[str, str], _Day] = {}
-"""By the day's hash key and the message that is not looked at."""
+"""By the day's table and hash key, and the message that is not looked at."""
 
 Listed = Callable[[str, int], tuple[Held, ...]]
 """Those of a list of a day (the beginning of their sort keys), when its head has a version."""
@@ -208,7 +208,7 @@ class _Others:
         self._own = _day_key(tenant, facts, _own_part(facts, source))
         self._without = _own_start(facts, source)
         self._first = (_reference_key(tenant, facts, 0),) if facts.reference else ()
-        self._place = (self._day.pk, source.message)
+        self._place = (f"{physical_name(RecordItem)}/{self._day.pk}", source.message)
         self._stated: tuple[Held, ...] = ()
         self.is_remembered = False
 
