@@ -68,7 +68,7 @@ def reasons(tenant: str = TENANT) -> list[tuple[str, int]]:
 
 def month(tenant: str = TENANT, account_id: str = BANK) -> Any:
     follow(tenant, account_id, steps=50)
-    return questions.reconciliation(tenant, account_id, "2026-03", today=MONDAY.date())
+    return questions.reconciliation(tenant, account_id, "2026-03", now=MONDAY)
 
 
 def refusal(act: Any) -> Refusal:

@@ -110,7 +110,7 @@ class Life:
         self.catch_up(books)
         carried = (Tally(), Tally())
         for number, month in enumerate(MONTHS):
-            found = questions.reconciliation(TENANT, BANK, month, today=MONDAY.date())
+            found = questions.reconciliation(TENANT, BANK, month, now=MONDAY)
             lines, entries = self.still_open(self.lines, number), self.still_open(self.entries, number)
             booked = [self.amounts[each] for each, at in self.entries.items() if at <= number]
             listed = [self.amounts[each] for each, at in self.lines.items() if at <= number]
@@ -132,7 +132,7 @@ def listed_open(month: str) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {"line": [], "ledger": []}
     after = None
     for _ in range(100):
-        page = questions.list_open_items(TENANT, BANK, month, today=MONDAY.date(), after=after, limit=3)
+        page = questions.list_open_items(TENANT, BANK, month, now=MONDAY, after=after, limit=3)
         for item in page.values:
             found[item.side].append(item.amount_minor)
         after = page.last_key
@@ -162,7 +162,7 @@ def test_followers_side_by_side_count_each_entry_once(books: Tables) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: follow(TENANT, BANK, steps=20), range(4)))
 
-    found = questions.reconciliation(TENANT, BANK, "2026-03", today=MONDAY.date())
+    found = questions.reconciliation(TENANT, BANK, "2026-03", now=MONDAY)
     assert (found.books.version, found.entries, found.matched) == (60, Tally(60, 60), Tally(30, 30))
     assert (found.open_entries.now, found.difference_minor) == (Tally(30, 30), 0)
 
@@ -174,7 +174,7 @@ def test_an_entry_is_of_the_month_that_it_is_where_the_bank_is(books: Tables, ho
     project(books)
     follow(TENANT, BANK, steps=20)
 
-    found = questions.reconciliation(TENANT, BANK, month, today=MONDAY.date())
+    found = questions.reconciliation(TENANT, BANK, month, now=MONDAY)
 
     assert found.entries == Tally(1, 5)
 
@@ -199,7 +199,7 @@ def test_a_match_and_a_follower_at_once_clear_the_pair_once(books: Tables) -> No
         list(pool.map(rematch, open_breaks()))
         following.result()
 
-    found = questions.reconciliation(TENANT, BANK, "2026-03", today=MONDAY.date())
+    found = questions.reconciliation(TENANT, BANK, "2026-03", now=MONDAY)
     total = sum(-10 - number for number in range(8))
     assert (found.matched, found.open_lines.now, found.open_entries.now) == (Tally(8, total), Tally(), Tally())
     assert found.difference_minor == 0
@@ -219,5 +219,5 @@ def test_a_follower_killed_at_any_call_has_counted_nothing_twice(books: Tables) 
 
         follow(tenant, account_id, steps=9)
 
-        found = questions.reconciliation(tenant, account_id, "2026-03", today=MONDAY.date())
+        found = questions.reconciliation(tenant, account_id, "2026-03", now=MONDAY)
         assert (found.entries, found.matched, found.difference_minor) == (Tally(2, 700), Tally(1, 1000), 0), point

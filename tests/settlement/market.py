@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -361,13 +362,17 @@ def state_of(tables: Tables) -> dict[str, str]:
     }
 
 
+_OF_THIS_RUN = re.compile("#rcp_|msg_")
+"""Where a sort key begins to name a receipt or a message, which another run has others of."""
+
+
 def picture(tables: Tables, tenant: str) -> dict[str, Any]:
     """A tenant's books without their ids: the same for the same deeds, however often these were tried."""
     accounts, records = _scanned(tables, "accounts", tenant), _scanned(tables, "records", tenant)
     return {
         "kinds": kinds(tables, tenant),
         "balances": sorted((item["purpose"]["S"], int(item["balance"]["N"])) for item in accounts),
-        "records": sorted((item["sk"]["S"].partition("#rcp_")[0], item["version"]["N"]) for item in records),
+        "records": sorted((_OF_THIS_RUN.split(item["sk"]["S"])[0], item["version"]["N"]) for item in records),
     }
 
 
