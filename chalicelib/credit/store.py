@@ -93,7 +93,7 @@ def events_behind(tenant: str, line_id: str, on: date, number: int = LAST_OF_DAY
 def _earliest_on(tenant: str, line_id: str) -> str:
     """The earliest day behind which so few events lie that one command replays them."""
     pk = line_key(tenant, line_id).pk
-    page = query(RecordItem, pk=pk, starts_with="event#", newest_first=True, limit=MAX_LATER_EVENTS)
+    page = query(RecordItem, pk=pk, starts_with="event#", newest_first=True, limit=MAX_LATER_EVENTS + 1)
     return _events(page)[-1].on.isoformat()
 
 

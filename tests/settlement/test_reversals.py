@@ -309,6 +309,9 @@ def test_a_repayment_that_bounces_behind_more_than_one_commit_replays_is_owed_fr
     for module in (credit_store, credit_history):
         monkeypatch.setattr(module, "MAX_LATER_EVENTS", 2)
 
+    refused = refusal(lambda: credit_store.events_behind(steel.tenant, line.line_id, day(10)))
+    assert (refused.code, refused.facts["earliest_on"]) == ("too_many_later_events", day(11).isoformat())
+    assert len(credit_store.events_behind(steel.tenant, line.line_id, day(11))) == 2
     taken_back(steel, 5_000_000, days=14)
 
     accrue_due(steel.call(days=14).now)
